@@ -1,0 +1,42 @@
+# `make help` lists the targets. Each of them works on a fresh Debian-like machine with Node >= 20.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test run test unit integration check bench clean
+
+NODES ?= 2
+export PATH := $(CURDIR)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+node_modules/.installed: package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+setup: node_modules/.installed ## Install what `make run` needs
+	@./provisioning/setup.sh run
+
+setup-test: node_modules/.installed
+	@./provisioning/setup.sh test
+
+run: setup ## Start a whole cluster on this machine (NODES=2); Ctrl-C stops it
+	@bin/bramble dev --nodes $(NODES)
+
+test: setup-test ## Run all tests
+	vitest run
+
+unit: setup-test ## Run the unit tests (seconds)
+	vitest run --project unit
+
+integration: setup-test ## Run the tests with real parts
+	vitest run --project integration
+
+check: node_modules/.installed ## Format, lint, types
+	biome check .
+	tsc
+
+bench: setup-test ## Print ratios against real peers in the same run
+	node test/bench/main.ts
+
+clean: ## Remove what was built and the dev cluster's data
+	rm -rf node_modules .bramble image/out test-results

@@ -1,0 +1,151 @@
+/**
+ * The validated configuration, as the planes use it. `config/` makes it and nobody else; every
+ * default is already resolved here, so that a reader never asks "what if it is not set".
+ * Times are milliseconds, undefined = no limit (HAProxy's meaning of an unset timeout).
+ */
+export interface Position {
+  file: string;
+  /** Counts from 1. */
+  line: number;
+  /** Counts from 1; 0 where a whole line is meant. */
+  column: number;
+}
+
+export type Mode = 'tcp' | 'http';
+export type ProxyKind = 'frontend' | 'backend' | 'listen';
+
+export interface Address {
+  /** '' = all IPv4 addresses (HAProxy's `:80` or `*:80`). */
+  host: string;
+  port: number;
+}
+
+export interface BindConfig extends Address {
+  name: string | undefined;
+  acceptProxy: boolean;
+  maxconn: number | undefined;
+  position: Position;
+}
+
+export interface CheckConfig {
+  /** Time between two checks of a server that is fully up. */
+  inter: number;
+  /** Between two checks of one that is changing state; default `inter`. */
+  fastinter: number;
+  /** Between two checks of one that is down; default `inter`. */
+  downinter: number;
+  /** Good checks in a row that bring a server up. */
+  rise: number;
+  /** Failed checks in a row that take it down. */
+  fall: number;
+  /** Where to check, when not where the traffic goes. */
+  addr: string | undefined;
+  port: number | undefined;
+  sendProxy: boolean;
+}
+
+export interface ServerConfig extends Address {
+  name: string;
+  /** Counts from 1 in its backend, HAProxy's `sid`. */
+  id: number;
+  /** 0..256. */
+  weight: number;
+  maxconn: number | undefined;
+  backup: boolean;
+  disabled: boolean;
+  /** undefined = not checked, always up ("no check"). */
+  check: CheckConfig | undefined;
+  sendProxy: 'v1' | 'v2' | undefined;
+  position: Position;
+}
+
+export interface Timeouts {
+  connect: number | undefined;
+  client: number | undefined;
+  server: number | undefined;
+  queue: number | undefined;
+  check: number | undefined;
+  tunnel: number | undefined;
+  httpRequest: number | undefined;
+  httpKeepAlive: number | undefined;
+  clientFin: number | undefined;
+  serverFin: number | undefined;
+}
+
+export interface StatsConfig {
+  uri: string;
+  /** Several are allowed. Empty = open. */
+  users: { user: string; password: string }[];
+  realm: string;
+  /** Seconds. */
+  refresh: number | undefined;
+  hideVersion: boolean;
+}
+
+/** Where a log line goes. */
+export interface LogTarget {
+  kind: 'stdout' | 'stderr' | 'udp' | 'unix' | 'fd';
+  /** Host and port, path, or descriptor number. */
+  address: string;
+  format: 'raw' | 'short' | 'rfc3164' | 'rfc5424';
+  facility: string;
+  /** Lines less severe than this (larger number in syslog) are not sent. 0 emerg … 7 debug. */
+  maxLevel: number;
+}
+
+export type LogFormat = 'tcplog' | 'httplog' | 'default' | undefined;
+
+export type BalanceAlgorithm = { name: 'roundrobin' } | { name: 'leastconn' };
+
+export interface ProxyConfig {
+  name: string;
+  kind: ProxyKind;
+  mode: Mode;
+  /** Counts from 1 over the proxies, HAProxy's `iid`. */
+  id: number;
+  disabled: boolean;
+  position: Position;
+  /** The client side: set on frontend and listen. */
+  binds: BindConfig[];
+  /** Name of the backend that gets what no rule sends elsewhere; a listen's is itself. */
+  defaultBackend: string | undefined;
+  maxconn: number;
+  /** The server side: set on backend and listen. */
+  servers: ServerConfig[];
+  balance: BalanceAlgorithm;
+  /** Attempts after a failed connection (default 3). */
+  retries: number;
+  /** A retry may go to another server: never, on the last retry, every N-th. HAProxy's `option redispatch`. */
+  redispatch: number | undefined;
+  /** Whole-backend queue and per-server limits come from here when a server has none. */
+  fullconn: number | undefined;
+  timeouts: Timeouts;
+  options: {
+    clitcpka: boolean;
+    srvtcpka: boolean;
+    dontlognull: boolean;
+    logFormat: LogFormat;
+    logasap: boolean;
+    logHealthChecks: boolean;
+    /** keep-alive (default), server-close, or close after each exchange. */
+    httpConnection: 'keep-alive' | 'server-close' | 'close';
+    forwardFor: { header: string; except: string | undefined; ifNone: boolean } | undefined;
+  };
+  log: LogTarget[];
+  stats: StatsConfig | undefined;
+  errorFiles: ReadonlyMap<number, string>;
+}
+
+export interface BalancerConfig {
+  global: {
+    maxconn: number | undefined;
+    /** Process-wide log targets, what `log global` stands for. */
+    log: LogTarget[];
+    logSendHostname: string | undefined;
+    pidfile: string | undefined;
+    daemon: boolean;
+    node: string | undefined;
+    description: string | undefined;
+  };
+  proxies: ProxyConfig[];
+}

@@ -1,0 +1,86 @@
+/**
+ * Which port everything listens on. On a Pi each service has its standard port; in `bramble dev`
+ * all nodes share one machine, so every port is an offset from one base.
+ */
+export const STANDARD_PORTS = {
+  mqtt: 1883,
+  mqttTls: 8883,
+  connectors: 1884,
+  websocket: 8083,
+  websocketTls: 8084,
+  page: 80,
+  stats: 8081,
+  brokerMqtt: 11883,
+  brokerWebsocket: 11083,
+  nats: 4222,
+  natsRoute: 6222,
+} as const;
+
+/** What one node listens on in dev. */
+export interface NodePorts {
+  mqtt: number;
+  websocket: number;
+  health: number;
+  nats: number;
+  natsRoute: number;
+  natsMonitor: number;
+}
+
+/** What the whole cluster listens on in dev. */
+export interface DevPorts {
+  mqtt: number;
+  connectors: number;
+  websocket: number;
+  page: number;
+  stats: number;
+  balancerHealth: number;
+  statsHealth: number;
+  supervisorHealth: number;
+  nodes: NodePorts[];
+}
+
+/** Public ports of `bramble dev` without `--base-port`: the standard ones that need no privilege. */
+const DEV_PUBLIC = { mqtt: 1883, connectors: 1884, websocket: 8083, page: 8080, stats: 8081 };
+/** Base of the internal ports without `--base-port`. */
+const DEV_INTERNAL_BASE = 21_880;
+/** Offset of the first node's ports from the base, and from one node to the next. */
+const FIRST_NODE = 10;
+const NODE_STEP = 10;
+
+/**
+ * The dev layout. With `base`: mqtt +0, connectors +1, websocket +2, page +3, stats +4, balancer
+ * health +5, stats health +6, supervisor +7; node i (from 0) has its broker's mqtt at
+ * +10+10·i, websocket +1, health +2, nats +3, nats route +4 and nats monitor +5 from there.
+ */
+export function devPorts(nodes: number, base?: number): DevPorts {
+  const from = base ?? DEV_INTERNAL_BASE;
+  const moved = {
+    mqtt: from,
+    connectors: from + 1,
+    websocket: from + 2,
+    page: from + 3,
+    stats: from + 4,
+  };
+  return {
+    ...(base === undefined ? DEV_PUBLIC : moved),
+    balancerHealth: from + 5,
+    statsHealth: from + 6,
+    supervisorHealth: from + 7,
+    nodes: Array.from({ length: nodes }, (_, index) => {
+      const first = from + FIRST_NODE + NODE_STEP * index;
+      return {
+        mqtt: first,
+        websocket: first + 1,
+        health: first + 2,
+        nats: first + 3,
+        natsRoute: first + 4,
+        natsMonitor: first + 5,
+      };
+    }),
+  };
+}
+
+/** How many consecutive ports a dev cluster of `nodes` takes from its base. */
+export function devPortSpan(nodes: number): number {
+  return FIRST_NODE + NODE_STEP * nodes;
+}

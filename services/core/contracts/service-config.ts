@@ -1,0 +1,49 @@
+import { z } from 'zod';
+
+/**
+ * The small files that provisioning renders for each service: where to listen and whom to call.
+ * What the owner decides stays in cluster.yaml, which they point to.
+ */
+const port = z.number().int().min(0).max(65_535);
+const listen = z.strictObject({ host: z.string(), port });
+
+export const brokerConfigSchema = z.strictObject({
+  /** Node name, as in cluster.yaml. */
+  node: z.string(),
+  /** Path of cluster.yaml (users, ACLs, limits); read again on SIGHUP. */
+  cluster: z.string(),
+  listen: z.strictObject({
+    /** MQTT over TCP. `proxyProtocol`: a PROXY v2 header from one of `trusted` is required. */
+    mqtt: listen.extend({ proxyProtocol: z.boolean().default(false) }),
+    /** MQTT over WebSocket, RFC 6455 subprotocol `mqtt`. */
+    websocket: listen.extend({ proxyProtocol: z.boolean().default(false) }).optional(),
+    health: listen,
+  }),
+  /** Addresses that may speak PROXY v2 to us. */
+  trusted: z.array(z.string()).default(['127.0.0.1', '::1']),
+  /** The nats-server of this node; without it the broker is alone. */
+  nats: z.strictObject({ url: z.string(), user: z.string(), password: z.string() }).optional(),
+});
+export type BrokerConfig = z.output<typeof brokerConfigSchema>;
+
+export const statsConfigSchema = z.strictObject({
+  cluster: z.string(),
+  /** The page. */
+  page: listen,
+  health: listen,
+  /** Path of the dev supervisor's or watchdog's `/status`, for process states and events. */
+  supervisor: z.string().optional(),
+  balancers: z.array(z.strictObject({ node: z.string(), status: z.string() })),
+  nodes: z.array(
+    z.strictObject({
+      name: z.string(),
+      /** `local`: this machine's own vitals; else the URL of the other node's `/api/vitals`. */
+      vitals: z.string(),
+      /** `/status` of the node's broker. */
+      broker: z.string().optional(),
+      /** nats-server's monitoring URL. */
+      nats: z.string().optional(),
+    }),
+  ),
+});
+export type StatsConfig = z.output<typeof statsConfigSchema>;
