@@ -1,0 +1,50 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+/** A loopback TCP port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const [port] = await freePorts(1);
+  return port!;
+}
+
+/** `count` different free loopback ports, held together so that none is handed out twice. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  await Promise.all(
+    servers.map((server) => {
+      server.listen(0, '127.0.0.1');
+      return once(server, 'listening');
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(
+    servers.map((server) => {
+      server.close();
+      return once(server, 'close');
+    }),
+  );
+  return ports;
+}
+
+/** Below the range that the kernel hands out, so that no outgoing connection sits on one. */
+const RANGE_FROM = 20_000;
+const RANGE_TO = 32_000;
+const ATTEMPTS = 100;
+
+/** The first of `span` consecutive free loopback ports. */
+export async function freePortRange(span: number): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const base = RANGE_FROM + Math.floor(Math.random() * (RANGE_TO - RANGE_FROM - span));
+    const free = await Promise.all(Array.from({ length: span }, (_, i) => isFree(base + i)));
+    if (free.every(Boolean)) return base;
+  }
+  throw new Error(`no ${span} consecutive free ports between ${RANGE_FROM} and ${RANGE_TO}`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
