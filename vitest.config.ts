@@ -13,6 +13,7 @@ export default defineConfig({
   test: {
     // Forks, since tests start real processes and watch their own memory.
     pool: 'forks',
+    reporters: ['default', './test/support/count-reporter.ts'],
     projects: [project('unit', 10_000), project('integration', 120_000)],
   },
 });
