@@ -25,6 +25,12 @@ export const ERROR_CODES = {
   LIMIT: 'BRAMBLE_LIMIT',
   /** A file or directory cannot be written. */
   STORAGE: 'BRAMBLE_STORAGE',
+  /** No server of a backend can take a session. */
+  NO_SERVER: 'BRAMBLE_NO_SERVER',
+  /** A session waited for a place on a server longer than `timeout queue`. */
+  QUEUE_TIMEOUT: 'BRAMBLE_QUEUE_TIMEOUT',
+  /** A session left the queue because its client did. */
+  QUEUE_ABORTED: 'BRAMBLE_QUEUE_ABORTED',
   /** An operation was given up because its owner is closing. */
   CLOSED: 'BRAMBLE_CLOSED',
 } as const;

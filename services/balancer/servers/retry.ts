@@ -1,0 +1,57 @@
+import type { Backend } from './backend.ts';
+import type { Server } from './server.ts';
+import type { Assignment } from './types.ts';
+
+/** HAProxy's turn-around between two attempts on one server, milliseconds. */
+const TURN_AROUND = 1000;
+
+/**
+ * What to do after an attempt to connect has failed: give up, try the same server again (keeping
+ * the place), or give the place back and assign again with `avoid` set to this server.
+ */
+export interface Retry {
+  readonly action: 'give-up' | 'same' | 'redispatch';
+  /** Wait this long first, milliseconds. */
+  readonly delay: number;
+}
+
+const GIVE_UP: Retry = { action: 'give-up', delay: 0 };
+
+/**
+ * HAProxy's rule (manual, `retries` and `option redispatch`). `failures` counts the failed
+ * attempts of this session so far, from 1. `kind` is `refused` when the system said so at once,
+ * `error` when the network did, `timeout` when nobody answered: only an `error` is waited after.
+ */
+export function afterFailure(
+  server: Server,
+  failures: number,
+  kind: 'refused' | 'error' | 'timeout',
+): Retry {
+  const { backend } = server;
+  const { retries, redispatch, balance, timeouts } = backend.config;
+  if (failures > retries) return GIVE_UP;
+  const spread = balance.name === 'roundrobin' && backend.active > 1;
+  const elsewhere =
+    redispatch !== undefined && (!server.running || spread || due(redispatch, failures, retries));
+  const patient = kind === 'error' && !(elsewhere && spread);
+  const delay = patient ? Math.min(TURN_AROUND, timeouts.connect ?? TURN_AROUND) : 0;
+  return { action: elsewhere ? 'redispatch' : 'same', delay };
+}
+
+/** Every N-th retry for a positive interval; counted from the last one for a negative. */
+function due(interval: number, failures: number, retries: number): boolean {
+  if (interval > 0) return failures % interval === 0;
+  const every = retries + 1 + interval;
+  return interval < 0 && every > 0 && failures % every === 0;
+}
+
+/** Counts a retry on the same server, or one that an assignment brought to the same or another. */
+export function countRetry(backend: Backend, previous: Server, assignment: Assignment): void {
+  if (assignment.server === previous) {
+    previous.counters.wretr += 1;
+    backend.counters.wretr += 1;
+  } else {
+    previous.counters.wredis += 1;
+    backend.counters.wredis += 1;
+  }
+}

@@ -1,0 +1,69 @@
+import type { Backend } from './backend.ts';
+import type { Server } from './server.ts';
+import type { CheckStatus } from './types.ts';
+
+/** What HAProxy calls the results of checks in its event lines. */
+const CHECK_NAMES: Record<CheckStatus, string> = {
+  UNK: 'Unknown',
+  INI: 'Initializing',
+  SOCKERR: 'Socket error',
+  L4OK: 'Layer4 check passed',
+  L4TOUT: 'Layer4 timeout',
+  L4CON: 'Layer4 connection problem',
+};
+
+const fullName = (server: Server): string => `${server.backend.config.name}/${server.config.name}`;
+const title = (server: Server): string => (server.config.backup ? 'Backup Server' : 'Server');
+
+function reason(server: Server): string {
+  const { checkStatus, checkInfo, checkDuration, checkCode } = server;
+  let text = `, reason: ${CHECK_NAMES[checkStatus]}`;
+  if (checkCode !== undefined) text += `, code: ${checkCode}`;
+  if (checkInfo !== undefined) text += `, info: "${checkInfo}"`;
+  if (checkDuration !== undefined) text += `, check duration: ${checkDuration}ms`;
+  return text;
+}
+
+/** `Server x/y is UP, reason: …`, as HAProxy logs it. */
+export function serverUp(server: Server, requeued: number): string {
+  const { backend } = server;
+  return (
+    `${title(server)} ${fullName(server)} is UP${reason(server)}. ` +
+    `${backend.active} active and ${backend.backups} backup servers online.` +
+    `${backend.usable && backend.active === 0 ? ' Running on backup.' : ''} ` +
+    `${requeued} sessions requeued, ${backend.queue.length} total in queue.`
+  );
+}
+
+/** `Server x/y is DOWN, reason: …`, as HAProxy logs it. */
+export function serverDown(server: Server, requeued: number): string {
+  const { backend } = server;
+  return (
+    `${title(server)} ${fullName(server)} is DOWN${reason(server)}. ` +
+    `${backend.active} active and ${backend.backups} backup servers left.` +
+    `${backend.usable && backend.active === 0 ? ' Running on backup.' : ''} ` +
+    `${server.cur} sessions active, ${requeued} requeued, ` +
+    `${backend.queue.length} remaining in queue.`
+  );
+}
+
+/** Its `proxy … has no server available!` line. */
+export function noServerLeft(backend: Backend): string {
+  const kind = backend.config.kind === 'listen' ? 'proxy' : backend.config.kind;
+  return `${kind} ${backend.config.name} has no server available!`;
+}
+
+/** Its line for `option log-health-checks`. */
+export function checkResult(server: Server, passed: boolean): string {
+  const check = server.config.check;
+  if (!check) return '';
+  const { health } = server;
+  const up = health >= check.rise;
+  const score = up ? `${health - check.rise + 1}/${check.fall}` : `${health}/${check.rise}`;
+  const word = up ? (server.weight > 0 ? 'UP' : 'DRAIN') : 'DOWN';
+  const which = server.config.backup ? 'backup ' : '';
+  return (
+    `Health check for ${which}server ${fullName(server)} ${passed ? 'succeeded' : 'failed'}` +
+    `${reason(server)}, status: ${score} ${word}.`
+  );
+}

@@ -1,0 +1,77 @@
+import type { LogRecord } from '../log/record.ts';
+import type { ProxyConfig } from '../model.ts';
+import type { Backend } from './backend.ts';
+import type { Counters } from './counters.ts';
+import type { Server } from './server.ts';
+
+/**
+ * `up` and `down` are settled. `going-down` still serves but has failed its last check (or was
+ * never checked yet); `going-up` does not serve yet but has passed its last check.
+ */
+export type ServerState =
+  | 'up'
+  | 'going-down'
+  | 'down'
+  | 'going-up'
+  | 'no-check'
+  | 'maint'
+  | 'drain';
+
+/** The result of one health check, in HAProxy's terms (management guide, `check_status`). */
+export type CheckStatus = 'UNK' | 'INI' | 'SOCKERR' | 'L4OK' | 'L4TOUT' | 'L4CON';
+
+export interface CheckReport {
+  status: Exclude<CheckStatus, 'UNK' | 'INI'>;
+  /** Milliseconds. */
+  duration: number;
+  /** Layer 5..7 code (HTTP status), where the check has one. */
+  code?: number;
+  /** What the system or peer said (`Connection refused`). */
+  info?: string;
+}
+
+/** A place on a server, held by one session. */
+export interface Assignment {
+  readonly server: Server;
+  /** Milliseconds spent in a queue. */
+  readonly waited: number;
+  /** How many were ahead in the server's and in the backend's queue (`srv_queue/backend_queue`). */
+  readonly serverQueue: number;
+  readonly backendQueue: number;
+  /** Gives the place back and wakes who waits for it. Idempotent. */
+  release(): void;
+}
+
+export interface AssignOptions {
+  /** Taken only when there is no other: the server that has just failed. */
+  avoid?: Server | undefined;
+  /** Leaves the queue when aborted. */
+  signal?: AbortSignal | undefined;
+}
+
+/** What a plane needs to know of the frontend that a connection came in on. */
+export interface FrontendContext {
+  readonly config: ProxyConfig;
+  readonly counters: Counters;
+  /** The default backend; undefined when the frontend has none. */
+  backendFor(): Backend | undefined;
+  /** Formats and sends one line, if this proxy logs at all. */
+  log(record: LogRecord): void;
+  /** Connections of the whole process now, `actconn` of the logs. */
+  actconn(): number;
+}
+
+/** Everything that statistics may look at; provided by the composed balancer. */
+export interface StatsView {
+  readonly frontends: readonly FrontendContext[];
+  /** Backends and the server side of `listen`, in configuration order. */
+  readonly backends: readonly Backend[];
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+}
+
+/** Severity of an event line, as in syslog. */
+export type Severity = 'emerg' | 'alert' | 'warning' | 'notice' | 'info';
+
+/** Told of what happens to servers: `[WARNING] … Server x/y is DOWN` and its log line. */
+export type EventReport = (severity: Severity, message: string) => void;
