@@ -82,15 +82,30 @@ export interface StatsConfig {
   hideVersion: boolean;
 }
 
+/** Shape of one log line: HAProxy 2.6 manual, section 4.2 "log", and RFC 3164, RFC 5424. */
+export type LogLineFormat =
+  | 'local'
+  | 'rfc3164'
+  | 'rfc5424'
+  | 'priority'
+  | 'short'
+  | 'timed'
+  | 'iso'
+  | 'raw';
+
 /** Where a log line goes. */
 export interface LogTarget {
-  kind: 'stdout' | 'stderr' | 'udp' | 'unix' | 'fd';
-  /** Host and port, path, or descriptor number. */
+  kind: 'stdout' | 'stderr' | 'udp' | 'fd';
+  /** Host and port (`udp`) or descriptor number (`fd`, and 1 or 2 for `stdout`, `stderr`). */
   address: string;
-  format: 'raw' | 'short' | 'rfc3164' | 'rfc5424';
+  format: LogLineFormat;
   facility: string;
   /** Lines less severe than this (larger number in syslog) are not sent. 0 emerg … 7 debug. */
   maxLevel: number;
+  /** Lines more severe than this are sent as if they were of this level. */
+  minLevel: number;
+  /** Longest line in bytes, its line feed included; longer ones are cut. */
+  maxLength: number;
 }
 
 export type LogFormat = 'tcplog' | 'httplog' | 'default' | undefined;
@@ -132,7 +147,10 @@ export interface ProxyConfig {
     forwardFor: { header: string; except: string | undefined; ifNone: boolean } | undefined;
   };
   log: LogTarget[];
+  /** Program name in syslog lines. */
+  logTag: string;
   stats: StatsConfig | undefined;
+  /** Path by status of a file with a whole HTTP response, sent as it is; checked when loaded. */
   errorFiles: ReadonlyMap<number, string>;
 }
 
@@ -141,6 +159,8 @@ export interface BalancerConfig {
     maxconn: number | undefined;
     /** Process-wide log targets, what `log global` stands for. */
     log: LogTarget[];
+    logTag: string;
+    /** Host name for lines over UDP; undefined = none is sent. */
     logSendHostname: string | undefined;
     pidfile: string | undefined;
     daemon: boolean;
