@@ -31,6 +31,8 @@ export const statsConfigSchema = z.strictObject({
   /** The page. */
   page: listen,
   health: listen,
+  /** Where clients reach MQTT, as the page shows it; default the VIP or the first balancer, 1883. */
+  mqtt: listen.optional(),
   /** Path of the dev supervisor's or watchdog's `/status`, for process states and events. */
   supervisor: z.string().optional(),
   balancers: z.array(z.strictObject({ node: z.string(), status: z.string() })),

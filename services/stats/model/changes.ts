@@ -1,0 +1,105 @@
+import type { BalancerStatus, BrokerStatus, ClusterEvent } from '#core/contracts/status.ts';
+import { kindOf, type RowState, stateOf, textOf } from './haproxy-row.ts';
+import type { ClusterSnapshot } from './snapshot.ts';
+import { lastKnown, type Sourced } from './sourced.ts';
+
+type State = Omit<ClusterSnapshot, 'health' | 'events'>;
+
+/** What happened between two snapshots, as events. */
+export function changesBetween(before: State, now: State): ClusterEvent[] {
+  const events: ClusterEvent[] = [];
+  const report = (level: ClusterEvent['level'], subject: string, text: string) => {
+    events.push({ at: now.at, level, subject, text });
+  };
+  const answers = (subject: string, old?: Sourced<unknown>, current?: Sourced<unknown>) => {
+    if (!old || !current) return;
+    if (current.state === 'stale' && old.state !== 'stale') {
+      report('warning', subject, `does not answer: ${current.reason}`);
+    } else if (current.state === 'fresh' && old.state === 'stale') {
+      report('info', subject, 'answers again');
+    }
+  };
+  for (const node of now.nodes) {
+    const old = before.nodes.find((n) => n.name === node.name);
+    answers(`${node.name} vitals`, old?.vitals, node.vitals);
+    answers(`${node.name} broker`, old?.broker?.status, node.broker?.status);
+    answers(`${node.name} nats-server`, old?.nats, node.nats);
+    brokerChanges(`${node.name} broker`, old?.broker?.status, node.broker?.status, report);
+  }
+  for (const balancer of now.balancers) {
+    const old = before.balancers.find((b) => b.node === balancer.node);
+    const subject = now.balancers.length > 1 ? `${balancer.node} balancer` : 'balancer';
+    answers(subject, old?.status, balancer.status);
+    const [last, current] = [lastKnown(old?.status), lastKnown(balancer.status)];
+    if (!last || !current || last === current) continue;
+    if (isOtherProcess(last, current)) report('warning', subject, restarted(last, current));
+    else rowChanges(subject, last, current, report);
+  }
+  answers('supervisor', before.supervisor, now.supervisor);
+  return events;
+}
+
+type Report = (level: ClusterEvent['level'], subject: string, text: string) => void;
+
+function brokerChanges(
+  subject: string,
+  old: Sourced<BrokerStatus> | undefined,
+  current: Sourced<BrokerStatus> | undefined,
+  report: Report,
+): void {
+  const [last, status] = [lastKnown(old), lastKnown(current)];
+  if (!last || !status || last === status) return;
+  if (isOtherProcess(last, status)) {
+    report('warning', subject, restarted(last, status));
+  } else if (last.ready !== status.ready) {
+    if (status.ready) report('info', subject, 'is ready again');
+    else report('warning', subject, `is not ready: ${status.reasons.join(', ')}`);
+  } else if (last.natsConnected !== status.natsConnected) {
+    if (status.natsConnected) report('info', subject, 'has its nats-server again');
+    else report('warning', subject, 'has lost its nats-server');
+  }
+}
+
+interface Process {
+  pid: number;
+  startedAt: number;
+}
+
+function isOtherProcess(a: Process, b: Process): boolean {
+  return a.pid !== b.pid || a.startedAt !== b.startedAt;
+}
+
+function restarted(from: Process, to: Process): string {
+  return `restarted: process ${from.pid} is now ${to.pid}`;
+}
+
+/** States worth an event; the steps between them are not. */
+const SETTLED: Partial<Record<RowState, string>> = {
+  up: 'UP',
+  'going-down': 'UP',
+  down: 'DOWN',
+  'going-up': 'DOWN',
+  maint: 'in maintenance',
+  drain: 'draining',
+};
+
+function rowChanges(
+  subject: string,
+  last: BalancerStatus,
+  current: BalancerStatus,
+  report: Report,
+): void {
+  const keyOf = (row: BalancerStatus['rows'][number]) =>
+    `${textOf(row, 'pxname')}/${textOf(row, 'svname')}`;
+  const known = new Map(last.rows.map((row) => [keyOf(row), SETTLED[stateOf(row)]]));
+  for (const row of current.rows) {
+    if (kindOf(row) !== 'server') continue;
+    const key = keyOf(row);
+    const state = SETTLED[stateOf(row)];
+    const old = known.get(key);
+    if (state === undefined || old === undefined || state === old) continue;
+    const check = state === 'DOWN' ? textOf(row, 'check_status') : '';
+    const why = check === '' ? '' : ` (${check})`;
+    report(state === 'DOWN' ? 'warning' : 'info', subject, `${key} is ${state}${why}`);
+  }
+}

@@ -1,0 +1,138 @@
+import type { StatRow, SupervisorStatus } from '#core/contracts/status.ts';
+import { isUp, kindOf, stateOf, textOf } from './haproxy-row.ts';
+import type { BalancerView, ClusterSnapshot, Health, NodeView, Problem } from './snapshot.ts';
+import { lastKnown, type Sourced } from './sourced.ts';
+
+/** A problem before it is known since when; `since` only where the source itself says. */
+type Finding = Omit<Problem, 'since'> & { readonly since?: number };
+
+/** Share of a disk that leaves too little to write to, percent. */
+const DISK_FULL = 92;
+
+type State = Omit<ClusterSnapshot, 'health' | 'events'>;
+
+/** Everything that is wrong now, and since when: what lasted keeps its beginning. */
+export function assess(now: State, before: Health | undefined): Health {
+  const findings = [
+    ...now.nodes.flatMap(ofNode),
+    ...brokersTogether(now.nodes),
+    ...now.balancers.flatMap(ofBalancer),
+    ...ofSupervisor(now.supervisor),
+  ];
+  const problems = findings.map((finding): Problem => {
+    const known = before?.problems.find((problem) => problem.key === finding.key);
+    return { ...finding, since: known?.since ?? finding.since ?? now.at };
+  });
+  problems.sort((a, b) => rank(a) - rank(b) || a.since - b.since);
+  const state = stateFrom(now, problems);
+  return { state, problems, since: before?.state === state ? before.since : now.at };
+}
+
+function rank(problem: Problem): number {
+  return problem.level === 'critical' ? 0 : 1;
+}
+
+function stateFrom(now: State, problems: readonly Problem[]): Health['state'] {
+  if (problems.some((problem) => problem.level === 'critical')) return 'critical';
+  if (problems.length > 0) return 'degraded';
+  return sourcesOf(now).some((source) => source.state === 'pending') ? 'starting' : 'healthy';
+}
+
+/** Every source of the snapshot. */
+export function sourcesOf(now: State): Sourced<unknown>[] {
+  const optional = (source: Sourced<unknown> | undefined) => (source ? [source] : []);
+  return [
+    ...now.nodes.flatMap((n) => [n.vitals, ...optional(n.broker?.status), ...optional(n.nats)]),
+    ...now.balancers.map((balancer) => balancer.status),
+    ...optional(now.supervisor),
+  ];
+}
+
+/** A source that does not answer, as a finding. */
+function silent(source: Sourced<unknown> | undefined, key: string, subject: string): Finding[] {
+  if (source?.state !== 'stale') return [];
+  const text = `does not answer (${source.reason})`;
+  return [{ key: `silent ${key}`, level: 'warning', subject, text, since: source.staleSince }];
+}
+
+function ofNode(node: NodeView): Finding[] {
+  const { name } = node;
+  const found = silent(node.vitals, `vitals ${name}`, `${name} vitals`);
+  found.push(...silent(node.broker?.status, `broker ${name}`, `${name} broker`));
+  found.push(...silent(node.nats, `nats ${name}`, `${name} nats-server`));
+  const broker = node.broker?.status;
+  if (broker?.state === 'fresh' && !broker.value.ready) {
+    const text = `is not ready: ${broker.value.reasons.join(', ') || 'no reason given'}`;
+    found.push({ key: `unready ${name}`, level: 'warning', subject: `${name} broker`, text });
+  }
+  const vitals = lastKnown(node.vitals);
+  for (const disk of vitals?.disks ?? []) {
+    const used = (disk.used / disk.size) * 100;
+    const about = { level: 'warning', subject: name } as const;
+    if (disk.readOnly) {
+      found.push({ ...about, key: `ro ${name} ${disk.mount}`, text: `${disk.mount} is read-only` });
+    } else if (used >= DISK_FULL) {
+      const text = `${disk.mount} is over ${DISK_FULL} % full`;
+      found.push({ ...about, key: `full ${name} ${disk.mount}`, text });
+    }
+  }
+  if (vitals?.throttled?.now.includes('undervoltage')) {
+    const text = 'undervoltage: the power supply or its cable is too weak';
+    found.push({ key: `power ${name}`, level: 'warning', subject: name, text });
+  }
+  return found;
+}
+
+/** One broker away is a warning; none left is an outage. */
+function brokersTogether(nodes: readonly NodeView[]): Finding[] {
+  const brokers = nodes.flatMap((node) => (node.broker ? [node.broker.status] : []));
+  const lost = (status: Sourced<{ ready: boolean }>) =>
+    status.state === 'stale' || (status.state === 'fresh' && !status.value.ready);
+  if (brokers.length === 0 || !brokers.every(lost)) return [];
+  const text = 'no broker can serve clients';
+  return [{ key: 'no broker', level: 'critical', subject: 'cluster', text }];
+}
+
+function ofBalancer({ node, status }: BalancerView, _: number, all: unknown[]): Finding[] {
+  // With one balancer its node adds nothing for the reader.
+  const subject = all.length > 1 ? `${node} balancer` : 'balancer';
+  if (status.state !== 'fresh') return silent(status, `balancer ${node}`, subject);
+  const found: Finding[] = [];
+  if (!status.value.ready) {
+    const text = `is not ready: ${status.value.reasons.join(', ') || 'no reason given'}`;
+    found.push({ key: `unready balancer ${node}`, level: 'warning', subject, text });
+  }
+  for (const row of status.value.rows) {
+    const finding = ofRow(row, `${node} ${textOf(row, 'pxname')}/${textOf(row, 'svname')}`);
+    if (finding) found.push({ ...finding, subject });
+  }
+  return found;
+}
+
+function ofRow(row: StatRow, key: string): Omit<Finding, 'subject'> | undefined {
+  const kind = kindOf(row);
+  const state = stateOf(row);
+  const proxy = textOf(row, 'pxname');
+  if (kind === 'backend' && !isUp(state) && state !== 'unknown' && state !== 'maint') {
+    return { key: `backend ${key}`, level: 'critical', text: `${proxy} has no server left` };
+  }
+  if (kind === 'server' && (state === 'down' || state === 'going-up')) {
+    const check = textOf(row, 'check_status').replace(/^\* /, '');
+    const why = check === '' ? '' : ` (${check})`;
+    const name = `${proxy}/${textOf(row, 'svname')}`;
+    return { key: `server ${key}`, level: 'warning', text: `${name} is DOWN${why}` };
+  }
+  return undefined;
+}
+
+function ofSupervisor(supervisor: Sourced<SupervisorStatus> | undefined): Finding[] {
+  if (supervisor?.state !== 'fresh') return silent(supervisor, 'supervisor', 'supervisor');
+  return supervisor.value.processes
+    .filter(({ state }) => state === 'backoff' || state === 'stopped')
+    .map(({ name, state, lastExit }) => {
+      const why = lastExit ? `: ${lastExit.reason}` : '';
+      const text = state === 'backoff' ? `waits to be restarted${why}` : `is stopped${why}`;
+      const since = lastExit ? { since: lastExit.at } : {};
+      return { key: `process ${name}`, level: 'warning', subject: name, text, ...since };
+    });
+}
