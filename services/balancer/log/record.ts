@@ -72,3 +72,8 @@ export const LEVELS = [
   'debug',
 ] as const;
 export type Level = (typeof LEVELS)[number];
+
+/** The number of a level, or -1 when there is none of that name. */
+export function levelNumber(name: string): number {
+  return (LEVELS as readonly string[]).indexOf(name);
+}

@@ -1,0 +1,82 @@
+import type { BalancerConfig, ProxyConfig } from '../model.ts';
+import { type ConfigDraft, hasBackend, hasFrontend, type ProxyDraft } from './draft.ts';
+
+/** What the command line sets in place of the files. */
+export interface Overrides {
+  /** `-n`: stands in for `maxconn` of the global section. */
+  maxconn?: number | undefined;
+  /** `-N`: for proxies without `maxconn` of their own. */
+  proxyMaxconn?: number | undefined;
+  /** `-p`. */
+  pidfile?: string | undefined;
+  /** `-D`; false for `-db`. */
+  daemon?: boolean | undefined;
+  /** Connections that the process can hold, where nothing sets `maxconn`. */
+  defaultMaxconn: number;
+  /** Program name in log lines, where nothing sets `log-tag`. */
+  logTag: string;
+}
+
+/** The planes' view of a draft that has been numbered and validated. */
+export function build(draft: ConfigDraft, overrides: Overrides): BalancerConfig {
+  const { global } = draft;
+  const maxconn = overrides.maxconn ?? global.maxconn ?? overrides.defaultMaxconn;
+  const logTag = global.logTag ?? overrides.logTag;
+  return {
+    global: {
+      maxconn,
+      log: global.log,
+      logTag,
+      logSendHostname: global.sendHostname,
+      pidfile: overrides.pidfile ?? global.pidfile,
+      daemon: overrides.daemon ?? global.daemon,
+      node: global.node,
+      description: global.description,
+    },
+    proxies: draft.proxies.map((proxy) =>
+      buildProxy(proxy, draft, overrides.proxyMaxconn ?? maxconn, logTag),
+    ),
+  };
+}
+
+function buildProxy(
+  { section, name, id, position, settings, binds, servers }: ProxyDraft,
+  { global }: ConfigDraft,
+  defaultMaxconn: number,
+  logTag: string,
+): ProxyConfig {
+  if (section === 'defaults') throw new TypeError('a defaults section is no proxy');
+  const clientSide = hasFrontend(section);
+  const serverSide = hasBackend(section);
+  const { stats } = settings;
+  return {
+    name,
+    kind: section,
+    mode: settings.mode,
+    id: id ?? 0,
+    disabled: settings.disabled,
+    position,
+    binds,
+    defaultBackend: clientSide
+      ? (settings.defaultBackend?.name ?? (section === 'listen' ? name : undefined))
+      : undefined,
+    maxconn: settings.maxconn ?? defaultMaxconn,
+    servers: serverSide ? servers : [],
+    balance: settings.balance,
+    retries: settings.retries,
+    redispatch: settings.redispatch,
+    fullconn: settings.fullconn,
+    timeouts: settings.timeouts,
+    options: settings.options,
+    log: settings.log.flatMap((target) => (target === 'global' ? global.log : [target])),
+    logTag: settings.logTag ?? logTag,
+    stats: stats && {
+      uri: stats.uri,
+      users: stats.users,
+      realm: stats.realm,
+      refresh: stats.refresh,
+      hideVersion: stats.hideVersion,
+    },
+    errorFiles: settings.errorFiles,
+  };
+}

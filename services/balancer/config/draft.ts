@@ -1,0 +1,168 @@
+import type {
+  BalanceAlgorithm,
+  BindConfig,
+  LogTarget,
+  Mode,
+  Position,
+  ProxyConfig,
+  ProxyKind,
+  ServerConfig,
+  StatsConfig,
+  Timeouts,
+} from '../model.ts';
+
+export type ProxySection = 'defaults' | ProxyKind;
+
+/** What a proxy takes over from its `defaults` section and may then change. */
+export interface ProxySettings {
+  mode: Mode;
+  disabled: boolean;
+  maxconn: number | undefined;
+  defaultBackend: { name: string; position: Position } | undefined;
+  balance: BalanceAlgorithm;
+  retries: number;
+  redispatch: number | undefined;
+  fullconn: number | undefined;
+  timeouts: Timeouts;
+  options: ProxyConfig['options'];
+  /** Where `option httplog` or `tcplog` stands, for warnings that come later. */
+  logFormatPosition: Position | undefined;
+  /** `global` stands for the targets of the global section, whatever they turn out to be. */
+  log: (LogTarget | 'global')[];
+  logTag: string | undefined;
+  stats: (StatsConfig & { position: Position; inherited: boolean }) | undefined;
+  errorFiles: Map<number, string>;
+  server: ServerSettings;
+}
+
+/** What `default-server` sets for the servers below it. */
+export interface ServerSettings {
+  checked: boolean;
+  inter: number;
+  fastinter: number | undefined;
+  downinter: number | undefined;
+  rise: number;
+  fall: number;
+  checkAddress: string | undefined;
+  checkPort: number | undefined;
+  checkSendProxy: boolean;
+  weight: number;
+  maxconn: number | undefined;
+  backup: boolean;
+  disabled: boolean;
+  sendProxy: ServerConfig['sendProxy'];
+}
+
+/** A section as far as it has been read. */
+export interface ProxyDraft {
+  section: ProxySection;
+  name: string;
+  /** Set by `id`; others are numbered once all are known. */
+  id: number | undefined;
+  position: Position;
+  settings: ProxySettings;
+  binds: BindConfig[];
+  servers: ServerConfig[];
+}
+
+export interface GlobalDraft {
+  maxconn: number | undefined;
+  log: LogTarget[];
+  logTag: string | undefined;
+  sendHostname: string | undefined;
+  pidfile: string | undefined;
+  daemon: boolean;
+  node: string | undefined;
+  description: string | undefined;
+}
+
+export interface ConfigDraft {
+  global: GlobalDraft;
+  proxies: ProxyDraft[];
+}
+
+/** HAProxy's defaults: manual, sections 4.2 and 5.2. */
+export function newSettings(): ProxySettings {
+  return {
+    mode: 'tcp',
+    disabled: false,
+    maxconn: undefined,
+    defaultBackend: undefined,
+    balance: { name: 'roundrobin' },
+    retries: 3,
+    redispatch: undefined,
+    fullconn: undefined,
+    timeouts: {
+      connect: undefined,
+      client: undefined,
+      server: undefined,
+      queue: undefined,
+      check: undefined,
+      tunnel: undefined,
+      httpRequest: undefined,
+      httpKeepAlive: undefined,
+      clientFin: undefined,
+      serverFin: undefined,
+    },
+    options: {
+      clitcpka: false,
+      srvtcpka: false,
+      dontlognull: false,
+      logFormat: undefined,
+      logasap: false,
+      logHealthChecks: false,
+      httpConnection: 'keep-alive',
+      forwardFor: undefined,
+    },
+    logFormatPosition: undefined,
+    log: [],
+    logTag: undefined,
+    stats: undefined,
+    errorFiles: new Map(),
+    server: {
+      checked: false,
+      inter: 2000,
+      fastinter: undefined,
+      downinter: undefined,
+      rise: 2,
+      fall: 3,
+      checkAddress: undefined,
+      checkPort: undefined,
+      checkSendProxy: false,
+      weight: 1,
+      maxconn: undefined,
+      backup: false,
+      disabled: false,
+      sendProxy: undefined,
+    },
+  };
+}
+
+export function newGlobal(): GlobalDraft {
+  return {
+    maxconn: undefined,
+    log: [],
+    logTag: undefined,
+    sendHostname: undefined,
+    pidfile: undefined,
+    daemon: false,
+    node: undefined,
+    description: undefined,
+  };
+}
+
+/** A copy of its own, for a section that starts from `settings`. */
+export function inheritSettings(settings: ProxySettings): ProxySettings {
+  const copy = structuredClone(settings);
+  // A proxy's first `stats` line starts afresh instead of adding to the inherited ones.
+  if (copy.stats) copy.stats.inherited = true;
+  return copy;
+}
+
+export const hasFrontend = (section: ProxySection): boolean => section !== 'backend';
+export const hasBackend = (section: ProxySection): boolean => section !== 'frontend';
+
+/** What HAProxy calls the section in messages: a `listen` is a `proxy`. */
+export function describeProxy({ section, name }: ProxyDraft): string {
+  return `${section === 'listen' ? 'proxy' : section} '${name}'`;
+}

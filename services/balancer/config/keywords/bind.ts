@@ -1,0 +1,147 @@
+import type { BindConfig } from '../../model.ts';
+import { parseAddress } from '../address.ts';
+import type { ProxyDraft } from '../draft.ts';
+import { FOREIGN_BIND } from '../foreign.ts';
+import { isHostName } from '../host-names.ts';
+import {
+  type Context,
+  type KeywordInfo,
+  type KeywordTable,
+  lookUp,
+  MAX_COUNT,
+  parseInteger,
+  suggestion,
+} from '../keyword.ts';
+import type { Statement } from '../lexer.ts';
+
+/** What applies to every address of one `bind` line. */
+type BindSettings = Pick<BindConfig, 'name' | 'acceptProxy' | 'maxconn'>;
+
+interface BindKeyword extends KeywordInfo {
+  /** Words after the name. */
+  arguments: 0 | 1;
+  /** Returns what is wrong with `value`, if anything. */
+  set(bind: BindSettings, value: string): string | undefined;
+}
+
+/** Parameters of `bind`: HAProxy 2.6 manual, section 5.1. */
+export const BIND_PARAMETERS: KeywordTable<BindKeyword> = {
+  'accept-proxy': {
+    usage: '',
+    summary: 'every connection starts with a PROXY header, version 1 or 2',
+    arguments: 0,
+    set: (bind) => {
+      bind.acceptProxy = true;
+      return undefined;
+    },
+  },
+  maxconn: {
+    usage: '<number>',
+    summary: 'most connections at a time on this listener',
+    arguments: 1,
+    set: (bind, value) => {
+      if (value === '') return 'missing value';
+      const maxconn = parseInteger(value);
+      if (maxconn === undefined || maxconn > MAX_COUNT) return `invalid value ${value}`;
+      if (maxconn < 0) return `invalid value ${value}, must be >= 0`;
+      bind.maxconn = maxconn === 0 ? undefined : maxconn;
+      return undefined;
+    },
+  },
+  name: {
+    usage: '<name>',
+    summary: 'what the statistics call this listener',
+    arguments: 1,
+    set: (bind, value) => {
+      if (value === '') return 'missing name';
+      bind.name = value;
+      return undefined;
+    },
+  },
+};
+
+/** A port range must not turn one line into tens of thousands of sockets by a slip. */
+const MAX_LISTENERS = 1024;
+
+/** `bind <address>[:<port>[-<port>]][, …] [parameters]`. */
+export function parseBind(draft: ProxyDraft, statement: Statement, context: Context): void {
+  const { problems } = context;
+  const addresses = statement.word(1);
+  if (addresses === '') {
+    const expected = '{[addr1]:port1[-end1]}{,[addr]:port[-end]}...';
+    problems.alert(statement.at(1), `'bind' expects ${expected} as arguments.`);
+    return;
+  }
+  const settings: BindSettings = { name: undefined, acceptProxy: false, maxconn: undefined };
+  if (!parseParameters(draft, settings, statement, context)) return;
+  for (const written of addresses.split(',')) {
+    if (written !== '') addListeners(draft, written, settings, statement, context);
+  }
+}
+
+function addListeners(
+  draft: ProxyDraft,
+  written: string,
+  settings: BindSettings,
+  statement: Statement,
+  context: Context,
+): void {
+  const fail = (message: string): void =>
+    context.problems.alert(statement.at(1), `'bind' : ${message}`);
+  const parsed = parseAddress(written, context.environment);
+  if (parsed.error !== undefined) {
+    fail(parsed.error);
+    return;
+  }
+  const { host, family, ports } = parsed.address;
+  if (ports === undefined) {
+    fail(`missing port specification in '${written}'`);
+    return;
+  }
+  const count = draft.binds.length + ports.last - ports.first + 1;
+  if (count > MAX_LISTENERS) {
+    fail(`too many listeners in '${written}', the limit is ${MAX_LISTENERS} in a proxy`);
+    return;
+  }
+  for (let port = ports.first; port <= ports.last; port++) {
+    const bind: BindConfig = { ...settings, host, port, position: statement.at(1) };
+    draft.binds.push(bind);
+    if (!isHostName(host)) continue;
+    context.hostNames.add({
+      name: host,
+      family,
+      position: statement.at(1),
+      subject: "'bind'",
+      apply: (address) => {
+        bind.host = address;
+      },
+    });
+  }
+}
+
+function parseParameters(
+  draft: ProxyDraft,
+  settings: BindSettings,
+  statement: Statement,
+  { problems }: Context,
+): boolean {
+  const subject = `'bind ${statement.word(1)}' in section '${draft.section}'`;
+  for (let index = 2; index < statement.length; index++) {
+    const name = statement.word(index);
+    const row = lookUp(BIND_PARAMETERS, name);
+    if (!row) {
+      const message = FOREIGN_BIND.includes(name)
+        ? `unsupported keyword '${name}': HAProxy has it, this balancer does not.`
+        : `unknown keyword '${name}'${suggestion(name, Object.keys(BIND_PARAMETERS))}`;
+      problems.alert(statement.at(index), `${subject} : ${message}`);
+      return false;
+    }
+    const error = row.set(settings, row.arguments === 0 ? '' : statement.word(index + 1));
+    index += row.arguments;
+    if (error !== undefined) {
+      problems.alert(statement.at(index), `${subject} : '${name}' : ${error}`);
+      return false;
+    }
+  }
+  return true;
+}

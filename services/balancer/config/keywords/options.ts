@@ -1,0 +1,216 @@
+import { isIP } from 'node:net';
+import { hasBackend, hasFrontend, type ProxyDraft } from '../draft.ts';
+import { FOREIGN_OPTIONS } from '../foreign.ts';
+import {
+  type Context,
+  integerArgument,
+  type KeywordInfo,
+  type KeywordTable,
+  lookUp,
+  MAX_COUNT,
+  onlyArguments,
+  suggestion,
+} from '../keyword.ts';
+import type { Statement } from '../lexer.ts';
+
+interface OptionKeyword extends KeywordInfo {
+  /** Where it has an effect; elsewhere it is ignored with a warning. */
+  side: 'frontend' | 'backend' | 'both';
+  set(draft: ProxyDraft, statement: Statement, context: Context): void;
+  /** What `no option` and `default option` do; without it they are an error. */
+  unset?(draft: ProxyDraft): void;
+}
+
+type Flag = 'clitcpka' | 'srvtcpka' | 'dontlognull' | 'logasap' | 'logHealthChecks';
+
+const flag = (key: Flag, side: OptionKeyword['side'], summary: string): OptionKeyword => ({
+  usage: '',
+  summary,
+  side,
+  set: (draft, statement, context) => {
+    if (onlyArguments(statement, 0, context, 2)) draft.settings.options[key] = true;
+  },
+  unset: (draft) => {
+    draft.settings.options[key] = false;
+  },
+});
+
+const connection = (
+  mode: 'keep-alive' | 'server-close' | 'close',
+  summary: string,
+): OptionKeyword => ({
+  usage: '',
+  summary,
+  side: 'both',
+  set: (draft, statement, context) => {
+    if (onlyArguments(statement, 0, context, 2)) draft.settings.options.httpConnection = mode;
+  },
+  unset: (draft) => {
+    const { options } = draft.settings;
+    if (options.httpConnection === mode) options.httpConnection = 'keep-alive';
+  },
+});
+
+/** `option <name>`: HAProxy 2.6 manual, section 4.2. */
+export const OPTIONS: KeywordTable<OptionKeyword> = {
+  clitcpka: flag('clitcpka', 'frontend', 'TCP keepalive packets towards clients'),
+  srvtcpka: flag('srvtcpka', 'backend', 'TCP keepalive packets towards servers'),
+  tcpka: {
+    usage: '',
+    summary: 'TCP keepalive packets on both sides',
+    side: 'both',
+    set: (draft, statement, context) => {
+      if (onlyArguments(statement, 0, context, 2)) setKeepalive(draft, true);
+    },
+  },
+  dontlognull: flag('dontlognull', 'frontend', 'no log line for connections without a byte'),
+  logasap: flag('logasap', 'frontend', 'log when the transfer starts instead of at its end'),
+  'log-health-checks': flag('logHealthChecks', 'backend', 'log the result of checks that change'),
+  httplog: {
+    usage: '',
+    summary: 'log lines with everything known about a request',
+    side: 'frontend',
+    set: (draft, statement, context) => {
+      if (statement.word(2) === 'clf') {
+        const message = "'option httplog clf' is not supported; use 'option httplog'.";
+        return context.problems.alert(statement.at(2), message);
+      }
+      if (onlyArguments(statement, 0, context, 2)) setLogFormat(draft, statement, 'httplog');
+    },
+  },
+  tcplog: {
+    usage: '',
+    summary: 'log lines with times, bytes and state of a connection',
+    side: 'frontend',
+    set: (draft, statement, context) => {
+      if (onlyArguments(statement, 0, context, 2)) setLogFormat(draft, statement, 'tcplog');
+    },
+  },
+  'http-keep-alive': connection('keep-alive', 'keep both connections open after a response'),
+  'http-server-close': connection('server-close', 'close the server side after each response'),
+  httpclose: connection('close', 'close both sides after each response'),
+  forwardfor: {
+    usage: '[ except <network> ] [ header <name> ] [ if-none ]',
+    summary: 'tell servers the address of the client in a header',
+    side: 'both',
+    set: setForwardFor,
+    unset: (draft) => {
+      draft.settings.options.forwardFor = undefined;
+    },
+  },
+  redispatch: {
+    usage: '[ <interval> ]',
+    summary: 'let a retry go to another server',
+    side: 'backend',
+    set: (draft, statement, context) => {
+      if (!onlyArguments(statement, 1, context, 2)) return;
+      if (statement.length === 2) {
+        draft.settings.redispatch = -1;
+        return;
+      }
+      const range = { min: -MAX_COUNT, max: MAX_COUNT, keyword: 'option redispatch' };
+      const interval = integerArgument(statement, 2, range, context);
+      if (interval !== undefined) draft.settings.redispatch = interval || undefined;
+    },
+    unset: (draft) => {
+      draft.settings.redispatch = undefined;
+    },
+  },
+};
+
+function setKeepalive(draft: ProxyDraft, on: boolean): void {
+  if (hasFrontend(draft.section)) draft.settings.options.clitcpka = on;
+  if (hasBackend(draft.section)) draft.settings.options.srvtcpka = on;
+}
+
+function setLogFormat(draft: ProxyDraft, statement: Statement, format: 'httplog' | 'tcplog'): void {
+  draft.settings.options.logFormat = format;
+  draft.settings.logFormatPosition = statement.position;
+}
+
+function setForwardFor(draft: ProxyDraft, statement: Statement, context: Context): void {
+  const forwardFor = {
+    header: 'X-Forwarded-For',
+    except: undefined as string | undefined,
+    ifNone: false,
+  };
+  for (let index = 2; index < statement.length; index++) {
+    const word = statement.word(index);
+    const value = statement.word(index + 1);
+    if (word === 'if-none') {
+      forwardFor.ifNone = true;
+    } else if (word === 'except') {
+      if (!isNetwork(value)) {
+        const message = "'option forwardfor except' expects <address>[/mask] as argument.";
+        context.problems.alert(statement.at(index + 1), message);
+        return;
+      }
+      forwardFor.except = value;
+      index++;
+    } else if (word === 'header') {
+      if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(value)) {
+        const message = "'option forwardfor header' expects <header_name> as argument.";
+        context.problems.alert(statement.at(index + 1), message);
+        return;
+      }
+      forwardFor.header = value;
+      index++;
+    } else {
+      const message =
+        "'option forwardfor' only supports optional values: 'except', 'header' and 'if-none'.";
+      context.problems.alert(statement.at(index), message);
+      return;
+    }
+  }
+  draft.settings.options.forwardFor = forwardFor;
+}
+
+/** `address` or `address/prefix length`. */
+function isNetwork(text: string): boolean {
+  const [address = '', prefix, ...rest] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  if (prefix === undefined) return true;
+  return /^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128);
+}
+
+/** `option …` (sign undefined), `no option …` and `default option …`. */
+export function parseOption(
+  draft: ProxyDraft,
+  statement: Statement,
+  context: Context,
+  sign: 'no' | 'default' | undefined,
+): void {
+  const { problems } = context;
+  const name = statement.word(1);
+  if (name === '') {
+    problems.alert(statement.position, "'option' expects an option name.");
+    return;
+  }
+  const row = lookUp(OPTIONS, name);
+  if (!row) {
+    const message = FOREIGN_OPTIONS.includes(name)
+      ? `unsupported option '${name}': HAProxy has it, this balancer does not.`
+      : `unknown option '${name}'${suggestion(name, Object.keys(OPTIONS))}`;
+    problems.alert(statement.at(1), message);
+    return;
+  }
+  if (sign !== undefined) {
+    if (row.unset) {
+      row.unset(draft);
+      return;
+    }
+    const message = `negation/default is not supported for option '${name}'.`;
+    problems.alert(statement.at(1), message);
+    return;
+  }
+  const { section } = draft;
+  if (row.side === 'frontend' && !hasFrontend(section)) warnIgnored('frontend');
+  if (row.side === 'backend' && !hasBackend(section)) warnIgnored('backend');
+  row.set(draft, statement, context);
+
+  function warnIgnored(missing: string): void {
+    const message = `'${name}' ignored because ${section} '${draft.name}' has no ${missing} capability.`;
+    problems.warn(statement.at(1), message);
+  }
+}

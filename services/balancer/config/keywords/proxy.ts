@@ -1,0 +1,255 @@
+import { hasBackend, hasFrontend, type ProxyDraft, type ProxySection } from '../draft.ts';
+import {
+  type Context,
+  integerArgument,
+  type Keyword,
+  type KeywordTable,
+  MAX_COUNT,
+  onlyArguments,
+  suggestion,
+} from '../keyword.ts';
+import type { Statement } from '../lexer.ts';
+import { parseBind } from './bind.ts';
+import { parseErrorFile } from './error-file.ts';
+import { parseLog } from './log.ts';
+import { parseOption } from './options.ts';
+import { parseDefaultServer, parseServer } from './server.ts';
+import { parseStats } from './stats.ts';
+import { parseTimeout } from './timeouts.ts';
+
+export interface ProxyKeyword extends Keyword<ProxyDraft> {
+  sections: readonly ProxySection[];
+  /** What using it in another section is: ignored with a warning, or an error. */
+  misplaced: 'warning' | 'alert';
+}
+
+const EVERYWHERE: readonly ProxySection[] = ['defaults', 'frontend', 'listen', 'backend'];
+const CLIENT_SIDE: readonly ProxySection[] = ['defaults', 'frontend', 'listen'];
+const SERVER_SIDE: readonly ProxySection[] = ['defaults', 'listen', 'backend'];
+
+const ALGORITHMS = ['roundrobin', 'leastconn'] as const;
+const FOREIGN_ALGORITHMS = ['static-rr', 'first', 'source', 'uri', 'url_param', 'random', 'hash'];
+
+/** Keywords of the proxy sections: HAProxy 2.6 manual, section 4.2. */
+export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
+  balance: {
+    usage: ALGORITHMS.join(' | '),
+    summary: 'how a server is chosen',
+    sections: SERVER_SIDE,
+    misplaced: 'warning',
+    parse: parseBalance,
+  },
+  bind: {
+    usage: '[<address>]:<port>[-<port>] [, ...] [param*]',
+    summary: 'where the proxy listens',
+    sections: ['frontend', 'listen'],
+    misplaced: 'warning',
+    parse: parseBind,
+  },
+  default_backend: {
+    usage: '<backend>',
+    summary: 'the backend that gets everything',
+    sections: CLIENT_SIDE,
+    misplaced: 'warning',
+    parse: (draft, statement, context) => {
+      const name = statement.word(1);
+      if (name === '') {
+        const message = "'default_backend' expects a backend name.";
+        return context.problems.alert(statement.at(1), message);
+      }
+      if (!onlyArguments(statement, 1, context)) return;
+      draft.settings.defaultBackend = { name, position: statement.at(1) };
+    },
+  },
+  'default-server': {
+    usage: '[param*]',
+    summary: 'parameters for the servers below it',
+    sections: SERVER_SIDE,
+    misplaced: 'alert',
+    parse: parseDefaultServer,
+  },
+  disabled: {
+    usage: '',
+    summary: 'do not start this proxy',
+    sections: EVERYWHERE,
+    misplaced: 'alert',
+    parse: (draft, statement, context) => {
+      if (onlyArguments(statement, 0, context)) draft.settings.disabled = true;
+    },
+  },
+  enabled: {
+    usage: '',
+    summary: 'undo `disabled` of a defaults section',
+    sections: EVERYWHERE,
+    misplaced: 'alert',
+    parse: (draft, statement, context) => {
+      if (onlyArguments(statement, 0, context)) draft.settings.disabled = false;
+    },
+  },
+  errorfile: {
+    usage: '<code> <file>',
+    summary: 'a file to answer with instead of the built-in error page',
+    sections: EVERYWHERE,
+    misplaced: 'alert',
+    parse: parseErrorFile,
+  },
+  fullconn: count('fullconn', SERVER_SIDE, 'load at which dynamic limits reach their maximum'),
+  id: {
+    usage: '<value>',
+    summary: 'number of the proxy in the statistics',
+    sections: ['frontend', 'listen', 'backend'],
+    misplaced: 'alert',
+    parse: (draft, statement, context) => {
+      if (!onlyArguments(statement, 1, context)) return;
+      const range = { min: 1, max: MAX_COUNT, keyword: 'id' };
+      draft.id = integerArgument(statement, 1, range, context) ?? draft.id;
+    },
+  },
+  log: {
+    usage: 'global | <target> [len <length>] [format <format>] <facility> [<level> [<minlevel>]]',
+    summary: 'where log lines go; `no log` undoes what was inherited',
+    sections: EVERYWHERE,
+    misplaced: 'alert',
+    parse: (draft, statement, context) => {
+      const target = parseLog(statement, context, { inProxy: true });
+      if (target) draft.settings.log.push(target);
+    },
+  },
+  'log-tag': {
+    usage: '<string>',
+    summary: 'program name in log lines',
+    sections: EVERYWHERE,
+    misplaced: 'alert',
+    parse: (draft, statement, context) => {
+      const tag = statement.word(1);
+      if (tag === '') {
+        const message = "'log-tag' expects a tag for use in syslog.";
+        return context.problems.alert(statement.at(1), message);
+      }
+      if (onlyArguments(statement, 1, context)) draft.settings.logTag = tag;
+    },
+  },
+  maxconn: count('maxconn', CLIENT_SIDE, 'most connections at a time; more wait in the kernel'),
+  mode: {
+    usage: 'tcp | http',
+    summary: 'what the proxy speaks (default tcp)',
+    sections: EVERYWHERE,
+    misplaced: 'alert',
+    parse: (draft, statement, context) => {
+      const mode = statement.word(1);
+      if (mode !== 'tcp' && mode !== 'http') {
+        const message = `unknown proxy mode '${mode}'${suggestion(mode, ['tcp', 'http'])}`;
+        return context.problems.alert(statement.at(1), message);
+      }
+      if (onlyArguments(statement, 1, context)) draft.settings.mode = mode;
+    },
+  },
+  option: {
+    usage: '<name> [param*]',
+    summary: 'switches; `no option` undoes one',
+    sections: EVERYWHERE,
+    misplaced: 'alert',
+    parse: (draft, statement, context) => parseOption(draft, statement, context, undefined),
+  },
+  retries: {
+    usage: '<value>',
+    summary: 'attempts after a connection to a server failed (default 3)',
+    sections: SERVER_SIDE,
+    misplaced: 'warning',
+    parse: (draft, statement, context) => {
+      if (!onlyArguments(statement, 1, context)) return;
+      const range = { min: 0, max: MAX_COUNT, keyword: 'retries' };
+      const { settings } = draft;
+      settings.retries = integerArgument(statement, 1, range, context) ?? settings.retries;
+    },
+  },
+  server: {
+    usage: '<name> <address>:<port> [param*]',
+    summary: 'a server of this backend',
+    sections: ['listen', 'backend'],
+    misplaced: 'alert',
+    parse: parseServer,
+  },
+  stats: {
+    usage: '<name> [param*]',
+    summary: 'the statistics page',
+    sections: EVERYWHERE,
+    misplaced: 'alert',
+    parse: parseStats,
+  },
+  timeout: {
+    usage: '<name> <time>',
+    summary: 'how long to wait, in milliseconds or with a unit',
+    sections: EVERYWHERE,
+    misplaced: 'alert',
+    parse: parseTimeout,
+  },
+};
+
+function count(
+  keyword: 'maxconn' | 'fullconn',
+  sections: readonly ProxySection[],
+  summary: string,
+): ProxyKeyword {
+  return {
+    usage: '<conns>',
+    summary,
+    sections,
+    misplaced: 'warning',
+    parse: (draft, statement, context) => {
+      if (!onlyArguments(statement, 1, context)) return;
+      const value = integerArgument(statement, 1, { min: 0, max: MAX_COUNT, keyword }, context);
+      // 0 stands for "not set".
+      if (value !== undefined) draft.settings[keyword] = value === 0 ? undefined : value;
+    },
+  };
+}
+
+function parseBalance(draft: ProxyDraft, statement: Statement, { problems }: Context): void {
+  const name = statement.word(1);
+  const known = ALGORITHMS.find((algorithm) => algorithm === name);
+  if (known === undefined && name !== '') {
+    const family = name.replace(/\(.*/, '');
+    const message =
+      FOREIGN_ALGORITHMS.includes(family) || family === 'hdr' || family === 'rdp-cookie'
+        ? `unsupported algorithm '${name}': HAProxy has it, this balancer does not.`
+        : `unknown algorithm '${name}'${suggestion(name, ALGORITHMS)}`;
+    const supported = ALGORITHMS.map((algorithm) => `'${algorithm}'`).join(' and ');
+    problems.alert(statement.at(1), `${message} balance only supports ${supported}.`);
+    return;
+  }
+  draft.settings.balance = { name: known ?? 'roundrobin' };
+  const extra = statement.tokens[2];
+  if (extra) {
+    problems.warn(
+      statement.at(2),
+      `'balance ${name}' : extra argument '${extra.text}' is ignored.`,
+    );
+  }
+}
+
+/** True where the keyword may stand in the section; otherwise says so, as HAProxy does. */
+export function isPlaced(
+  name: string,
+  row: ProxyKeyword,
+  draft: ProxyDraft,
+  statement: Statement,
+  { problems }: Context,
+): boolean {
+  const { section } = draft;
+  if (row.sections.includes(section)) return true;
+  if (section === 'defaults') {
+    problems.alert(statement.position, `'${name}' not allowed in 'defaults' section.`);
+    return false;
+  }
+  const missing = !hasBackend(section) ? 'backend' : !hasFrontend(section) ? 'frontend' : '';
+  const why = `because ${section} '${draft.name}' has no ${missing} capability.`;
+  if (row.misplaced === 'alert') {
+    problems.alert(statement.position, `'${name}' not allowed ${why}`);
+  } else {
+    const other = { maxconn: 'fullconn', fullconn: 'maxconn' }[name];
+    const hint = other ? ` Maybe you want '${other}' instead ?` : '';
+    problems.warn(statement.position, `'${name}' ignored ${why}${hint}`);
+  }
+  return false;
+}
