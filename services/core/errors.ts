@@ -23,6 +23,8 @@ export const ERROR_CODES = {
   PROTOCOL: 'BRAMBLE_PROTOCOL',
   /** A limit from the configuration was reached. */
   LIMIT: 'BRAMBLE_LIMIT',
+  /** Another instance holds the same data directory. */
+  ALREADY_RUNNING: 'BRAMBLE_ALREADY_RUNNING',
   /** A file or directory cannot be written. */
   STORAGE: 'BRAMBLE_STORAGE',
   /** No server of a backend can take a session. */

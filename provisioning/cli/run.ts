@@ -1,0 +1,69 @@
+import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
+import type { Command } from './command.ts';
+import { devCommand } from './dev.ts';
+import { EXIT, exitCodeFor } from './exit-codes.ts';
+import { commandHelp, overview } from './help.ts';
+import { findCommand, parseInvocation } from './parse.ts';
+import { validateCommand } from './validate.ts';
+import { versionCommand } from './version.ts';
+
+const helpCommand: Command = {
+  name: 'help',
+  summary: 'List the commands',
+  positionals: [],
+  options: {},
+  examples: [{ line: 'bramble help', text: 'what there is' }],
+  async run() {
+    process.stdout.write(overview(COMMANDS));
+    return EXIT.OK;
+  },
+};
+
+export const COMMANDS: readonly Command[] = [
+  devCommand,
+  validateCommand,
+  versionCommand,
+  helpCommand,
+];
+
+/** Runs one command line (without `node` and the script). Resolves to the exit code; never rejects. */
+export async function runCli(args: readonly string[]): Promise<number> {
+  try {
+    return await dispatch(args);
+  } catch (error) {
+    return report(error);
+  }
+}
+
+async function dispatch(args: readonly string[]): Promise<number> {
+  const [first = 'help', ...rest] = args;
+  if (first === '--help' || first === '-h') return helpCommand.run({ values: {}, positionals: [] });
+  if (first === '--version' || first === '-v') return dispatch(['version', ...rest]);
+  if (first === 'help' && rest[0] !== undefined && !rest[0].startsWith('-')) {
+    return dispatch([rest[0], '--help']);
+  }
+  const command = findCommand(COMMANDS, first);
+  if (asksForHelp(rest)) {
+    process.stdout.write(commandHelp(command));
+    return EXIT.OK;
+  }
+  return command.run(parseInvocation(command, rest));
+}
+
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  const options = end === -1 ? args : args.slice(0, end);
+  return options.includes('--help') || options.includes('-h');
+}
+
+/** Errors go to stderr in words, so that stdout stays what the command promises. */
+function report(error: unknown): number {
+  if (!(error instanceof BrambleError)) {
+    process.stderr.write(`bramble: ${error instanceof Error ? error.stack : String(error)}\n`);
+    return EXIT.FAILURE;
+  }
+  const isFile = error.code === ERROR_CODES.CONFIG_INVALID;
+  process.stderr.write(`${isFile ? '' : 'bramble: '}${describeError(error)}\n`);
+  if (error.hint !== undefined) process.stderr.write(`  ${error.hint}\n`);
+  return exitCodeFor(error.code);
+}

@@ -1,0 +1,50 @@
+import type { ClusterConfig } from '#core/config/cluster.ts';
+import type { Plan } from '../render/plan.ts';
+
+/** What the owner needs to know once everything is up. */
+export interface Summary {
+  host: string;
+  ports: { mqtt: number; connectors: number; websocket: number; page: number; stats?: number };
+  nodes: readonly string[];
+  /** Whom to log in as; undefined where no credentials are needed. */
+  login: { user: string; password: string } | undefined;
+  /** Nobody can log in at all. */
+  closed: boolean;
+  /** Who may see the balancer's statistics. */
+  stats: { user: string; password: string } | undefined;
+  /** Milliseconds from the start of the command. */
+  took: number;
+}
+
+const HASHED = /^\$scrypt\$/;
+/** Shown where only a hash is known. */
+const UNKNOWN_PASSWORD = 'PASSWORD';
+
+export function summarize({ cluster, host, ports, nodes }: Plan, took: number): Summary {
+  const stats = cluster.balancer.stats;
+  return {
+    host,
+    ports: {
+      mqtt: ports.mqtt,
+      connectors: ports.connectors,
+      websocket: ports.websocket,
+      page: ports.page,
+      ...(stats === undefined ? {} : { stats: ports.stats }),
+    },
+    nodes: nodes.map(({ name }) => name),
+    login: loginOf(cluster),
+    closed: !cluster.mqtt.anonymous && cluster.mqtt.users.length === 0,
+    stats,
+    took,
+  };
+}
+
+/** An admin whose password can be shown, else the first user. */
+function loginOf({ mqtt }: ClusterConfig): Summary['login'] {
+  if (mqtt.anonymous) return undefined;
+  const readable = mqtt.users.filter(({ password }) => !HASHED.test(password));
+  const chosen = readable.find(({ admin }) => admin) ?? readable[0] ?? mqtt.users[0];
+  if (!chosen) return undefined;
+  const password = HASHED.test(chosen.password) ? UNKNOWN_PASSWORD : chosen.password;
+  return { user: chosen.name, password };
+}

@@ -1,0 +1,88 @@
+import { header, type Plan, type PlannedNode } from './plan.ts';
+
+/**
+ * balancer.cfg, in HAProxy's language (configuration manual 2.6).
+ *
+ * `leastconn` for MQTT: connections live for days, so their number is the load, and after a broker
+ * returns the new ones fill it up. Equal counts go round robin, so that the first two clients land
+ * on different brokers.
+ */
+export function renderBalancer(plan: Plan): string {
+  const { host, ports, nodes } = plan;
+  const servers = (port: (node: PlannedNode) => number) =>
+    nodes
+      .map((node) => `    server ${node.name} ${host}:${port(node)} check send-proxy-v2`)
+      .join('\n');
+  const mqtt = servers((node) => node.ports.mqtt);
+
+  return `${header("The balancer, in HAProxy's configuration language", plan)}
+
+global
+    log stdout format raw local0
+    maxconn 10000
+
+defaults
+    log     global
+    mode    tcp
+    option  tcplog
+    option  dontlognull
+    # A refused connection is tried on the other brokers at once.
+    retries 3
+    option  redispatch 1
+    timeout connect 3s
+    timeout queue   10s
+    timeout check   2s
+    # MQTT clients ping every 60 to 1200 s and the broker allows 1.5 times that: never cut them
+    # before it does. TCP keepalive finds the peers that are gone.
+    timeout client  1h
+    timeout server  1h
+    option  clitcpka
+    option  srvtcpka
+    # A dead broker is out after about 1.5 s and back in 1 s after it answers again.
+    default-server inter 1s fastinter 500ms downinter 500ms rise 2 fall 2
+
+# Phones, sensors and everything else that speaks MQTT.
+listen mqtt
+    bind ${host}:${ports.mqtt}
+    balance leastconn
+${mqtt}
+
+# Connectors to other systems: few, long-lived, silent for hours.
+listen connectors
+    bind ${host}:${ports.connectors}
+    timeout client 3h
+    timeout server 3h
+    balance leastconn
+${mqtt}
+
+# MQTT over WebSocket: carried as bytes, the broker does the upgrade.
+listen websocket
+    bind ${host}:${ports.websocket}
+    balance leastconn
+${servers((node) => node.ports.websocket)}
+
+${statsPage(plan)}`;
+}
+
+function statsPage({ cluster, host, ports }: Plan): string {
+  const login = cluster.balancer.stats;
+  if (!login)
+    return '# No page of its own: cluster.yaml names no balancer.stats user who may see it.\n';
+  return `# The balancer's own page, and the same as CSV with ;csv at the end.
+listen stats
+    bind ${host}:${ports.stats}
+    mode http
+    option httplog
+    timeout client 50s
+    timeout server 50s
+    stats enable
+    stats uri /haproxy?stats
+    stats refresh 5s
+    stats auth ${quote(`${login.user}:${login.password}`)}
+`;
+}
+
+/** One word in strong quotes (section 2.2): nothing inside is special but the quote itself. */
+export function quote(word: string): string {
+  return `'${word.replaceAll("'", `'"'"'`)}'`;
+}

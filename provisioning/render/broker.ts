@@ -1,0 +1,29 @@
+import { stringify } from 'yaml';
+import type { z } from 'zod';
+import type { brokerConfigSchema } from '#core/contracts/service-config.ts';
+import { natsLogin } from './nats.ts';
+import { header, type Plan, type PlannedNode } from './plan.ts';
+
+/** broker-N.yaml: brokerConfigSchema of core/contracts/service-config.ts. */
+export function renderBroker(plan: Plan, node: PlannedNode): string {
+  const { host, cluster, clusterFile } = plan;
+  const config: z.input<typeof brokerConfigSchema> = {
+    node: node.name,
+    cluster: clusterFile,
+    listen: {
+      mqtt: { host, port: node.ports.mqtt, proxyProtocol: true },
+      websocket: { host, port: node.ports.websocket, proxyProtocol: true },
+      health: { host, port: node.ports.health },
+    },
+    trusted: [host],
+    nats: {
+      url: `nats://${host}:${node.ports.nats}`,
+      ...natsLogin(cluster.cluster.secret, 'client'),
+    },
+  };
+  return `${header(`Broker of ${node.name}: where it listens and whom it calls`, plan)}
+# Users, ACLs and limits are read from cluster.yaml itself, again on SIGHUP.
+# proxyProtocol: the balancer tells who the client is, with a PROXY v2 header.
+
+${stringify(config)}`;
+}

@@ -1,0 +1,27 @@
+import { stringify } from 'yaml';
+import type { z } from 'zod';
+import type { statsConfigSchema } from '#core/contracts/service-config.ts';
+import { header, type Plan } from './plan.ts';
+
+/** stats.yaml: statsConfigSchema of core/contracts/service-config.ts. */
+export function renderStats(plan: Plan): string {
+  const { host, ports, nodes, clusterFile } = plan;
+  const at = (port: number, path = '') => `http://${host}:${port}${path}`;
+  const config: z.input<typeof statsConfigSchema> = {
+    cluster: clusterFile,
+    page: { host, port: ports.page },
+    health: { host, port: ports.statsHealth },
+    supervisor: at(ports.supervisorHealth, '/status'),
+    balancers: [{ node: nodes[0]!.name, status: at(ports.balancerHealth, '/status') }],
+    nodes: nodes.map((node) => ({
+      name: node.name,
+      vitals: 'local',
+      broker: at(node.ports.health, '/status'),
+      nats: at(node.ports.natsMonitor),
+    })),
+  };
+  return `${header('The page: where it listens and whom it asks', plan)}
+# All nodes are this one machine, so their vitals are the same.
+
+${stringify(config)}`;
+}

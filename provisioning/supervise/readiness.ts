@@ -1,0 +1,54 @@
+import type { ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * Waits until a process that was just started can serve. Rejects only through the signal, which
+ * fires when the process ends.
+ */
+export type Readiness = (child: ChildProcess, signal: AbortSignal) => Promise<void>;
+
+/** Our own services say so over IPC (core/lifecycle.ts). */
+export const readyByMessage: Readiness = (child, signal) =>
+  new Promise((resolve, reject) => {
+    const settle = (done: () => void) => {
+      child.off('message', onMessage);
+      signal.removeEventListener('abort', onAbort);
+      done();
+    };
+    const onMessage = (message: unknown) => {
+      if ((message as { event?: unknown } | null)?.event === 'ready') settle(resolve);
+    };
+    const onAbort = () => settle(() => reject(signal.reason));
+    child.on('message', onMessage);
+    signal.addEventListener('abort', onAbort);
+  });
+
+/** Time between two questions, and how long an answer may take, milliseconds. */
+const ASK_EVERY = 25;
+const ANSWER_WITHIN = 2000;
+
+/** Others are asked over HTTP until `accept` likes the answer's body (status 200 is required). */
+export function readyByHttp(url: string, accept: (body: unknown) => boolean): Readiness {
+  return async (_child, signal) => {
+    for (;;) {
+      signal.throwIfAborted();
+      if (await answers(url, accept, signal)) return;
+      await sleep(ASK_EVERY, undefined, { signal });
+    }
+  };
+}
+
+async function answers(
+  url: string,
+  accept: (body: unknown) => boolean,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN)]);
+    const response = await fetch(url, { signal: limit });
+    const body: unknown = await response.json();
+    return response.ok && accept(body);
+  } catch {
+    return false;
+  }
+}
