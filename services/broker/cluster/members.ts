@@ -1,0 +1,126 @@
+import type { Msg, Subscription } from '@nats-io/transport-node';
+import { encodeLevel } from '../router/subjects.ts';
+import type { Bus } from './bus.ts';
+
+/** Longest wait for another node's answer, milliseconds: a dead node must not hold up a client. */
+export const PEER_TIMEOUT = 1_000;
+const HELLO = 'bramble.hello';
+const HELLO_INTERVAL = 1_000;
+/** A node that was not heard for this long is gone, milliseconds. */
+const SILENCE = 3_500;
+/** At start, how long to listen for the others' first answers, milliseconds. */
+const FIRST_ANSWERS = 150;
+
+interface Hello {
+  node: string;
+  /** Differs with each start of a node's broker. */
+  incarnation: string;
+  /** Wants to be answered at once. */
+  ask?: boolean;
+  leaving?: boolean;
+}
+
+export type PeerChange = (node: string, change: 'joined' | 'left' | 'restarted') => void;
+
+/** The other nodes' brokers that are alive, as their own heartbeats tell. */
+export class Members {
+  readonly node: string;
+  readonly incarnation = `${process.pid.toString(36)}-${Date.now().toString(36)}`;
+  readonly #bus: Bus;
+  readonly #peers = new Map<string, { incarnation: string; heard: number }>();
+  readonly #listeners: PeerChange[] = [];
+  #subscriptions: Subscription[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(bus: Bus, node: string) {
+    this.#bus = bus;
+    this.node = node;
+  }
+
+  get peers(): string[] {
+    return [...this.#peers.keys()];
+  }
+
+  onChange(listener: PeerChange): void {
+    this.#listeners.push(listener);
+  }
+
+  async start(): Promise<void> {
+    this.#subscriptions.push(this.#bus.subscribe(HELLO, (data) => this.#heard(data)));
+    this.#say({ ask: true });
+    this.#timer = setInterval(() => {
+      this.#say({});
+      this.#expire();
+    }, HELLO_INTERVAL);
+    await new Promise((resolve) => setTimeout(resolve, FIRST_ANSWERS));
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    if (this.#bus.connected) this.#say({ leaving: true });
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+    this.#subscriptions = [];
+  }
+
+  /** Answers what other nodes ask this one under `verb`. */
+  serve(verb: string, answer: (data: Buffer, message: Msg) => void): void {
+    this.#subscriptions.push(this.#bus.subscribe(subjectFor(this.node, verb), answer));
+  }
+
+  /** Tells one node something without waiting for an answer. */
+  tell(node: string, verb: string, data: Buffer): void {
+    this.#bus.nats.publish(subjectFor(node, verb), data);
+  }
+
+  /**
+   * Asks one node. Resolves with undefined when it does not answer within PEER_TIMEOUT, at once
+   * when its broker is gone (NATS knows that nobody listens).
+   */
+  async ask(node: string, verb: string, data: Buffer | string): Promise<Buffer | undefined> {
+    try {
+      const options = { timeout: PEER_TIMEOUT };
+      const answer = await this.#bus.nats.request(subjectFor(node, verb), data, options);
+      const { buffer, byteOffset, byteLength } = answer.data;
+      return Buffer.from(buffer, byteOffset, byteLength);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #say(extra: Partial<Hello>): void {
+    const hello: Hello = { node: this.node, incarnation: this.incarnation, ...extra };
+    this.#bus.nats.publish(HELLO, JSON.stringify(hello));
+  }
+
+  #heard(data: Buffer): void {
+    const { node, incarnation, ask, leaving } = JSON.parse(data.toString()) as Hello;
+    if (node === this.node || typeof node !== 'string') return;
+    const known = this.#peers.get(node);
+    if (leaving === true) {
+      if (this.#peers.delete(node)) this.#tell(node, 'left');
+      return;
+    }
+    this.#peers.set(node, { incarnation, heard: performance.now() });
+    if (known === undefined) this.#tell(node, 'joined');
+    else if (known.incarnation !== incarnation) this.#tell(node, 'restarted');
+    if (ask === true) this.#say({});
+  }
+
+  #expire(): void {
+    const now = performance.now();
+    for (const [node, { heard }] of this.#peers) {
+      if (now - heard < SILENCE || !this.#bus.connected) continue;
+      this.#peers.delete(node);
+      this.#tell(node, 'left');
+    }
+  }
+
+  #tell(node: string, change: 'joined' | 'left' | 'restarted'): void {
+    for (const listener of this.#listeners) listener(node, change);
+  }
+}
+
+function subjectFor(node: string, verb: string): string {
+  return `bramble.node.${encodeLevel(node)}.${verb}`;
+}

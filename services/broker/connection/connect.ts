@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import type { IConnectPacket } from 'mqtt-packet';
+import { encodePacket, parsePacket } from '../codec/packets.ts';
+import { ProtocolFault, REASON, returnCodeOf } from '../codec/reason.ts';
+import { isTopicName, levelCount } from '../codec/topic.ts';
+import { willOf } from '../codec/will.ts';
+import type { MqttVersion } from '../message.ts';
+import { NEVER } from '../session/session.ts';
+import type { Connection } from './connection.ts';
+import { RECEIVE_MAXIMUM } from './publish.ts';
+
+/** MQTT 3.1.1 servers must take 23 bytes and may take more ([MQTT-3.1.3-5]); bytes. */
+const CLIENT_ID_MAX = 256;
+/** Topic aliases that a client may use (MQTT 5, 3.2.2.3.8), and that we use at most. */
+const INBOUND_ALIASES = 64;
+const OUTBOUND_ALIASES = 16;
+const WINDOW_MAX = 1_024;
+
+/** CONNECT (3.1): who it is, whether it may, its session, then CONNACK. */
+export async function handleConnect(
+  connection: Connection,
+  frame: Buffer,
+  body: number,
+): Promise<void> {
+  const { context } = connection;
+  const version = readVersion(frame, body);
+  if (version === undefined) {
+    refuse(connection, frame[body + 6] === 5 ? 5 : 4, REASON.UNSUPPORTED_VERSION);
+    return;
+  }
+  connection.version = version;
+  let packet: IConnectPacket;
+  try {
+    packet = parsePacket(frame, version) as IConnectPacket;
+    checkConnect(packet, version);
+  } catch (error) {
+    const fault = error instanceof ProtocolFault ? error : undefined;
+    context.log.info({ address: connection.transport.remoteAddress }, String(fault?.message));
+    context.counters.malformed++;
+    refuse(connection, version, fault?.reason ?? REASON.MALFORMED);
+    return;
+  }
+  const properties = packet.properties ?? {};
+  if (properties.authenticationMethod !== undefined) {
+    return refuse(connection, version, REASON.BAD_AUTHENTICATION_METHOD);
+  }
+  const cleanStart = packet.clean !== false;
+  let clientId = packet.clientId;
+  if (clientId === '') {
+    // [MQTT-3.1.3-8]: 3.1.1 needs a clean session for that; 3.1 needs an id in any case.
+    if (version === 3 || (version === 4 && !cleanStart)) {
+      return refuse(connection, version, REASON.CLIENT_ID_NOT_VALID);
+    }
+    clientId = `bramble-${randomUUID()}`;
+  } else if (!isClientId(clientId)) {
+    return refuse(connection, version, REASON.CLIENT_ID_NOT_VALID);
+  }
+  if (context.full) return refuse(connection, version, REASON.QUOTA_EXCEEDED);
+
+  const password = packet.password === undefined ? undefined : Buffer.from(packet.password);
+  const verdict = await context.access.authenticate(packet.username, password);
+  if (connection.state !== 'accepting') return;
+  if ('refused' in verdict) {
+    const reasons = {
+      credentials: version === 5 ? REASON.BAD_CREDENTIALS : REASON.NOT_AUTHORIZED,
+      'not-authorized': REASON.NOT_AUTHORIZED,
+      busy: REASON.SERVER_BUSY,
+    };
+    const address = connection.transport.remoteAddress;
+    const { username: user } = packet;
+    context.log.warn({ clientId, user, address }, `connect refused: ${verdict.refused}`);
+    return refuse(connection, version, reasons[verdict.refused]);
+  }
+  connection.clientId = clientId;
+  connection.user = verdict.user;
+  const access = context.access.listFor(verdict.user, clientId);
+  connection.access = access;
+  if (packet.will !== undefined) {
+    const will = willOf(packet.will);
+    const levels = levelCount(will.topic) <= context.limits.topicLevels;
+    if (!isTopicName(will.topic) || !levels || !access.allows('write', will.topic)) {
+      context.log.warn({ clientId, topic: will.topic }, 'connect refused: will not allowed');
+      const reason = isTopicName(will.topic) ? REASON.NOT_AUTHORIZED : REASON.TOPIC_NAME_INVALID;
+      return refuse(connection, version, reason);
+    }
+    connection.will = will;
+  }
+  if (version === 5) {
+    connection.maximumPacketSize = properties.maximumPacketSize ?? 0;
+    connection.window = Math.min(properties.receiveMaximum ?? WINDOW_MAX, WINDOW_MAX);
+    connection.outboundAliasMaximum = Math.min(properties.topicAliasMaximum ?? 0, OUTBOUND_ALIASES);
+    connection.aliases = { maximum: INBOUND_ALIASES, topics: new Map() };
+    connection.connectExpiry = properties.sessionExpiryInterval ?? 0;
+  }
+  connection.keepAlive = packet.keepalive ?? 0;
+  const expiry = version === 5 ? connection.connectExpiry : cleanStart ? 0 : NEVER;
+
+  const opened = await context.sessions.open(connection, { cleanStart, expiry });
+  // Another connection with this client id came while this one waited.
+  if (opened === undefined || connection.state !== 'accepting') return connection.end('takeover');
+  const { session, present } = opened;
+  session.access = access;
+  session.user = verdict.user;
+  connection.session = session;
+  connection.state = 'open';
+  context.counters.connects++;
+  connection.output.write(
+    encodePacket(
+      version === 5
+        ? {
+            cmd: 'connack',
+            sessionPresent: present,
+            reasonCode: REASON.SUCCESS,
+            properties: {
+              receiveMaximum: RECEIVE_MAXIMUM,
+              maximumPacketSize: context.limits.packet,
+              topicAliasMaximum: INBOUND_ALIASES,
+              ...(packet.clientId === '' ? { assignedClientIdentifier: clientId } : {}),
+            },
+          }
+        : // [MQTT-3.2.2-2]; MQTT 3.1 has no such flag.
+          { cmd: 'connack', sessionPresent: present && version !== 3, returnCode: 0 },
+      version,
+    ),
+  );
+  session.outlet = connection;
+  session.resend();
+}
+
+/** CONNACK with a refusal, in the version's own codes, and the end. */
+function refuse(connection: Connection, version: MqttVersion, reason: number): void {
+  if (connection.state === 'closed') return;
+  connection.context.counters.refused++;
+  const code = version === 5 ? reason : returnCodeOf(reason);
+  if (code !== undefined) {
+    const base = { cmd: 'connack' as const, sessionPresent: false };
+    const packet = version === 5 ? { ...base, reasonCode: code } : { ...base, returnCode: code };
+    connection.output.write(encodePacket(packet, version));
+  }
+  connection.end('fault');
+}
+
+/** Protocol name and level (3.1.2.1, 3.1.2.2); undefined for a level that we do not speak. */
+function readVersion(frame: Buffer, body: number): MqttVersion | undefined {
+  const length = frame.length >= body + 2 ? frame.readUInt16BE(body) : -1;
+  if (length < 0 || frame.length < body + 2 + length + 1) {
+    throw new ProtocolFault(REASON.MALFORMED, 'CONNECT ends too early');
+  }
+  const name = frame.toString('latin1', body + 2, body + 2 + length);
+  const level = frame[body + 2 + length]! & 0x7f;
+  if (name === 'MQTT' && (level === 4 || level === 5)) return level;
+  if (name === 'MQIsdp' && level === 3) return 3;
+  if (name === 'MQTT' || name === 'MQIsdp') return undefined;
+  // [MQTT-3.1.2-1]
+  throw new ProtocolFault(REASON.UNSUPPORTED_VERSION, 'not MQTT');
+}
+
+function checkConnect(packet: IConnectPacket, version: MqttVersion): void {
+  if (version !== 5) return;
+  const { receiveMaximum, maximumPacketSize, authenticationData, authenticationMethod } =
+    packet.properties ?? {};
+  if (receiveMaximum === 0 || maximumPacketSize === 0) {
+    throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'a maximum of 0 in CONNECT');
+  }
+  if (authenticationData !== undefined && authenticationMethod === undefined) {
+    throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'authentication data without a method');
+  }
+}
+
+/** Printable, of reasonable length; the id goes into logs and, escaped, into NATS subjects. */
+function isClientId(clientId: string): boolean {
+  if (Buffer.byteLength(clientId) > CLIENT_ID_MAX) return false;
+  for (let i = 0; i < clientId.length; i++) {
+    const code = clientId.charCodeAt(i);
+    if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code === 0xfffd) return false;
+  }
+  return true;
+}

@@ -1,0 +1,332 @@
+import type { Packet } from 'mqtt-packet';
+import type { AccessList } from '../auth/acl.ts';
+import { encodePacket, parsePacket } from '../codec/packets.ts';
+import type { AliasTable } from '../codec/publish-decode.ts';
+import { encodePublish } from '../codec/publish-encode.ts';
+import { ProtocolFault, REASON } from '../codec/reason.ts';
+import type { Will } from '../codec/will.ts';
+import type { BrokerContext } from '../context.ts';
+import { Framer } from '../link/framer.ts';
+import { Output } from '../link/output.ts';
+import type { Transport } from '../link/transport.ts';
+import { type MqttVersion, remainingSeconds } from '../message.ts';
+import type { Outgoing, Session, SessionOutlet } from '../session/session.ts';
+import { AckQueue } from './ack-queue.ts';
+import { handleConnect } from './connect.ts';
+import { handleAcknowledgement, handlePublish } from './publish.ts';
+import { handleSubscribe, handleUnsubscribe } from './subscribe.ts';
+
+/** CONNECT is bounded on its own: nobody is let in yet. Bytes. */
+const CONNECT_PACKET_MAX = 65_536;
+/** QoS 1 and 2 in flight to a client that names no Receive Maximum. */
+const WINDOW = 1_024;
+/** [MQTT-3.1.2-22]: one and a half times the keep alive. */
+const KEEP_ALIVE_FACTOR = 1.5;
+const PINGRESP = Buffer.from([0xd0, 0x00]);
+
+export type ConnectionState = 'connecting' | 'accepting' | 'open' | 'closed';
+
+/** Why a connection ended; decides over its will ([MQTT-3.1.2-8], -10). */
+export type EndCause = 'client' | 'lost' | 'fault' | 'takeover' | 'shutdown' | 'kicked';
+
+/**
+ * One client's network connection: the state machine of MQTT 3.1, 3.1.1 and 5 on the server's side.
+ * PUBLISH and its acknowledgements are read and written here as frames; the other packets go
+ * through mqtt-packet.
+ */
+export class Connection implements SessionOutlet {
+  readonly context: BrokerContext;
+  readonly transport: Transport;
+  readonly output: Output;
+  readonly acks: AckQueue;
+  readonly openedAt = performance.now();
+  state: ConnectionState = 'connecting';
+  version: MqttVersion = 4;
+  clientId = '';
+  user = '';
+  access: AccessList | undefined;
+  session: Session | undefined;
+  will: Will | undefined;
+  /** Seconds; 0 = no limit. */
+  keepAlive = 0;
+  /** MQTT 5: largest packet that the client takes; 0 = any. */
+  maximumPacketSize = 0;
+  window = WINDOW;
+  /** Inbound aliases (MQTT 5). */
+  aliases: AliasTable | undefined;
+  /** Outbound aliases that the client allows. */
+  outboundAliasMaximum = 0;
+  requestProblemInformation = true;
+  /** MQTT 5: the expiry that CONNECT asked for, for the rule of [MQTT-3.14.2-2]. */
+  connectExpiry = 0;
+  lastSeen = performance.now();
+  readonly #framer: Framer;
+  readonly #outboundAliases = new Map<string, number>();
+  #seen = false;
+  #reading = true;
+  #holds = 0;
+
+  constructor(context: BrokerContext, transport: Transport) {
+    this.context = context;
+    this.transport = transport;
+    this.output = new Output(transport);
+    this.acks = new AckQueue(this);
+    const packet = Math.min(context.limits.packet, Number.MAX_SAFE_INTEGER);
+    this.#framer = new Framer(packet, (frame, body) => this.#onFrame(frame, body));
+  }
+
+  /** Begins to read. */
+  start(): void {
+    const { transport } = this;
+    transport.onData = (chunk) => this.#onData(chunk);
+    transport.onDrain = () => this.#onDrain();
+    transport.onClose = () => this.end('lost');
+  }
+
+  // The outlet of a session.
+
+  get ready(): boolean {
+    return this.output.waiting < this.context.limits.queue;
+  }
+
+  send(outgoing: Outgoing, packetId: number, dup: boolean): boolean {
+    const { message, qos, retain, ids } = outgoing;
+    const v5 = this.version === 5;
+    let frame = message.frame(v5, qos, retain);
+    if (v5 && (ids !== undefined || this.outboundAliasMaximum > 0)) {
+      frame = this.#specialFrame(outgoing) ?? frame;
+    }
+    const { bytes, idOffset } = frame;
+    // [MQTT-3.1.2-24], -25
+    if (this.maximumPacketSize > 0 && bytes.length > this.maximumPacketSize) return false;
+    const { counters } = this.context;
+    counters.messagesOut++;
+    counters.bytesOut += bytes.length;
+    if (qos === 0) this.output.write(bytes);
+    else this.output.writeWithId(bytes, idOffset, packetId, dup);
+    return true;
+  }
+
+  sendRelease(packetId: number): void {
+    this.output.writeAck(0x62, packetId);
+  }
+
+  overflow(): void {
+    this.fail(new ProtocolFault(REASON.QUOTA_EXCEEDED, 'the session can hold no more messages'));
+  }
+
+  /** A PUBLISH with what only this client gets: its subscription identifiers, its aliases. */
+  #specialFrame({ message, qos, retain, ids }: Outgoing) {
+    let alias = 0;
+    let withTopic = true;
+    if (this.outboundAliasMaximum > 0) {
+      const known = this.#outboundAliases.get(message.topic);
+      if (known !== undefined) {
+        alias = known;
+        withTopic = false;
+      } else if (this.#outboundAliases.size < this.outboundAliasMaximum) {
+        alias = this.#outboundAliases.size + 1;
+      }
+    }
+    if (alias === 0 && ids === undefined) return undefined;
+    const remaining = message.expiresAt === 0 ? 0 : remainingSeconds(message.expiresAt);
+    const form = { v5: true, qos, retain, remaining, alias, withTopic };
+    const frame = encodePublish(
+      message,
+      ids === undefined ? form : { ...form, subscriptionIds: ids },
+    );
+    const fits = this.maximumPacketSize === 0 || frame.bytes.length <= this.maximumPacketSize;
+    // An alias that never went out stands for nothing.
+    if (alias > 0 && withTopic && fits) this.#outboundAliases.set(message.topic, alias);
+    return frame;
+  }
+
+  // What the handlers use.
+
+  /** Encodes and queues a control packet. */
+  sendPacket(packet: Packet): void {
+    const bytes = encodePacket(packet, this.version);
+    if (this.maximumPacketSize > 0 && bytes.length > this.maximumPacketSize) return;
+    this.output.write(bytes);
+  }
+
+  /** Stops reading packets until the promise settles; then goes on, or fails with its reason. */
+  hold(work: Promise<void>): void {
+    this.#holds++;
+    this.#framer.pause();
+    this.#setReading(false);
+    work.then(
+      () => this.#release(),
+      (error: unknown) => {
+        this.fail(error);
+      },
+    );
+  }
+
+  /** Ends the connection because of `error`: MQTT 5 clients are told the reason. */
+  fail(error: unknown): void {
+    if (this.state === 'closed') return;
+    const { log, counters } = this.context;
+    const fault =
+      error instanceof ProtocolFault
+        ? error
+        : new ProtocolFault(REASON.UNSPECIFIED, error instanceof Error ? error.message : 'failed');
+    if (!(error instanceof ProtocolFault)) {
+      log.error({ err: error, clientId: this.clientId }, 'a connection failed');
+    }
+    counters.malformed++;
+    const { clientId, transport } = this;
+    const address = transport.remoteAddress;
+    log.info({ clientId, address, reason: fault.reason }, `connection closed: ${fault.message}`);
+    this.disconnect(fault.reason, 'fault');
+  }
+
+  /** Says DISCONNECT with a reason to an MQTT 5 client and closes. */
+  disconnect(reason: number, cause: EndCause): void {
+    if (this.state === 'closed') return;
+    if (this.state === 'open' && this.version === 5) {
+      this.sendPacket({ cmd: 'disconnect', reasonCode: reason });
+    }
+    this.end(cause);
+  }
+
+  /** Closes after what is written; the session and the will take their course. Idempotent. */
+  end(cause: EndCause): void {
+    if (this.state === 'closed') return;
+    const wasOpen = this.state === 'open';
+    this.state = 'closed';
+    this.#framer.stop();
+    this.output.finish();
+    this.transport.end();
+    const { sessions } = this.context;
+    sessions.forget(this);
+    if (wasOpen) sessions.disconnected(this, cause);
+  }
+
+  /** Called about twice a second: keep alive and the time for CONNECT. */
+  tick(now: number): void {
+    if (this.#seen) {
+      this.#seen = false;
+      this.lastSeen = now;
+    }
+    if (this.state === 'connecting') {
+      if (now - this.openedAt > this.context.limits.connect) this.end('lost');
+      return;
+    }
+    if (this.state !== 'open' || this.keepAlive === 0) return;
+    if (now - this.lastSeen > this.keepAlive * 1000 * KEEP_ALIVE_FACTOR && this.#reading) {
+      this.disconnect(REASON.KEEP_ALIVE_TIMEOUT, 'lost');
+    }
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.state === 'closed') return;
+    this.#seen = true;
+    this.context.counters.bytesIn += chunk.length;
+    if (this.state === 'connecting' && this.#framer.buffered + chunk.length > CONNECT_PACKET_MAX) {
+      // More than a CONNECT may be; what follows a CONNECT comes in one chunk at most.
+      if (this.#framer.buffered > 0) return this.end('fault');
+    }
+    try {
+      this.#framer.push(chunk);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    // A client that sends and does not take what it gets is not read any further.
+    if (!this.ready) this.#setReading(false);
+  }
+
+  #onDrain(): void {
+    if (this.state === 'closed') return;
+    this.output.flush();
+    if (!this.ready) return;
+    this.session?.pump();
+    if (this.#holds === 0 && !this.#reading) this.#setReading(true);
+  }
+
+  #release(): void {
+    this.#holds--;
+    if (this.state === 'closed' || this.#holds > 0) return;
+    try {
+      this.#framer.resume();
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    if (this.#holds === 0 && this.ready) this.#setReading(true);
+  }
+
+  #setReading(reading: boolean): void {
+    if (this.#reading === reading) return;
+    this.#reading = reading;
+    if (reading) this.transport.resume();
+    else this.transport.pause();
+  }
+
+  #onFrame(frame: Buffer, body: number): void {
+    if (this.state === 'closed') return;
+    const type = frame[0]! >> 4;
+    if (this.state !== 'open') {
+      // [MQTT-3.1.0-1]
+      if (type !== 1) throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'no CONNECT');
+      this.state = 'accepting';
+      this.hold(handleConnect(this, frame, body));
+      return;
+    }
+    switch (type) {
+      case 3:
+        handlePublish(this, frame, body);
+        return;
+      case 4:
+      case 5:
+      case 6:
+      case 7:
+        handleAcknowledgement(this, frame, body);
+        return;
+      case 8:
+      case 10: {
+        const packet = parsePacket(frame, this.version);
+        if (packet.cmd === 'subscribe') this.hold(handleSubscribe(this, packet));
+        else if (packet.cmd === 'unsubscribe') handleUnsubscribe(this, packet);
+        return;
+      }
+      case 12:
+        if (frame.length !== 2 || frame[0] !== 0xc0) {
+          throw new ProtocolFault(REASON.MALFORMED, 'PINGREQ with a body or flags');
+        }
+        this.output.write(PINGRESP);
+        return;
+      case 14:
+        this.#onDisconnect(frame);
+        return;
+      default:
+        // [MQTT-3.1.0-2] a second CONNECT; AUTH without enhanced authentication; server's packets.
+        throw new ProtocolFault(REASON.PROTOCOL_ERROR, `packet type ${type} from a client`);
+    }
+  }
+
+  #onDisconnect(frame: Buffer): void {
+    if (frame[0] !== 0xe0) throw new ProtocolFault(REASON.MALFORMED, 'DISCONNECT with flags');
+    if (this.version !== 5) {
+      if (frame.length !== 2) throw new ProtocolFault(REASON.MALFORMED, 'DISCONNECT with a body');
+      this.end('client');
+      return;
+    }
+    if (frame.length === 2) {
+      this.end('client');
+      return;
+    }
+    const packet = parsePacket(frame, 5);
+    if (packet.cmd !== 'disconnect') return;
+    const expiry = packet.properties?.sessionExpiryInterval;
+    if (expiry !== undefined) {
+      // [MQTT-3.14.2-2]: a session that CONNECT said ends with the connection does so.
+      if (this.connectExpiry === 0 && expiry !== 0) {
+        throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'session expiry raised from 0');
+      }
+      if (this.session) this.session.expiryInterval = expiry;
+    }
+    this.end(packet.reasonCode === REASON.DISCONNECT_WITH_WILL ? 'lost' : 'client');
+  }
+}

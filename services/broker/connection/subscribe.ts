@@ -1,0 +1,113 @@
+import type { ISubscribePacket, IUnsubscribePacket } from 'mqtt-packet';
+import { ProtocolFault, REASON } from '../codec/reason.ts';
+import { isTopicFilter, levelCount, parseShared } from '../codec/topic.ts';
+import { VARINT_MAX } from '../codec/varint.ts';
+import type { Qos } from '../message.ts';
+import type { Subscription } from '../session/subscription.ts';
+import type { Connection } from './connection.ts';
+
+/** SUBSCRIBE (3.8): all filters together, one SUBACK, then the retained messages. */
+export async function handleSubscribe(
+  connection: Connection,
+  packet: ISubscribePacket,
+): Promise<void> {
+  const { context, version } = connection;
+  const session = connection.session!;
+  const id = subscriptionId(packet);
+  if (packet.subscriptions.length === 0) {
+    // [MQTT-3.8.3-2]
+    throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'SUBSCRIBE without a filter');
+  }
+  const granted: number[] = [];
+  const waits: Promise<void>[] = [];
+  const retainedFor: Subscription[] = [];
+  for (const wanted of packet.subscriptions) {
+    const filter = wanted.topic;
+    const refusal = refusalOf(connection, filter, wanted.nl === true);
+    if (refusal !== undefined) {
+      granted.push(version === 5 ? refusal : 0x80);
+      continue;
+    }
+    const subscription: Subscription = {
+      filter,
+      qos: wanted.qos as Qos,
+      noLocal: wanted.nl ?? false,
+      retainAsPublished: version === 5 ? (wanted.rap ?? false) : false,
+      retainHandling: (wanted.rh ?? 0) as 0 | 1 | 2,
+      id,
+    };
+    const isNew = !session.subscriptions.has(filter);
+    session.subscriptions.set(filter, subscription);
+    const effective = context.router.subscribe(session, subscription);
+    if (effective !== undefined) waits.push(effective);
+    granted.push(subscription.qos);
+    const { retainHandling } = subscription;
+    const sendRetained = retainHandling === 0 || (retainHandling === 1 && isNew);
+    // MQTT 5, 4.8.2: shared subscriptions get no retained messages.
+    if (sendRetained && parseShared(filter) === undefined) retainedFor.push(subscription);
+  }
+  if (waits.length > 0) await Promise.all(waits);
+  if (connection.state !== 'open') return;
+  connection.sendPacket({ cmd: 'suback', messageId: packet.messageId!, granted });
+  for (const subscription of retainedFor) sendRetained(connection, subscription);
+}
+
+/** UNSUBSCRIBE (3.10). */
+export function handleUnsubscribe(connection: Connection, packet: IUnsubscribePacket): void {
+  const { context } = connection;
+  const session = connection.session!;
+  if (packet.unsubscriptions.length === 0) {
+    // [MQTT-3.10.3-2]
+    throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'UNSUBSCRIBE without a filter');
+  }
+  const granted = packet.unsubscriptions.map((filter) => {
+    if (!isTopicFilter(filter)) return REASON.TOPIC_FILTER_INVALID;
+    if (!session.subscriptions.delete(filter)) return REASON.NO_SUBSCRIPTION_EXISTED;
+    context.router.unsubscribe(session, filter);
+    return REASON.SUCCESS;
+  });
+  connection.sendPacket({ cmd: 'unsuback', messageId: packet.messageId!, granted });
+}
+
+function subscriptionId(packet: ISubscribePacket): number {
+  const id: unknown = packet.properties?.subscriptionIdentifier;
+  if (id === undefined) return 0;
+  // MQTT 5, 3.8.2.1.2
+  if (typeof id !== 'number' || id < 1 || id > VARINT_MAX) {
+    throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'subscription identifier');
+  }
+  return id;
+}
+
+/** Why the filter is refused, as a reason code; a filter that is none ends the connection. */
+function refusalOf(connection: Connection, filter: string, noLocal: boolean): number | undefined {
+  const { context, access } = connection;
+  // Many servers close on a malformed filter; MQTT 5 has a code for it (3.9.3).
+  if (!isTopicFilter(filter)) return REASON.TOPIC_FILTER_INVALID;
+  const shared = parseShared(filter);
+  if (shared === null) return REASON.TOPIC_FILTER_INVALID;
+  if (shared !== undefined && noLocal) {
+    // [MQTT-3.8.3-4]
+    throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'No Local on a shared subscription');
+  }
+  const plain = shared?.filter ?? filter;
+  if (levelCount(plain) > context.limits.topicLevels) return REASON.TOPIC_FILTER_INVALID;
+  if (!access!.allowsFilter(plain)) {
+    context.log.info({ clientId: connection.clientId, filter }, 'subscribe refused');
+    return REASON.NOT_AUTHORIZED;
+  }
+  return undefined;
+}
+
+function sendRetained(connection: Connection, subscription: Subscription): void {
+  const { context, access } = connection;
+  const session = connection.session!;
+  const ids = subscription.id > 0 ? [subscription.id] : undefined;
+  for (const message of context.retained.match(subscription.filter)) {
+    if (connection.state !== 'open') return;
+    if (!access!.allows('read', message.topic)) continue;
+    const qos = subscription.qos < message.qos ? subscription.qos : message.qos;
+    // [MQTT-3.3.1-8]: the retain flag tells that it was there before.
+    session.deliver(message, qos, true, ids);
+  }
+}

@@ -1,0 +1,73 @@
+import type { WebSocket } from 'ws';
+import type { Transport } from './transport.ts';
+
+const nothing = (): void => {};
+
+/** After `end`, the longest wait for the closing handshake, milliseconds. */
+const END_TIMEOUT = 2_000;
+/** RFC 6455, 7.4.1: a message of a type that the endpoint cannot accept. */
+const UNSUPPORTED_DATA = 1003;
+
+/**
+ * MQTT over WebSocket (MQTT 5, 6): binary messages only ([MQTT-6.0.0-1]), whose borders mean
+ * nothing ([MQTT-6.0.0-2]).
+ */
+export class WebSocketTransport implements Transport {
+  remoteAddress: string;
+  remotePort: number;
+  onData: (chunk: Buffer) => void = nothing;
+  onDrain: () => void = nothing;
+  onClose: () => void = nothing;
+  readonly #socket: WebSocket;
+  readonly #written = (): void => {
+    if (this.#socket.bufferedAmount === 0) this.onDrain();
+  };
+
+  constructor(socket: WebSocket, remoteAddress: string, remotePort: number) {
+    this.#socket = socket;
+    this.remoteAddress = remoteAddress;
+    this.remotePort = remotePort;
+    socket.binaryType = 'nodebuffer';
+    socket.on('message', (data: Buffer, isBinary: boolean) => {
+      if (isBinary) this.onData(data);
+      else socket.close(UNSUPPORTED_DATA, 'binary messages only');
+    });
+    socket.on('error', nothing);
+    socket.once('close', () => {
+      const closed = this.onClose;
+      this.onData = nothing;
+      this.onDrain = nothing;
+      this.onClose = nothing;
+      closed();
+    });
+  }
+
+  get waiting(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  write(pieces: readonly Buffer[]): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    for (const piece of pieces) this.#socket.send(piece, this.#written);
+  }
+
+  pause(): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.pause();
+  }
+
+  resume(): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.resume();
+  }
+
+  end(): void {
+    this.onData = nothing;
+    this.#socket.resume();
+    this.#socket.close();
+    const overdue = setTimeout(() => this.#socket.terminate(), END_TIMEOUT);
+    this.#socket.once('close', () => clearTimeout(overdue));
+  }
+
+  destroy(): void {
+    this.#socket.terminate();
+  }
+}

@@ -1,0 +1,107 @@
+import { encodePublish, type PublishFrame } from './codec/publish-encode.ts';
+
+export type Qos = 0 | 1 | 2;
+
+/** Protocol level of CONNECT: 3 = MQTT 3.1, 4 = 3.1.1, 5 = 5.0. */
+export type MqttVersion = 3 | 4 | 5;
+
+export const NO_BYTES: Buffer = Buffer.alloc(0);
+
+/** Slots of the frame cache: (plain or MQTT 5) × QoS × retain flag. */
+const FRAME_SLOTS = 12;
+
+/**
+ * One publication on its way through a node. It keeps the bytes that it came in, and each form in
+ * which it leaves is encoded once, however many subscribers take it.
+ *
+ * `properties` are the MQTT 5 properties that travel end to end, as bytes and without their length:
+ * payload format, content type, response topic, correlation data, user properties
+ * ([MQTT-3.3.2-4], -15, -16, -17, -20). Expiry travels as a point in time.
+ */
+export class Message {
+  readonly topic: string;
+  readonly qos: Qos;
+  readonly retain: boolean;
+  payload: Buffer;
+  properties: Buffer;
+  /** Milliseconds since the epoch; 0 = never. */
+  readonly expiresAt: number;
+  /** Node that took it from its publisher, and its number there: together an id in the cluster. */
+  origin = '';
+  sequence = 0;
+  /** Client id of the publisher; '' when it came from another node or from the broker itself. */
+  publisher = '';
+  #frames: (PublishFrame | undefined)[] | undefined;
+  #framesExpiry = 0;
+  #detached = false;
+
+  constructor(
+    topic: string,
+    qos: Qos,
+    retain: boolean,
+    payload: Buffer,
+    properties: Buffer = NO_BYTES,
+    expiresAt = 0,
+  ) {
+    this.topic = topic;
+    this.qos = qos;
+    this.retain = retain;
+    this.payload = payload;
+    this.properties = properties;
+    this.expiresAt = expiresAt;
+  }
+
+  /** Bytes that keeping this message costs, roughly. */
+  get size(): number {
+    return this.payload.length + this.properties.length + 2 * this.topic.length + 128;
+  }
+
+  expired(now: number): boolean {
+    return this.expiresAt !== 0 && this.expiresAt <= now;
+  }
+
+  /** Gives the cache a frame that is already in the right form: the one that came in. */
+  adoptFrame(frame: PublishFrame, v5: boolean): void {
+    this.#frames = new Array<PublishFrame | undefined>(FRAME_SLOTS);
+    this.#frames[slot(v5, this.qos, false)] = frame;
+  }
+
+  /** The PUBLISH for a subscriber without subscription identifiers and aliases. */
+  frame(v5: boolean, qos: Qos, retain: boolean): PublishFrame {
+    let remaining = 0;
+    if (v5 && this.expiresAt !== 0) {
+      remaining = remainingSeconds(this.expiresAt);
+      if (remaining !== this.#framesExpiry) this.#frames = undefined;
+      this.#framesExpiry = remaining;
+    }
+    this.#frames ??= new Array<PublishFrame | undefined>(FRAME_SLOTS);
+    const index = slot(v5, qos, retain);
+    const known = this.#frames[index];
+    if (known !== undefined) return known;
+    const made = encodePublish(this, { v5, qos, retain, remaining });
+    this.#frames[index] = made;
+    return made;
+  }
+
+  /**
+   * Copies what still points into a socket's read buffer, so that a small message that waits does
+   * not hold 64 KiB. Called by whoever keeps the message beyond this turn of the event loop.
+   */
+  detach(): this {
+    if (this.#detached) return this;
+    this.#detached = true;
+    this.payload = Buffer.from(this.payload);
+    if (this.properties.length > 0) this.properties = Buffer.from(this.properties);
+    this.#frames = undefined;
+    return this;
+  }
+}
+
+/** MQTT 5, 3.3.2.3.3: the expiry interval sent is the received one minus the time waited. */
+export function remainingSeconds(expiresAt: number): number {
+  return Math.max(1, Math.ceil((expiresAt - Date.now()) / 1000));
+}
+
+function slot(v5: boolean, qos: Qos, retain: boolean): number {
+  return (v5 ? 6 : 0) + qos * 2 + (retain ? 1 : 0);
+}

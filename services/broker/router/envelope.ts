@@ -1,0 +1,134 @@
+import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import { Message, type Qos } from '../message.ts';
+
+/**
+ * Messages between nodes and in the retained store, in a compact binary form. Big endian.
+ *
+ * Envelope: version (1) · origin length (1) · origin · batch number (6) · records.
+ * Record: flags (1: QoS in bits 0–1, retain bit 2, expiry bit 3, properties bit 4) ·
+ * sequence (6) · [expiry, ms since the epoch (6)] · topic length (2) · topic ·
+ * [properties length (4) · properties] · payload length (4) · payload.
+ */
+const VERSION = 1;
+const RETAIN = 4;
+const EXPIRY = 8;
+const PROPERTIES = 16;
+
+export interface Envelope {
+  origin: string;
+  /** Counts the envelopes of an origin; the same one may reach a node once a subscription. */
+  batch: number;
+  /** Where the records begin. */
+  offset: number;
+}
+
+export function envelopeHeader(origin: string, batch: number): Buffer {
+  const length = Buffer.byteLength(origin);
+  const header = Buffer.allocUnsafe(2 + length + 6);
+  header[0] = VERSION;
+  header[1] = length;
+  header.write(origin, 2, length, 'utf8');
+  header.writeUIntBE(batch, 2 + length, 6);
+  return header;
+}
+
+export function recordLength(message: Message): number {
+  const { properties, payload, topic, expiresAt } = message;
+  return (
+    13 +
+    (expiresAt > 0 ? 6 : 0) +
+    Buffer.byteLength(topic) +
+    (properties.length > 0 ? 4 + properties.length : 0) +
+    payload.length
+  );
+}
+
+/** Writes a record at `offset`; returns the offset after it. */
+export function writeRecord(target: Buffer, message: Message, offset: number): number {
+  const { topic, qos, retain, payload, properties, expiresAt, sequence } = message;
+  const topicLength = Buffer.byteLength(topic);
+  target[offset] =
+    qos |
+    (retain ? RETAIN : 0) |
+    (expiresAt > 0 ? EXPIRY : 0) |
+    (properties.length > 0 ? PROPERTIES : 0);
+  let at = target.writeUIntBE(sequence, offset + 1, 6);
+  if (expiresAt > 0) at = target.writeUIntBE(Math.floor(expiresAt), at, 6);
+  at = target.writeUInt16BE(topicLength, at);
+  at += target.write(topic, at, topicLength, 'utf8');
+  if (properties.length > 0) {
+    at = target.writeUInt32BE(properties.length, at);
+    at += properties.copy(target, at);
+  }
+  at = target.writeUInt32BE(payload.length, at);
+  return at + payload.copy(target, at);
+}
+
+/** One message in an envelope of its own. */
+export function encodeEnvelope(message: Message, origin: string, batch: number): Buffer {
+  const header = envelopeHeader(origin, batch);
+  const bytes = Buffer.allocUnsafe(header.length + recordLength(message));
+  header.copy(bytes);
+  writeRecord(bytes, message, header.length);
+  return bytes;
+}
+
+/** Reads an envelope's header. Throws BRAMBLE_PROTOCOL. */
+export function readEnvelope(bytes: Buffer): Envelope {
+  const length = bytes[1] ?? 0;
+  if (bytes.length < 8 + length || bytes[0] !== VERSION) throw bad('unknown envelope');
+  const origin = bytes.toString('utf8', 2, 2 + length);
+  return { origin, batch: bytes.readUIntBE(2 + length, 6), offset: 8 + length };
+}
+
+/**
+ * Calls `take` for each record from `offset` on. The messages' bytes are views of `bytes`.
+ * Throws BRAMBLE_PROTOCOL when a record runs past the end.
+ */
+export function readRecords(
+  bytes: Buffer,
+  offset: number,
+  origin: string,
+  take: (message: Message) => void,
+): void {
+  let at = offset;
+  try {
+    while (at < bytes.length) {
+      const flags = bytes.readUInt8(at);
+      const sequence = bytes.readUIntBE(at + 1, 6);
+      at += 7;
+      let expiresAt = 0;
+      if (flags & EXPIRY) {
+        expiresAt = bytes.readUIntBE(at, 6);
+        at += 6;
+      }
+      const topicEnd = at + 2 + bytes.readUInt16BE(at);
+      const topic = bytes.toString('utf8', at + 2, Math.min(topicEnd, bytes.length));
+      at = topicEnd;
+      let properties: Buffer | undefined;
+      if (flags & PROPERTIES) {
+        const end = at + 4 + bytes.readUInt32BE(at);
+        properties = bytes.subarray(at + 4, end);
+        at = end;
+      }
+      const end = at + 4 + bytes.readUInt32BE(at);
+      if (end > bytes.length) throw bad('a record ends too early');
+      const payload = bytes.subarray(at + 4, end);
+      at = end;
+      const qos = (flags & 3) as Qos | 3;
+      if (qos === 3) throw bad('QoS 3');
+      const retain = (flags & RETAIN) !== 0;
+      const message = new Message(topic, qos, retain, payload, properties, expiresAt);
+      message.origin = origin;
+      message.sequence = sequence;
+      take(message);
+    }
+  } catch (cause) {
+    if (cause instanceof RangeError) throw bad('a record ends too early', cause);
+    throw cause;
+  }
+}
+
+function bad(message: string, cause?: unknown): BrambleError {
+  return new BrambleError(ERROR_CODES.PROTOCOL, message, cause === undefined ? {} : { cause });
+}

@@ -1,0 +1,13 @@
+import type { Qos } from '../message.ts';
+
+/** One subscription of a session (MQTT 5, 3.8.3.1). */
+export interface Subscription {
+  /** As the client wrote it, `$share/…` included. */
+  filter: string;
+  qos: Qos;
+  noLocal: boolean;
+  retainAsPublished: boolean;
+  retainHandling: 0 | 1 | 2;
+  /** Subscription identifier; 0 = none. */
+  id: number;
+}

@@ -1,0 +1,29 @@
+import type { BrokerStatus } from '#core/contracts/status.ts';
+import { processPart } from '#core/process-part.ts';
+import type { Broker } from './broker.ts';
+
+/** The body of `/status`. */
+export function brokerStatus(broker: Broker): BrokerStatus {
+  const { counters, sessions, mesh } = broker;
+  return {
+    service: 'broker',
+    node: broker.node,
+    ...processPart(broker.unready()),
+    clients: sessions.connected,
+    clientsMax: broker.limits.connections,
+    connects: counters.connects,
+    refused: counters.refused,
+    takeovers: counters.takeovers,
+    subscriptions: broker.router.subscriptions,
+    sessions: sessions.size,
+    retained: broker.retained.size,
+    messagesIn: counters.messagesIn,
+    messagesOut: counters.messagesOut,
+    bytesIn: counters.bytesIn,
+    bytesOut: counters.bytesOut,
+    dropped: counters.dropped,
+    routedOut: mesh?.counters.routedOut ?? 0,
+    routedIn: mesh?.counters.routedIn ?? 0,
+    natsConnected: broker.bus?.connected ?? false,
+  };
+}

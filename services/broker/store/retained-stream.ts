@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto';
+import {
+  DeliverPolicy,
+  DiscardPolicy,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
+import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
+import type { Logger } from '#core/log.ts';
+import { asBuffer, type Bus } from '../cluster/bus.ts';
+import type { Message } from '../message.ts';
+import { encodeEnvelope, readEnvelope, readRecords } from '../router/envelope.ts';
+import type { RetainedLog } from './retained.ts';
+
+export const RETAINED_STREAM = 'BRAMBLE_RETAINED';
+const SUBJECT = 'bramble.retained';
+/** Longest wait for JetStream's acknowledgement, milliseconds. */
+const APPEND_TIMEOUT = 5_000;
+const RETRY = 500;
+/** A removal stays this long as an empty message, for mirrors that lag, milliseconds. */
+const TOMBSTONE_KEPT = 60_000;
+/** Replicas: every node's up to three (Raft wants an odd majority, and three survive one). */
+const REPLICAS_MAX = 3;
+
+export interface RetainedStreamOptions {
+  bus: Bus;
+  node: string;
+  /** Nodes of the cluster that run a broker. */
+  nodes: number;
+  log: Logger;
+  /** Takes each message in the order of the stream. */
+  apply: (message: Message, position: number) => void;
+}
+
+/**
+ * The retained messages' replicated log: one JetStream stream that keeps the last message of each
+ * subject, a subject being a topic's digest, since topics outgrow what a subject may be. Each node
+ * follows it with an ordered (ephemeral) consumer, which starts with the whole content.
+ */
+export class RetainedStream implements RetainedLog {
+  readonly #options: RetainedStreamOptions;
+  #jetstream: JetStreamClient | undefined;
+  #manager: JetStreamManager | undefined;
+  #closed = false;
+  #stop: (() => void) | undefined;
+  #position = 0;
+  #purges = new Map<string, { sequence: number; at: number }>();
+  #purgeTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: RetainedStreamOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when everything that the stream held has been applied. */
+  async start(signal: AbortSignal): Promise<void> {
+    const { bus, log } = this.#options;
+    this.#purgeTimer = setInterval(() => void this.#purge(), TOMBSTONE_KEPT / 4);
+    for (let attempt = 0; ; attempt++) {
+      signal.throwIfAborted();
+      try {
+        this.#jetstream = jetstream(bus.nats, { timeout: APPEND_TIMEOUT });
+        this.#manager = await jetstreamManager(bus.nats, { timeout: APPEND_TIMEOUT });
+        const last = await this.#ensureStream(this.#manager);
+        await this.#follow(last);
+        return;
+      } catch (error) {
+        if (attempt % 10 === 0) log.warn({ err: error }, 'waiting for JetStream');
+        await new Promise((resolve) => setTimeout(resolve, RETRY));
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#purgeTimer);
+    this.#stop?.();
+  }
+
+  async append(message: Message): Promise<void> {
+    const js = this.#jetstream;
+    if (js === undefined) {
+      throw new BrambleError(ERROR_CODES.ENGINE_UNAVAILABLE, 'the retained store is not open');
+    }
+    const subject = subjectOf(message.topic);
+    const bytes = encodeEnvelope(message, this.#options.node, 0);
+    try {
+      const ack = await js.publish(subject, bytes, { timeout: APPEND_TIMEOUT });
+      if (message.payload.length === 0) {
+        this.#purges.set(subject, { sequence: ack.seq, at: Date.now() });
+      }
+    } catch (cause) {
+      throw new BrambleError(ERROR_CODES.ENGINE_UNAVAILABLE, 'retained message not stored', {
+        cause,
+      });
+    }
+  }
+
+  /** Returns the last sequence that the stream holds now. */
+  async #ensureStream(manager: JetStreamManager): Promise<number> {
+    const config = {
+      name: RETAINED_STREAM,
+      subjects: [`${SUBJECT}.*`],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      max_msgs_per_subject: 1,
+      discard: DiscardPolicy.Old,
+      num_replicas: Math.min(this.#options.nodes, REPLICAS_MAX),
+      allow_rollup_hdrs: true,
+    };
+    try {
+      const info = await manager.streams.info(RETAINED_STREAM);
+      return info.state.last_seq;
+    } catch {
+      const info = await manager.streams.add(config);
+      return info.state.last_seq;
+    }
+  }
+
+  /** Follows the stream for good; resolves once `last` has been applied. */
+  async #follow(last: number): Promise<void> {
+    const js = this.#jetstream!;
+    const consumer = await js.consumers.get(RETAINED_STREAM, {
+      deliver_policy: DeliverPolicy.LastPerSubject,
+      filter_subjects: `${SUBJECT}.*`,
+    });
+    const pending = (await consumer.info(true)).num_pending;
+    await new Promise<void>((resolve, reject) => {
+      let left = pending;
+      if (left === 0 || last === 0) resolve();
+      consumer
+        .consume({
+          callback: (message) => {
+            this.#take(asBuffer(message.data), message.seq, message.subject, message.time);
+            left--;
+            if (left === 0) resolve();
+          },
+        })
+        .then((messages) => {
+          this.#stop = () => messages.stop();
+          if (this.#closed) messages.stop();
+        }, reject);
+    });
+  }
+
+  #take(bytes: Buffer, sequence: number, subject: string, time: Date): void {
+    if (sequence <= this.#position) return;
+    this.#position = sequence;
+    try {
+      const { origin, offset } = readEnvelope(bytes);
+      readRecords(bytes, offset, origin, (message) => {
+        this.#options.apply(message, sequence);
+        const old = Date.now() - time.getTime() > TOMBSTONE_KEPT;
+        if (message.payload.length === 0 && old) this.#purges.set(subject, { sequence, at: 0 });
+        if (message.payload.length > 0) this.#purges.delete(subject);
+      });
+    } catch (error) {
+      this.#options.log.error({ err: error, sequence }, 'a retained message cannot be read');
+    }
+  }
+
+  /** Takes removals out of the stream for good. */
+  async #purge(): Promise<void> {
+    const now = Date.now();
+    for (const [subject, { sequence, at }] of this.#purges) {
+      if (now - at < TOMBSTONE_KEPT || !this.#options.bus.connected) continue;
+      this.#purges.delete(subject);
+      try {
+        await this.#manager?.streams.purge(RETAINED_STREAM, { filter: subject, seq: sequence + 1 });
+      } catch (error) {
+        this.#options.log.debug({ subject }, `purge later: ${describeError(error)}`);
+      }
+    }
+  }
+}
+
+function subjectOf(topic: string): string {
+  return `${SUBJECT}.${createHash('sha256').update(topic).digest('base64url')}`;
+}

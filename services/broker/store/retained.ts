@@ -1,0 +1,94 @@
+import type { Message } from '../message.ts';
+import { TopicTree } from './topic-tree.ts';
+
+/** Where retained messages are kept beyond this process. */
+export interface RetainedLog {
+  /** Resolves when the message is durable; an empty payload removes the topic's message. */
+  append(message: Message): Promise<void>;
+}
+
+interface Entry {
+  message: Message;
+  /** Position in the log; 0 = written here and not seen in the log yet. */
+  position: number;
+}
+
+/**
+ * The retained messages of the cluster (MQTT 5, 3.3.1.3), all of them in memory on each node. The
+ * order of the log decides; what this node writes shows here at once.
+ */
+export class RetainedStore {
+  readonly #tree = new TopicTree<Entry>();
+  readonly #limit: number;
+  readonly #log: RetainedLog | undefined;
+  #bytes = 0;
+
+  constructor(limit: number, log: RetainedLog | undefined) {
+    this.#limit = limit;
+    this.#log = log;
+  }
+
+  get size(): number {
+    return this.#tree.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether the limit leaves room for it: a topic that is there already always has. */
+  admits(message: Message): boolean {
+    if (message.payload.length === 0 || this.#tree.size < this.#limit) return true;
+    return this.#tree.get(message.topic) !== undefined;
+  }
+
+  /** Keeps the message, or with an empty payload forgets the topic's ([MQTT-3.3.1-6], -7). */
+  store(message: Message): Promise<void> | undefined {
+    this.#put(message, 0);
+    return this.#log?.append(message);
+  }
+
+  /** Takes what the log says, in its order. */
+  apply(message: Message, position: number): void {
+    const known = this.#tree.get(message.topic);
+    if (known !== undefined && known.position > position) return;
+    this.#put(message, position);
+  }
+
+  get(topic: string): Message | undefined {
+    const message = this.#tree.get(topic)?.message;
+    return message?.expired(Date.now()) ? undefined : message;
+  }
+
+  /** Those whose topic the filter matches and that have not expired. */
+  *match(filter: string): Generator<Message> {
+    const now = Date.now();
+    for (const { message } of this.#tree.match(filter)) {
+      if (!message.expired(now)) yield message;
+    }
+  }
+
+  /** Forgets what has expired; the log is told by one node only, `owns` says by which topics. */
+  sweep(): void {
+    const now = Date.now();
+    const gone: string[] = [];
+    for (const { message } of this.#tree.values()) {
+      if (message.expired(now)) gone.push(message.topic);
+    }
+    for (const topic of gone) this.#delete(topic);
+  }
+
+  #put(message: Message, position: number): void {
+    this.#delete(message.topic);
+    if (message.payload.length === 0) return;
+    this.#tree.set(message.topic, { message: message.detach(), position });
+    this.#bytes += message.size;
+  }
+
+  #delete(topic: string): void {
+    const known = this.#tree.get(topic);
+    if (known === undefined) return;
+    this.#bytes -= known.message.size;
+    this.#tree.delete(topic);
+  }
+}
