@@ -106,7 +106,7 @@ function sendRetained(connection: Connection, subscription: Subscription): void 
   for (const message of context.retained.match(subscription.filter)) {
     if (connection.state !== 'open') return;
     if (!access!.allows('read', message.topic)) continue;
-    const qos = subscription.qos < message.qos ? subscription.qos : message.qos;
+    const qos = Math.min(subscription.qos, message.qos);
     // [MQTT-3.3.1-8]: the retain flag tells that it was there before.
     session.deliver(message, qos, true, ids);
   }

@@ -2,11 +2,12 @@ import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import { Message, type Qos } from '../message.ts';
 
 /**
- * Messages between nodes and in the retained store, in a compact binary form. Big endian.
+ * Messages between nodes and in the retained store, in a compact binary form. Big endian;
+ * numbers that count are IEEE 754 doubles, exact to 2^53.
  *
- * Envelope: version (1) · origin length (1) · origin · batch number (6) · records.
+ * Envelope: version (1) · origin length (1) · origin · batch number (8) · records.
  * Record: flags (1: QoS in bits 0–1, retain bit 2, expiry bit 3, properties bit 4) ·
- * sequence (6) · [expiry, ms since the epoch (6)] · topic length (2) · topic ·
+ * sequence (8) · [expiry, ms since the epoch (6)] · topic length (2) · topic ·
  * [properties length (4) · properties] · payload length (4) · payload.
  */
 const VERSION = 1;
@@ -24,18 +25,18 @@ export interface Envelope {
 
 export function envelopeHeader(origin: string, batch: number): Buffer {
   const length = Buffer.byteLength(origin);
-  const header = Buffer.allocUnsafe(2 + length + 6);
+  const header = Buffer.allocUnsafe(2 + length + 8);
   header[0] = VERSION;
   header[1] = length;
   header.write(origin, 2, length, 'utf8');
-  header.writeUIntBE(batch, 2 + length, 6);
+  header.writeDoubleBE(batch, 2 + length);
   return header;
 }
 
 export function recordLength(message: Message): number {
   const { properties, payload, topic, expiresAt } = message;
   return (
-    13 +
+    15 +
     (expiresAt > 0 ? 6 : 0) +
     Buffer.byteLength(topic) +
     (properties.length > 0 ? 4 + properties.length : 0) +
@@ -52,7 +53,7 @@ export function writeRecord(target: Buffer, message: Message, offset: number): n
     (retain ? RETAIN : 0) |
     (expiresAt > 0 ? EXPIRY : 0) |
     (properties.length > 0 ? PROPERTIES : 0);
-  let at = target.writeUIntBE(sequence, offset + 1, 6);
+  let at = target.writeDoubleBE(sequence, offset + 1);
   if (expiresAt > 0) at = target.writeUIntBE(Math.floor(expiresAt), at, 6);
   at = target.writeUInt16BE(topicLength, at);
   at += target.write(topic, at, topicLength, 'utf8');
@@ -76,9 +77,9 @@ export function encodeEnvelope(message: Message, origin: string, batch: number):
 /** Reads an envelope's header. Throws BRAMBLE_PROTOCOL. */
 export function readEnvelope(bytes: Buffer): Envelope {
   const length = bytes[1] ?? 0;
-  if (bytes.length < 8 + length || bytes[0] !== VERSION) throw bad('unknown envelope');
+  if (bytes.length < 10 + length || bytes[0] !== VERSION) throw bad('unknown envelope');
   const origin = bytes.toString('utf8', 2, 2 + length);
-  return { origin, batch: bytes.readUIntBE(2 + length, 6), offset: 8 + length };
+  return { origin, batch: bytes.readDoubleBE(2 + length), offset: 10 + length };
 }
 
 /**
@@ -95,8 +96,8 @@ export function readRecords(
   try {
     while (at < bytes.length) {
       const flags = bytes.readUInt8(at);
-      const sequence = bytes.readUIntBE(at + 1, 6);
-      at += 7;
+      const sequence = bytes.readDoubleBE(at + 1);
+      at += 9;
       let expiresAt = 0;
       if (flags & EXPIRY) {
         expiresAt = bytes.readUIntBE(at, 6);

@@ -142,7 +142,7 @@ export class Router {
         if (target.own === null) continue;
         target = target.own;
       }
-      const qos = target.qos < message.qos ? target.qos : message.qos;
+      const qos = Math.min(target.qos, message.qos);
       session.deliver(message, qos, target.retainAsPublished && message.retain, target.ids);
     }
     for (const group of groups) group.deliver(message, this.#options.mayReceive);
