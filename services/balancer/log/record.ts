@@ -1,18 +1,29 @@
-/**
- * What the planes report of one finished (or, with `logasap`, started) session or request. Every
- * field that HAProxy's tcplog and httplog lines need; `format.ts` turns it into text.
- * Source: HAProxy 2.6 configuration manual, sections 8.2 (formats) and 8.5 (session state).
- */
-interface RecordBase {
+import type { Mode } from '../model.ts';
+
+interface ConnectionPart {
   /** Source of the connection, after any PROXY header. */
   clientAddress: string;
   clientPort: number;
   /** Where the client connected to. */
   frontendAddress: string;
   frontendPort: number;
+  frontend: string;
+}
+
+/** A connection was accepted: all that a frontend without a log format writes. */
+export interface ConnectRecord extends ConnectionPart {
+  kind: 'connect';
+  mode: Mode;
+}
+
+/**
+ * What the planes report of one finished (or, with `logasap`, started) session or request. Every
+ * field that HAProxy's tcplog and httplog lines need; `format.ts` turns it into text.
+ * Source: HAProxy 2.6 configuration manual, sections 8.2 (formats) and 8.5 (session state).
+ */
+interface RecordBase extends ConnectionPart {
   /** Milliseconds since the epoch: accept for a TCP session, first byte for an HTTP request. */
   startedAt: number;
-  frontend: string;
   /** The frontend's own name as long as no backend has been chosen. */
   backend: string;
   /** undefined = no server was chosen; written `<NOSRV>`. `<STATS>` for our own pages. */
@@ -58,7 +69,7 @@ export interface HttpRecord extends RecordBase {
   requestLine: string | undefined;
 }
 
-export type LogRecord = TcpRecord | HttpRecord;
+export type LogRecord = ConnectRecord | TcpRecord | HttpRecord;
 
 /** Severities of syslog (RFC 5424, 6.2.1): smaller is worse. */
 export const LEVELS = [

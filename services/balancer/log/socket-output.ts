@@ -1,0 +1,56 @@
+import { Socket } from 'node:net';
+import { CLOSE_PATIENCE, MAX_BUFFERED, type Output } from './output.ts';
+
+/** A stream socket that was handed to us as a descriptor, as systemd and supervisors do. */
+export class SocketOutput implements Output {
+  readonly #socket: Socket;
+  #pending: string[] = [];
+  #size = 0;
+  #scheduled = false;
+  #dropped = 0;
+  #closed = false;
+
+  constructor(descriptor: number) {
+    this.#socket = new Socket({ fd: descriptor, readable: false, writable: true });
+    this.#socket.on('error', () => {
+      this.#closed = true;
+    });
+    this.#socket.unref();
+  }
+
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  write(line: string): void {
+    if (this.#closed || this.#size + this.#socket.writableLength + line.length > MAX_BUFFERED) {
+      this.#dropped++;
+      return;
+    }
+    this.#pending.push(line);
+    this.#size += line.length;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#scheduled = false;
+    const text = this.#pending.join('');
+    this.#pending = [];
+    this.#size = 0;
+    if (text !== '' && !this.#socket.destroyed) this.#socket.write(text, 'latin1');
+  };
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#flush();
+    this.#closed = true;
+    if (this.#socket.writableLength === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const overdue = setTimeout(resolve, CLOSE_PATIENCE);
+    this.#socket.once('drain', resolve).once('error', resolve);
+    await promise;
+    clearTimeout(overdue);
+  }
+}
