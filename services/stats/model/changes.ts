@@ -14,7 +14,7 @@ export function changesBetween(before: State, now: State): ClusterEvent[] {
   const answers = (subject: string, old?: Sourced<unknown>, current?: Sourced<unknown>) => {
     if (!old || !current) return;
     if (current.state === 'stale' && old.state !== 'stale') {
-      report('warning', subject, `does not answer: ${current.reason}`);
+      report('warning', subject, current.reason);
     } else if (current.state === 'fresh' && old.state === 'stale') {
       report('info', subject, 'answers again');
     }

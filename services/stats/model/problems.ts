@@ -51,8 +51,8 @@ export function sourcesOf(now: State): Sourced<unknown>[] {
 /** A source that does not answer, as a finding. */
 function silent(source: Sourced<unknown> | undefined, key: string, subject: string): Finding[] {
   if (source?.state !== 'stale') return [];
-  const text = `does not answer (${source.reason})`;
-  return [{ key: `silent ${key}`, level: 'warning', subject, text, since: source.staleSince }];
+  const { reason: text, staleSince: since } = source;
+  return [{ key: `silent ${key}`, level: 'warning', subject, text, since }];
 }
 
 function ofNode(node: NodeView): Finding[] {

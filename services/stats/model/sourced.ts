@@ -22,7 +22,7 @@ export interface Stale<T> {
   readonly state: 'stale';
   /** When the last value arrived; without one, when we first asked in vain. */
   readonly staleSince: number;
-  /** Why the last attempt failed, in words. */
+  /** What the source does instead, in words: `does not answer: connection refused`. */
   readonly reason: string;
   /** The last value, where there ever was one. */
   readonly value?: T;

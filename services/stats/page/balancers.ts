@@ -34,12 +34,14 @@ const COLUMNS: readonly Column<StatRow>[] = [
   {
     key: 'svname',
     label: 'svname',
+    wide: true,
     hint: 'service name',
     cell: (entry) => ({ content: textOf(entry, 'svname') }),
   },
   {
     key: 'status',
     label: 'status',
+    wide: 'lead',
     hint: 'state; n/m while checks change it',
     cell: (entry) => ({
       content: badge(TONES[stateOf(entry)], textOf(entry, 'status') || 'unknown'),
@@ -56,6 +58,7 @@ const COLUMNS: readonly Column<StatRow>[] = [
   {
     key: 'check_status',
     label: 'check_status',
+    wide: true,
     hint: 'last health check',
     cell: (entry) => ({
       content: textOf(entry, 'check_status'),

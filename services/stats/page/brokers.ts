@@ -32,8 +32,8 @@ const counter = (
 const unknown: Cell = { content: UNKNOWN };
 
 const COLUMNS: readonly Column<Row>[] = [
-  { key: 'name', label: 'Broker', cell: ({ name }) => ({ content: name }) },
-  { key: 'state', label: 'State', cell: (row) => ({ content: state(row) }) },
+  { key: 'name', label: 'Broker', wide: true, cell: ({ name }) => ({ content: name }) },
+  { key: 'state', label: 'State', wide: 'lead', cell: (row) => ({ content: state(row) }) },
   {
     key: 'clients',
     label: 'Clients',
@@ -71,7 +71,13 @@ const COLUMNS: readonly Column<Row>[] = [
     'connections displaced by their own client id',
     (s) => s.takeovers,
   ),
-  { key: 'nats', label: 'NATS', hint: 'the nats-server beside it', cell: (row) => nats(row) },
+  {
+    key: 'nats',
+    label: 'NATS',
+    wide: true,
+    hint: 'the nats-server beside it',
+    cell: (row) => nats(row),
+  },
   {
     key: 'rss',
     label: 'Memory',

@@ -23,13 +23,14 @@ const TONES: Record<Process['state'], Tone> = {
 };
 
 const COLUMNS: readonly Column<Row>[] = [
-  { key: 'name', label: 'Process', cell: ({ process }) => ({ content: process.name }) },
-  { key: 'node', label: 'Node', cell: ({ process }) => ({ content: process.node ?? '' }) },
+  { key: 'name', label: 'Process', wide: true, cell: ({ process }) => ({ content: process.name }) },
   {
     key: 'state',
     label: 'State',
+    wide: 'lead',
     cell: ({ process }) => ({ content: badge(TONES[process.state], process.state) }),
   },
+  { key: 'node', label: 'Node', cell: ({ process }) => ({ content: process.node ?? '' }) },
   {
     key: 'pid',
     label: 'PID',
@@ -55,6 +56,7 @@ const COLUMNS: readonly Column<Row>[] = [
   {
     key: 'exit',
     label: 'Last exit',
+    wide: true,
     cell: ({ process: { lastExit }, now }) => ({
       content: lastExit ? `${lastExit.reason}, ${moment(lastExit.at, now)}` : '',
     }),

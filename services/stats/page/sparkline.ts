@@ -3,7 +3,7 @@ import { type Html, html } from './html.ts';
 
 const WIDTH = 120;
 const HEIGHT = 24;
-const INSET = 1.5;
+const INSET = 2;
 
 export interface SparklineOptions {
   /** What it shows, for the text beside it: `messages in`. */
@@ -35,7 +35,7 @@ export function sparkline(series: Series, options: SparklineOptions): Html | und
     drawing = point !== null;
   }
   const summary = `${label}, last 5 minutes: ${format(Math.min(...known))} to ${format(max)}`;
-  return html`<svg class="spark" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${summary}"><title>${summary}</title><path d="${path}" vector-effect="non-scaling-stroke"/></svg>`;
+  return html`<svg class="spark" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${summary}"><title>${summary}</title><path class="axis" d="M0 ${HEIGHT - 0.5}H${WIDTH}" vector-effect="non-scaling-stroke"/><path d="${path}" vector-effect="non-scaling-stroke"/></svg>`;
 }
 
 function round(value: number): number {

@@ -54,18 +54,17 @@ function figures(snapshot: ClusterSnapshot, live: Live): Html {
     label: string,
     value: number | undefined,
     format: (value: number) => string,
-    unit = '',
+    unit?: string,
     chart?: Html,
-  ) =>
-    live.cell(
-      'div',
-      `figure-${id}`,
-      { class: 'figure', title: value === undefined ? 'unknown' : exact(round(value)) },
-      [
-        html`<dt>${label}</dt><dd>${value === undefined ? UNKNOWN : format(value)}${unit && html` <small>${unit}</small>`}</dd>`,
-        chart ?? (partial !== undefined && html`<dd class="note">${partial}</dd>`),
-      ],
-    );
+  ) => {
+    const title = value === undefined ? 'unknown' : exact(round(value));
+    const figure = html`${value === undefined ? UNKNOWN : format(value)}${unit !== undefined && html` <small>${unit}</small>`}`;
+    return live.cell('div', `figure-${id}`, { class: 'figure', title }, [
+      html`<dt>${label}</dt><dd>${figure}</dd>`,
+      partial !== undefined && html`<dd class="note">${partial}</dd>`,
+      chart && html`<dd class="chart">${chart}</dd>`,
+    ]);
+  };
   const chart = (label: string, key: 'messagesIn' | 'messagesOut') =>
     sparkline(total(brokers.map((broker) => broker.history[key])), {
       label,

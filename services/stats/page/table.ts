@@ -10,6 +10,8 @@ export interface Column<Row> {
   hint?: string;
   /** Figures stand to the right. */
   numeric?: boolean;
+  /** Takes half the width of a card on narrow screens; `lead` stands beside the name there. */
+  wide?: true | 'lead';
   cell: (row: Row) => Cell;
 }
 
@@ -41,10 +43,12 @@ export function row<Row>(
   live: Live,
   className = '',
 ): Html {
-  const cells = columns.map(({ key, label, numeric, cell }, index) => {
+  const cells = columns.map(({ key, label, numeric, wide, cell }, index) => {
     const { content, title } = cell(value);
     const tag = index === 0 ? 'th' : 'td';
-    const classes = [numeric && 'num', className].filter(Boolean).join(' ');
+    const classes = [numeric && 'num', wide && 'wide', wide === 'lead' && 'lead', className]
+      .filter(Boolean)
+      .join(' ');
     const scope = index === 0 ? 'row' : undefined;
     return live.cell(
       tag,

@@ -42,6 +42,13 @@ export function bytes(value: number): string {
   return `${unit === 'B' ? String(Math.round(scaled)) : short(scaled)}${NBSP}${unit}`;
 }
 
+/** A share of a size, both in the unit of the whole: `6.4 of 29 GiB`. */
+export function bytesOf(part: number, whole: number): string {
+  const { scaled, unit } = scale(whole, KIBI, BYTE_UNITS);
+  const same = whole > 0 ? (part / whole) * scaled : 0;
+  return `${short(same)} of ${short(scaled)}${NBSP}${unit}`;
+}
+
 /** A rate without its unit: `0.4`, `123`, `12.3 k`. */
 export function rate(value: number): string {
   if (value < 10_000) return value < 100 ? trimZeros(value.toFixed(1)) : exact(Math.round(value));

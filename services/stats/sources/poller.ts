@@ -1,4 +1,4 @@
-import { describeError } from '#core/errors.ts';
+import { BrambleError, describeError } from '#core/errors.ts';
 import type { Service } from '#core/lifecycle.ts';
 import type { Sourced } from '../model/sourced.ts';
 
@@ -66,7 +66,7 @@ export class Poller<T> implements Service {
     const giveUp = () => attempt.abort(new Error('closing'));
     this.#closed.signal.addEventListener('abort', giveUp, { once: true });
     const timer = setTimeout(
-      () => attempt.abort(new Error(`no answer within ${timeout} ms`)),
+      () => attempt.abort(new Error(`nothing within ${timeout} ms`)),
       timeout,
     );
     try {
@@ -77,7 +77,7 @@ export class Poller<T> implements Service {
     } catch (error) {
       if (this.#closed.signal.aborted) return;
       onFailure?.(error);
-      this.#fail(describeError(error));
+      this.#fail(reasonOf(error));
     } finally {
       clearTimeout(timer);
       this.#closed.signal.removeEventListener('abort', giveUp);
@@ -100,6 +100,11 @@ export class Poller<T> implements Service {
         break;
     }
   }
+}
+
+/** Our own errors say all in their message; others may have the point in their cause. */
+function reasonOf(error: unknown): string {
+  return error instanceof BrambleError ? error.message : describeError(error);
 }
 
 /** Resolves after `ms`, or at once when the signal is aborted. */
