@@ -1,19 +1,13 @@
 import type net from 'node:net';
 import type { BindConfig } from '../model.ts';
 import type { FrontendContext } from '../servers/types.ts';
+import type { TcpHandle } from '../tcp/handle.ts';
+import type { ProxyEnds } from '../tcp/proxy-header.ts';
 
-/** One end of the client's connection, as the PROXY header or else the socket tells it. */
-export interface ClientAddress {
-  readonly host: string;
-  readonly port: number;
-  /** Where the client connected to. */
-  readonly localHost: string;
-  readonly localPort: number;
-}
+/** The client's connection, as the PROXY header or else the socket tells it. */
+export type ClientAddress = ProxyEnds;
 
-/** A connection that a listener has accepted and counted (frontend scur, stot). */
-export interface AcceptedConnection {
-  readonly socket: net.Socket;
+interface Accepted {
   readonly bind: BindConfig;
   readonly client: ClientAddress;
   /** Milliseconds since the epoch. */
@@ -22,8 +16,28 @@ export interface AcceptedConnection {
   readonly head: Buffer | undefined;
 }
 
+/** A connection that a listener has accepted and counted (frontend scur, stot). */
+export interface AcceptedConnection extends Accepted {
+  readonly socket: net.Socket;
+}
+
 /**
  * A plane's entry. The socket is paused, has no listeners and is the plane's from here on; the
  * listener takes the session off the frontend's counters when the socket has closed.
  */
 export type ConnectionHandler = (connection: AcceptedConnection, context: FrontendContext) => void;
+
+/** The same, one layer down, for a plane that needs no streams. */
+export interface AcceptedHandle extends Accepted {
+  readonly handle: TcpHandle;
+}
+
+/**
+ * `done` is to be called once, when the connection has ended: it takes the session off the
+ * frontend's counters and lets the next one in.
+ */
+export type HandleHandler = (
+  connection: AcceptedHandle,
+  context: FrontendContext,
+  done: () => void,
+) => void;

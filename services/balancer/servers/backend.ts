@@ -77,18 +77,28 @@ export class Backend {
    * connect` where that is unset) or QUEUE_ABORTED (the signal).
    */
   assign(options?: AssignOptions): Assignment | Promise<Assignment> {
-    const avoid = options?.avoid;
+    return this.tryAssign(options?.avoid) ?? this.enqueue(options);
+  }
+
+  /** A place that is free now, or undefined when the session has to wait. Throws NO_SERVER. */
+  tryAssign(avoid: Server | undefined): Assignment | undefined {
     if (this.#active > 0) {
       const server = this.#policy.pick(avoid);
-      if (!server) return this.#wait(this.queue, avoid, options?.signal);
+      if (!server) return undefined;
       this.#balanced(server, avoid);
       return this.#seat(server);
     }
     const backup = this.#firstBackup;
     if (!backup) throw this.#noServer();
+    if (backup.full) return undefined;
     this.#balanced(backup, avoid);
-    if (backup.full) return this.#wait(backup.queue, avoid, options?.signal);
     return this.#seat(backup);
+  }
+
+  /** Waits for a place; rejects as `assign` does. */
+  enqueue(options?: AssignOptions): Promise<Assignment> {
+    const backup = this.#choiceWithoutActive();
+    return this.#wait(backup?.queue ?? this.queue, options?.avoid, options?.signal);
   }
 
   /** A place was given back: whoever waited longest, for that server or for any, gets it. */
@@ -112,7 +122,7 @@ export class Backend {
     if (this.usable) this.#downtime += now - this.lastChange;
     else {
       this.timesDown += 1;
-      this.#report('emerg', texts.noServerLeft(this));
+      this.#report('emerg', texts.noServerLeft(this), texts.noServerLeft(this, "'"));
     }
     this.lastChange = now;
   }

@@ -51,8 +51,18 @@ export class Counters {
 
   /** A session begins here: counts it as current, in the total and in the rate. */
   sessionStarted(now: number = Date.now()): void {
-    this.scur += 1;
-    if (this.scur > this.smax) this.smax = this.scur;
+    this.#occupied();
+    this.sessionCounted(now);
+  }
+
+  /** A connection came in, which is a session only once its PROXY header, if any, is there. */
+  connectionStarted(now: number): void {
+    this.#occupied();
+    this.connTot += 1;
+    this.connectionRate.hit(now);
+  }
+
+  sessionCounted(now: number): void {
     this.stot += 1;
     this.sessionRate.hit(now);
   }
@@ -78,5 +88,10 @@ export class Counters {
 
   unqueued(): void {
     this.qcur -= 1;
+  }
+
+  #occupied(): void {
+    this.scur += 1;
+    if (this.scur > this.smax) this.smax = this.scur;
   }
 }

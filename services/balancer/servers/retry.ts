@@ -19,14 +19,11 @@ const GIVE_UP: Retry = { action: 'give-up', delay: 0 };
 
 /**
  * HAProxy's rule (manual, `retries` and `option redispatch`). `failures` counts the failed
- * attempts of this session so far, from 1. `kind` is `refused` when the system said so at once,
- * `error` when the network did, `timeout` when nobody answered: only an `error` is waited after.
+ * attempts of this session so far, from 1. `kind` is `error` when the network said no and `timeout`
+ * when nobody answered: only an `error` is waited after, for the same server will hardly have
+ * changed its mind at once.
  */
-export function afterFailure(
-  server: Server,
-  failures: number,
-  kind: 'refused' | 'error' | 'timeout',
-): Retry {
+export function afterFailure(server: Server, failures: number, kind: 'error' | 'timeout'): Retry {
   const { backend } = server;
   const { retries, redispatch, balance, timeouts } = backend.config;
   if (failures > retries) return GIVE_UP;

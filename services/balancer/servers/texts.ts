@@ -47,10 +47,11 @@ export function serverDown(server: Server, requeued: number): string {
   );
 }
 
-/** Its `proxy … has no server available!` line. */
-export function noServerLeft(backend: Backend): string {
-  const kind = backend.config.kind === 'listen' ? 'proxy' : backend.config.kind;
-  return `${kind} ${backend.config.name} has no server available!`;
+/** Its `proxy … has no server available!` line; the terminal's has the name in quotes. */
+export function noServerLeft(backend: Backend, quote = ''): string {
+  const { name, kind } = backend.config;
+  const what = kind === 'listen' ? 'proxy' : kind;
+  return `${what} ${quote}${name}${quote} has no server available!`;
 }
 
 /** Its line for `option log-health-checks`. */

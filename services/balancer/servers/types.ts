@@ -1,4 +1,4 @@
-import type { LogRecord } from '../log/record.ts';
+import type { Level, LogRecord } from '../log/record.ts';
 import type { ProxyConfig } from '../model.ts';
 import type { Backend } from './backend.ts';
 import type { Counters } from './counters.ts';
@@ -55,7 +55,9 @@ export interface FrontendContext {
   readonly counters: Counters;
   /** The default backend; undefined when the frontend has none. */
   backendFor(): Backend | undefined;
-  /** Formats and sends one line, if this proxy logs at all. */
+  /** Whether this proxy logs at all; where not, nobody need gather a record. */
+  readonly logging: boolean;
+  /** Formats and sends one line. */
   log(record: LogRecord): void;
   /** Connections of the whole process now, `actconn` of the logs. */
   actconn(): number;
@@ -70,8 +72,8 @@ export interface StatsView {
   readonly startedAt: number;
 }
 
-/** Severity of an event line, as in syslog. */
-export type Severity = 'emerg' | 'alert' | 'warning' | 'notice' | 'info';
-
-/** Told of what happens to servers: `[WARNING] … Server x/y is DOWN` and its log line. */
-export type EventReport = (severity: Severity, message: string) => void;
+/**
+ * Told of what happens to servers. `level` is the log line's severity in syslog; the terminal gets
+ * HAProxy's own words where they differ.
+ */
+export type EventReport = (level: Level, message: string, forTerminal?: string) => void;

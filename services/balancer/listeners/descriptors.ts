@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs';
+
+/** Kept for listeners, checks, logs and the runtime itself. */
+const RESERVE = 100;
+const FALLBACK = 1024;
+
+/** Files that this process may have open (RLIMIT_NOFILE); the runtime has raised it already. */
+export function descriptorLimit(): number {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'utf8');
+    const found = /^Max open files\s+(\d+|unlimited)/m.exec(limits)?.[1];
+    return found === 'unlimited' ? Number.POSITIVE_INFINITY : Number(found ?? FALLBACK);
+  } catch {
+    return FALLBACK;
+  }
+}
+
+/**
+ * Most connections at a time: what `global maxconn` says, and never more than descriptors are there
+ * for, two a connection (HAProxy manual, `maxconn`). At the limit connections wait; without
+ * descriptors the system would drop them.
+ */
+export function connectionLimit(maxconn: number | undefined): number {
+  const possible = Math.max(1, Math.floor((descriptorLimit() - RESERVE) / 2));
+  return Math.min(maxconn ?? Number.POSITIVE_INFINITY, possible);
+}

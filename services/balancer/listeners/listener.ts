@@ -1,0 +1,179 @@
+import { once } from 'node:events';
+import net from 'node:net';
+import { listenError } from '#core/listen.ts';
+import type { Logger } from '#core/log.ts';
+import type { BindConfig } from '../model.ts';
+import type { FrontendContext } from '../servers/types.ts';
+import { errorName, type ListenHandle, type SocketName, type TcpHandle } from '../tcp/handle.ts';
+import type { TimerWheel } from '../tcp/timer-wheel.ts';
+import type { Admission, Waiting } from './admission.ts';
+import type { ClientAddress, HandleHandler } from './handler.ts';
+import { receiveProxyHeader } from './receive-proxy.ts';
+
+/** Longest line of connections that wait for room; the kernel's own limit by default. */
+const BACKLOG = 4096;
+const DEFAULT_HEADER_TIMEOUT = 10_000;
+const QUIET_TIME = 1000;
+
+export interface ListenerDeps {
+  readonly admission: Admission;
+  readonly wheel: TimerWheel;
+  readonly log: Logger;
+  readonly handler: HandleHandler;
+}
+
+/**
+ * One `bind`: listens, and hands over each connection that fits under the three limits (the bind's,
+ * the frontend's, the process's). The others wait, untouched and uncounted, as they would in the
+ * kernel's backlog; beyond a backlog's length they are refused.
+ */
+export class Listener implements Waiting {
+  readonly bind: BindConfig;
+  readonly context: FrontendContext;
+  readonly #deps: ListenerDeps;
+  readonly #waiting: TcpHandle[] = [];
+  #server: net.Server | undefined;
+  #current = 0;
+  #admitting = false;
+  #complainedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(bind: BindConfig, context: FrontendContext, deps: ListenerDeps) {
+    this.bind = bind;
+    this.context = context;
+    this.#deps = deps;
+  }
+
+  /** Connections of this bind now, and those that wait. */
+  get current(): number {
+    return this.#current;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Rejects with PORT_IN_USE or LISTEN_REFUSED, naming proxy and address. */
+  async start(): Promise<void> {
+    const { host, port } = this.bind;
+    const server = net.createServer();
+    server.listen({ host: host === '' ? '0.0.0.0' : host, port, backlog: BACKLOG });
+    try {
+      await once(server, 'listening');
+    } catch (error) {
+      throw listenError(error, host === '' ? '*' : host, port, this.context.config.name);
+    }
+    this.#server = server;
+    const { _handle: handle } = server as unknown as { _handle: ListenHandle };
+    handle.onconnection = (status, client) => this.#accepted(status, client);
+  }
+
+  /** Stops listening; those that wait are refused, those being served are left alone. */
+  async close(): Promise<void> {
+    const server = this.#server;
+    if (!server) return;
+    this.#server = undefined;
+    this.#deps.admission.forget(this);
+    for (const handle of this.#waiting.splice(0)) handle.reset();
+    server.close();
+    await once(server, 'close');
+  }
+
+  admit(): void {
+    if (this.#admitting) return;
+    this.#admitting = true;
+    while (this.#waiting.length > 0 && !this.#full) this.#serve(this.#waiting.shift()!);
+    this.#admitting = false;
+    if (this.#waiting.length > 0) this.#deps.admission.wait(this);
+  }
+
+  get #full(): boolean {
+    const { config, counters } = this.context;
+    return (
+      this.#current >= (this.bind.maxconn ?? Number.POSITIVE_INFINITY) ||
+      counters.scur >= config.maxconn ||
+      this.#deps.admission.full
+    );
+  }
+
+  #accepted(status: number, handle: TcpHandle): void {
+    if (status !== 0) {
+      this.#complain(`cannot accept: ${errorName(status)}`);
+      return;
+    }
+    if (this.#waiting.length === 0 && !this.#full) {
+      this.#serve(handle);
+    } else if (this.#waiting.length < BACKLOG) {
+      this.#waiting.push(handle);
+      this.#deps.admission.wait(this);
+    } else {
+      this.#complain(`${BACKLOG} connections wait already, refusing more`);
+      handle.reset();
+    }
+  }
+
+  /** At most once a second: a flood must not fill the log too. */
+  #complain(what: string): void {
+    const now = performance.now();
+    if (now - this.#complainedAt < QUIET_TIME) return;
+    this.#complainedAt = now;
+    const { config } = this.context;
+    this.#deps.log.warn(`${config.name} ${this.bind.host}:${this.bind.port} ${what}`);
+  }
+
+  #serve(handle: TcpHandle): void {
+    const acceptedAt = Date.now();
+    const client = addressesOf(handle);
+    if (!client) {
+      handle.close();
+      return;
+    }
+    const { counters, config } = this.context;
+    this.#current += 1;
+    this.#deps.admission.enter();
+    counters.connectionStarted(acceptedAt);
+    if (!this.bind.acceptProxy) {
+      this.#hand(handle, client, acceptedAt, undefined);
+      return;
+    }
+    const limit = config.timeouts.client ?? DEFAULT_HEADER_TIMEOUT;
+    receiveProxyHeader(handle, this.#deps.wheel, limit, (result) => {
+      if (result) this.#hand(handle, result.ends ?? client, acceptedAt, result.rest);
+      else this.#ended();
+    });
+  }
+
+  #hand(
+    handle: TcpHandle,
+    client: ClientAddress,
+    acceptedAt: number,
+    head: Buffer | undefined,
+  ): void {
+    this.context.counters.sessionCounted(acceptedAt);
+    const connection = { bind: this.bind, client, acceptedAt, head, handle };
+    this.#deps.handler(connection, this.context, () => this.#ended());
+  }
+
+  #ended(): void {
+    this.#current -= 1;
+    this.context.counters.sessionEnded();
+    if (this.#waiting.length > 0) this.#deps.admission.wait(this);
+    this.#deps.admission.leave();
+  }
+}
+
+/** Both ends of a connection; undefined when it has gone already. */
+function addressesOf(handle: TcpHandle): ClientAddress | undefined {
+  const peer: SocketName = {};
+  const own: SocketName = {};
+  if (handle.getpeername(peer) !== 0 || handle.getsockname(own) !== 0) return undefined;
+  return {
+    host: plain(peer.address!),
+    port: peer.port!,
+    localHost: plain(own.address!),
+    localPort: own.port!,
+  };
+}
+
+/** IPv4 clients of an IPv6 socket by their own address. */
+const plain = (address: string): string =>
+  address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;

@@ -1,0 +1,37 @@
+import { isIPv6 } from 'node:net';
+import type { ServerConfig } from '../model.ts';
+import { createConnectRequest, createHandle, type TcpHandle } from './handle.ts';
+import { KEEPALIVE_IDLE } from './keepalive.ts';
+
+/** An attempt to connect that can be called off. */
+export class Dial {
+  readonly handle: TcpHandle = createHandle();
+  #open = true;
+
+  /** `done` gets 0 or a negative errno, once, never before this returns; nothing after `cancel`. */
+  start(server: ServerConfig, keepAlive: boolean, done: (status: number) => void): void {
+    const settle = (status: number): void => {
+      if (!this.#open) return;
+      this.#open = false;
+      if (status !== 0) this.handle.close();
+      else {
+        this.handle.setNoDelay(true);
+        if (keepAlive) this.handle.setKeepAlive(true, KEEPALIVE_IDLE);
+      }
+      done(status);
+    };
+    const request = createConnectRequest();
+    request.oncomplete = settle;
+    const { host, port } = server;
+    const status = isIPv6(host)
+      ? this.handle.connect6(request, host, port)
+      : this.handle.connect(request, host, port);
+    if (status !== 0) setImmediate(settle, status);
+  }
+
+  cancel(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.handle.close();
+  }
+}

@@ -1,0 +1,365 @@
+import { ERROR_CODES, systemCode } from '#core/errors.ts';
+import type { AcceptedHandle } from '../listeners/handler.ts';
+import type { Backend } from '../servers/backend.ts';
+import { afterFailure, countRetry } from '../servers/retry.ts';
+import type { Server } from '../servers/server.ts';
+import type { Assignment, FrontendContext } from '../servers/types.ts';
+import { Dial } from './dial.ts';
+import { End, type EndOwner } from './end.ts';
+import { KEEPALIVE_IDLE } from './keepalive.ts';
+import { encodeProxyHeader } from './proxy-header.ts';
+import { Ticket, type TimerWheel, type Watched, wheelNow } from './timer-wheel.ts';
+
+/** How much of a client's data is read before its server is there to take it. */
+const HOLD_LIMIT = 16_384;
+const PATIENCE = 60_000;
+
+type Phase = 'new' | 'queue' | 'connect' | 'turn-around' | 'open' | 'closed';
+
+export interface TcpSessionDeps {
+  readonly wheel: TimerWheel;
+  /** Told once, when everything of this session is over. */
+  readonly ended: (session: TcpSession) => void;
+}
+
+/**
+ * One client and its server, from accept to the log line: queue, connection with retries, relay,
+ * inactivity, end. Termination codes are HAProxy's (manual, section 8.5): first who ended it (C, S,
+ * c, s, or - for nobody), then in which phase (Q, C, D).
+ */
+export class TcpSession implements EndOwner, Watched {
+  readonly context: FrontendContext;
+  readonly #accepted: AcceptedHandle;
+  readonly #backend: Backend | undefined;
+  readonly #deps: TcpSessionDeps;
+  readonly #ticket = new Ticket(this);
+  readonly #client: End;
+  #server: End | undefined;
+  #phase: Phase = 'new';
+  #place: Assignment | undefined;
+  /** The server last tried, for the log and for counting redispatches. */
+  #lastServer: Server | undefined;
+  #dial: Dial | undefined;
+  #leaveQueue: AbortController | undefined;
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #failures = 0;
+  #retries = 0;
+  #redispatched = false;
+  #deadline = 0;
+  readonly #startedAt: number;
+  #assignedAt = -1;
+  #connectedAt = -1;
+  #serverQueue = 0;
+  #backendQueue = 0;
+  #bytesIn = 0;
+  #bytesOut = 0;
+
+  constructor(accepted: AcceptedHandle, context: FrontendContext, deps: TcpSessionDeps) {
+    this.#accepted = accepted;
+    this.context = context;
+    this.#backend = context.backendFor();
+    this.#deps = deps;
+    this.#startedAt = accepted.acceptedAt;
+    this.#client = new End(accepted.handle, this);
+  }
+
+  start(): void {
+    const { handle, head } = this.#accepted;
+    handle.setNoDelay(true);
+    if (this.context.config.options.clitcpka) handle.setKeepAlive(true, KEEPALIVE_IDLE);
+    if (head) this.held(this.#client, head);
+    if (!this.#backend) {
+      this.#end('SC');
+      return;
+    }
+    this.#backend.counters.sessionStarted();
+    this.#client.resume();
+    this.#assign(undefined);
+  }
+
+  /** Ends it now, with a reset to both sides; logged as killed by the balancer. */
+  destroy(): void {
+    this.#end('KD', true);
+  }
+
+  held(_end: End, bytes: Buffer): void {
+    this.#held.push(bytes);
+    this.#heldBytes += bytes.length;
+    this.#countIn(bytes.length);
+    if (this.#heldBytes >= HOLD_LIMIT) this.#client.pause();
+  }
+
+  forwarded(end: End, length: number): void {
+    if (end === this.#client) this.#countIn(length);
+    else this.#countOut(length);
+  }
+
+  readEnded(end: End): void {
+    if (this.#phase === 'open') {
+      end.peer?.finish();
+      this.#watch();
+    } else if (this.#heldBytes === 0) {
+      this.#end(this.#phase === 'queue' ? 'CQ' : 'CC');
+    }
+  }
+
+  writeEnded(end: End): boolean {
+    if (!end.ended || !end.peer?.finished) return false;
+    this.#end('--');
+    return true;
+  }
+
+  failed(end: End, _status: number): void {
+    if (this.#phase === 'closed') return;
+    if (this.#phase !== 'open') this.#end(this.#phase === 'queue' ? 'CQ' : 'CC');
+    else this.#end(end === this.#client ? 'CD' : 'SD', true);
+  }
+
+  due(now: number): number {
+    if (this.#phase === 'open') return this.#idle(now);
+    if (this.#deadline > now) return this.#deadline;
+    if (this.#phase === 'connect') {
+      this.#dial?.cancel();
+      this.#connectFailed('timeout');
+    } else if (this.#phase === 'turn-around') {
+      if (this.#place) this.#connect(this.#place);
+      else this.#assign(this.#lastServer);
+    }
+    return 0;
+  }
+
+  #assign(avoid: Server | undefined): void {
+    const backend = this.#backend!;
+    let place: Assignment | undefined;
+    try {
+      place = backend.tryAssign(avoid);
+    } catch {
+      backend.counters.econ += 1;
+      this.#end('SC');
+      return;
+    }
+    if (place) this.#assigned(place);
+    else this.#queue(avoid);
+  }
+
+  #queue(avoid: Server | undefined): void {
+    this.#phase = 'queue';
+    this.#leaveQueue = new AbortController();
+    const { signal } = this.#leaveQueue;
+    this.#backend!.enqueue({ avoid, signal }).then(
+      (place) => {
+        if (this.#phase === 'queue') this.#assigned(place);
+        else place.release();
+      },
+      (error: unknown) => {
+        if (this.#phase !== 'queue') return;
+        this.#assignedAt = Date.now();
+        this.#backend!.counters.econ += 1;
+        this.#end(systemCode(error) === ERROR_CODES.QUEUE_TIMEOUT ? 'sQ' : 'SC');
+      },
+    );
+  }
+
+  #assigned(place: Assignment): void {
+    this.#assignedAt = Date.now();
+    this.#serverQueue += place.serverQueue;
+    this.#backendQueue += place.backendQueue;
+    if (this.#lastServer) {
+      countRetry(this.#backend!, this.#lastServer, place);
+      if (place.server !== this.#lastServer) this.#redispatched = true;
+    }
+    this.#place = place;
+    this.#connect(place);
+  }
+
+  #connect(place: Assignment): void {
+    const { server } = place;
+    this.#phase = 'connect';
+    this.#lastServer = server;
+    const dial = new Dial();
+    this.#dial = dial;
+    server.counters.connect += 1;
+    this.#backend!.counters.connect += 1;
+    const { connect } = this.#backend!.config.timeouts;
+    if (connect === undefined) this.#deps.wheel.clear(this.#ticket);
+    else this.#watchUntil(wheelNow() + connect);
+    dial.start(server.config, this.#backend!.config.options.srvtcpka, (status) => {
+      if (status === 0) this.#open(dial, server);
+      else this.#connectFailed('error');
+    });
+  }
+
+  #connectFailed(kind: 'error' | 'timeout'): void {
+    const server = this.#lastServer!;
+    this.#dial = undefined;
+    this.#failures += 1;
+    const { action, delay } = afterFailure(server, this.#failures, kind);
+    if (action === 'give-up') {
+      server.counters.econ += 1;
+      this.#backend!.counters.econ += 1;
+      this.#end(kind === 'timeout' ? 'sC' : 'SC');
+      return;
+    }
+    this.#retries += 1;
+    if (action === 'redispatch') {
+      this.#place?.release();
+      this.#place = undefined;
+    } else {
+      countRetry(this.#backend!, server, this.#place!);
+      server.counters.stot += 1;
+    }
+    this.#phase = 'turn-around';
+    this.#watchUntil(wheelNow() + delay);
+    if (delay === 0) this.due(this.#deadline);
+  }
+
+  #open(dial: Dial, server: Server): void {
+    this.#dial = undefined;
+    this.#phase = 'open';
+    this.#connectedAt = Date.now();
+    const client = this.#client;
+    const end = new End(dial.handle, this);
+    this.#server = end;
+    client.peer = end;
+    end.peer = client;
+    client.active = end.active;
+    server.counters.bin += this.#heldBytes;
+    const { sendProxy } = server.config;
+    if (sendProxy) this.#held.unshift(encodeProxyHeader(sendProxy, this.#accepted.client));
+    if (this.#held.length > 0) {
+      const [first] = this.#held;
+      const bytes = this.#held.length === 1 ? first! : Buffer.concat(this.#held);
+      this.#held = [];
+      if (!end.write(bytes)) return;
+    }
+    end.resume();
+    if (client.ended) end.finish();
+    else if (!end.writing) client.resume();
+    this.#watch();
+  }
+
+  /** Ends the session when a side has been silent for too long; else says when to look again. */
+  #idle(now: number): number {
+    const client = this.#client;
+    const server = this.#server!;
+    const { tunnel, server: serverTimeout, serverFin } = this.#backend!.config.timeouts;
+    const { client: clientTimeout, clientFin } = this.context.config.timeouts;
+    const clientLimit = (client.finished ? clientFin : undefined) ?? tunnel ?? clientTimeout;
+    const serverLimit = (server.finished ? serverFin : undefined) ?? tunnel ?? serverTimeout;
+    const clientAt = momentOf(client, clientLimit);
+    const serverAt = momentOf(server, serverLimit);
+    const moment = Math.min(clientAt, serverAt);
+    if (moment > now) return Math.min(moment, now + PATIENCE);
+    this.#end(clientAt <= serverAt ? 'cD' : 'sD');
+    return 0;
+  }
+
+  #watch(): void {
+    if (this.#phase !== 'open') return;
+    const moment = this.#idle(wheelNow());
+    if (moment > 0) this.#watchUntil(moment);
+  }
+
+  #watchUntil(moment: number): void {
+    this.#deadline = moment;
+    this.#deps.wheel.set(this.#ticket, moment);
+  }
+
+  #countIn(length: number): void {
+    this.#bytesIn += length;
+    this.context.counters.bin += length;
+    if (this.#backend) this.#backend.counters.bin += length;
+    if (this.#phase === 'open') this.#lastServer!.counters.bin += length;
+  }
+
+  #countOut(length: number): void {
+    this.#bytesOut += length;
+    this.context.counters.bout += length;
+    this.#backend!.counters.bout += length;
+    this.#lastServer!.counters.bout += length;
+  }
+
+  #end(termination: string, reset = false): void {
+    if (this.#phase === 'closed') return;
+    const early = this.#phase !== 'open';
+    this.#phase = 'closed';
+    this.#deps.wheel.clear(this.#ticket);
+    this.#dial?.cancel();
+    this.#leaveQueue?.abort();
+    for (const end of [this.#client, this.#server]) {
+      if (reset) end?.reset();
+      else end?.close();
+    }
+    if (early && this.#heldBytes > 0 && this.#lastServer) {
+      this.#lastServer.counters.bin += this.#heldBytes;
+    }
+    this.#held = [];
+    this.#place?.release();
+    this.#countEnd(termination);
+    const { dontlognull } = this.context.config.options;
+    if (this.context.logging && (!dontlognull || this.#bytesIn > 0)) this.#log(termination);
+    this.#deps.ended(this);
+  }
+
+  #countEnd(termination: string): void {
+    const backend = this.#backend;
+    if (!backend) return;
+    backend.counters.sessionEnded();
+    const counters = [this.context.counters, backend.counters, this.#lastServer?.counters];
+    const who = termination[0];
+    for (const each of counters) {
+      if (!each) continue;
+      if (who === 'C' || who === 'c') each.cliAborts += 1;
+      else if (termination[1] === 'D' && (who === 'S' || who === 's')) each.srvAborts += 1;
+    }
+    const total = Date.now() - this.#startedAt;
+    for (const each of [backend.counters, this.#lastServer?.counters]) {
+      if (!each || this.#assignedAt < 0) continue;
+      each.qtime.add(this.#assignedAt - this.#startedAt);
+      if (this.#connectedAt >= 0) each.ctime.add(this.#connectedAt - this.#assignedAt);
+      each.ttime.add(total);
+    }
+  }
+
+  #log(termination: string): void {
+    const { client } = this.#accepted;
+    const { counters, config } = this.context;
+    const backend = this.#backend;
+    const assignedAt = this.#assignedAt;
+    this.context.log({
+      kind: 'tcp',
+      clientAddress: client.host,
+      clientPort: client.port,
+      frontendAddress: client.localHost,
+      frontendPort: client.localPort,
+      startedAt: this.#startedAt,
+      frontend: config.name,
+      backend: backend?.config.name ?? config.name,
+      server: this.#lastServer?.config.name,
+      queueTime: assignedAt < 0 ? -1 : assignedAt - this.#startedAt,
+      connectTime: this.#connectedAt < 0 ? -1 : this.#connectedAt - assignedAt,
+      totalTime: Date.now() - this.#startedAt,
+      bytesToClient: this.#bytesOut,
+      termination,
+      processConnections: this.context.actconn(),
+      frontendConnections: counters.scur,
+      backendConnections: backend?.counters.scur ?? 0,
+      serverConnections: this.#lastServer?.cur ?? 0,
+      retries: this.#retries,
+      redispatched: this.#redispatched,
+      serverQueue: this.#serverQueue,
+      backendQueue: this.#backendQueue,
+      early: false,
+    });
+  }
+}
+
+/**
+ * When an end will have been silent too long: only while something is expected of it, which is to
+ * take what is being written, or to send when it may.
+ */
+function momentOf(end: End, limit: number | undefined): number {
+  if (limit === undefined || !(end.writing || end.reading)) return Number.POSITIVE_INFINITY;
+  return end.active + limit;
+}
