@@ -38,6 +38,8 @@ const TICK = 500;
 const RETAINED_SWEEP = 30_000;
 /** What may wait for one session, as a multiple of what may wait for one socket. */
 const SESSION_BYTES_FACTOR = 16;
+/** Connections beyond the limit that may wait for the refusal of their CONNECT. */
+const CONNECTING_MAX = 1_024;
 /** At the end, connections closed in one turn of the event loop. */
 const CLOSED_AT_ONCE = 500;
 
@@ -234,7 +236,11 @@ export class Broker implements Service, BrokerContext {
   }
 
   #accept(transport: Transport): void {
-    if (this.#closing !== undefined) return transport.destroy();
+    const { size } = this.sessions.connections;
+    if (this.#closing !== undefined || size >= this.limits.connections + CONNECTING_MAX) {
+      transport.destroy();
+      return;
+    }
     const connection = new Connection(this, transport);
     this.sessions.add(connection);
     connection.start();

@@ -97,6 +97,11 @@ export class Message {
   }
 }
 
+/** [MQTT-3.8.4-8]: the lower of the message's and the subscription's. */
+export function lowerQos(a: Qos, b: Qos): Qos {
+  return a < b ? a : b;
+}
+
 /** MQTT 5, 3.3.2.3.3: the expiry interval sent is the received one minus the time waited. */
 export function remainingSeconds(expiresAt: number): number {
   return Math.max(1, Math.ceil((expiresAt - Date.now()) / 1000));

@@ -33,7 +33,7 @@ export class SysTopics {
     for (const [name, value] of Object.entries(values(broker))) {
       const payload = Buffer.from(String(value));
       const message = new Message(`$SYS/broker/${name}`, 0, true, payload);
-      retained.apply(message, 0);
+      retained.storeLocal(message);
       router.receive(message);
     }
   }

@@ -16,8 +16,6 @@ import { handleConnect } from './connect.ts';
 import { handleAcknowledgement, handlePublish } from './publish.ts';
 import { handleSubscribe, handleUnsubscribe } from './subscribe.ts';
 
-/** CONNECT is bounded on its own: nobody is let in yet. Bytes. */
-const CONNECT_PACKET_MAX = 65_536;
 /** QoS 1 and 2 in flight to a client that names no Receive Maximum. */
 const WINDOW = 1_024;
 /** [MQTT-3.1.2-22]: one and a half times the keep alive. */
@@ -223,10 +221,6 @@ export class Connection implements SessionOutlet {
     if (this.state === 'closed') return;
     this.#seen = true;
     this.context.counters.bytesIn += chunk.length;
-    if (this.state === 'connecting' && this.#framer.buffered + chunk.length > CONNECT_PACKET_MAX) {
-      // More than a CONNECT may be; what follows a CONNECT comes in one chunk at most.
-      if (this.#framer.buffered > 0) return this.end('fault');
-    }
     try {
       this.#framer.push(chunk);
     } catch (error) {

@@ -2,7 +2,7 @@ import type { ISubscribePacket, IUnsubscribePacket } from 'mqtt-packet';
 import { ProtocolFault, REASON } from '../codec/reason.ts';
 import { isTopicFilter, levelCount, parseShared } from '../codec/topic.ts';
 import { VARINT_MAX } from '../codec/varint.ts';
-import type { Qos } from '../message.ts';
+import { lowerQos, type Qos } from '../message.ts';
 import type { Subscription } from '../session/subscription.ts';
 import type { Connection } from './connection.ts';
 
@@ -106,7 +106,7 @@ function sendRetained(connection: Connection, subscription: Subscription): void 
   for (const message of context.retained.match(subscription.filter)) {
     if (connection.state !== 'open') return;
     if (!access!.allows('read', message.topic)) continue;
-    const qos = Math.min(subscription.qos, message.qos);
+    const qos = lowerQos(subscription.qos, message.qos);
     // [MQTT-3.3.1-8]: the retain flag tells that it was there before.
     session.deliver(message, qos, true, ids);
   }

@@ -1,5 +1,5 @@
 import { parseShared } from '../codec/topic.ts';
-import type { Message, Qos } from '../message.ts';
+import { lowerQos, type Message, type Qos } from '../message.ts';
 import type { Session } from '../session/session.ts';
 import type { Subscription } from '../session/subscription.ts';
 import { ShareGroup } from './share-group.ts';
@@ -142,7 +142,7 @@ export class Router {
         if (target.own === null) continue;
         target = target.own;
       }
-      const qos = Math.min(target.qos, message.qos);
+      const qos = lowerQos(target.qos, message.qos);
       session.deliver(message, qos, target.retainAsPublished && message.retain, target.ids);
     }
     for (const group of groups) group.deliver(message, this.#options.mayReceive);

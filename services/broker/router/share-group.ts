@@ -1,4 +1,4 @@
-import type { Message } from '../message.ts';
+import { lowerQos, type Message } from '../message.ts';
 import type { Session } from '../session/session.ts';
 import type { Subscription } from '../session/subscription.ts';
 
@@ -46,7 +46,7 @@ export class ShareGroup {
     const member = this.#pick((m) => mayReceive(m.session, message.topic));
     if (member === undefined) return false;
     const { session, subscription } = member;
-    const qos = Math.min(subscription.qos, message.qos);
+    const qos = lowerQos(subscription.qos, message.qos);
     const retain = subscription.retainAsPublished && message.retain;
     const ids = subscription.id > 0 ? [subscription.id] : undefined;
     session.deliver(message, qos, retain, ids);

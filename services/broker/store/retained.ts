@@ -21,6 +21,8 @@ export class RetainedStore {
   readonly #tree = new TopicTree<Entry>();
   readonly #limit: number;
   readonly #log: RetainedLog | undefined;
+  /** Topics of this node alone (`$SYS`): neither counted nor logged. */
+  readonly #local = new Set<string>();
   #bytes = 0;
 
   constructor(limit: number, log: RetainedLog | undefined) {
@@ -29,7 +31,7 @@ export class RetainedStore {
   }
 
   get size(): number {
-    return this.#tree.size;
+    return this.#tree.size - this.#local.size;
   }
 
   get bytes(): number {
@@ -38,7 +40,7 @@ export class RetainedStore {
 
   /** Whether the limit leaves room for it: a topic that is there already always has. */
   admits(message: Message): boolean {
-    if (message.payload.length === 0 || this.#tree.size < this.#limit) return true;
+    if (message.payload.length === 0 || this.size < this.#limit) return true;
     return this.#tree.get(message.topic) !== undefined;
   }
 
@@ -46,6 +48,12 @@ export class RetainedStore {
   store(message: Message): Promise<void> | undefined {
     this.#put(message, 0);
     return this.#log?.append(message);
+  }
+
+  /** Keeps a message on this node only. */
+  storeLocal(message: Message): void {
+    this.#local.add(message.topic);
+    this.#put(message, 0);
   }
 
   /** Takes what the log says, in its order. */
@@ -68,7 +76,7 @@ export class RetainedStore {
     }
   }
 
-  /** Forgets what has expired; the log is told by one node only, `owns` says by which topics. */
+  /** Forgets what has expired; each node does so for itself. */
   sweep(): void {
     const now = Date.now();
     const gone: string[] = [];
