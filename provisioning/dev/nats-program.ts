@@ -1,38 +1,48 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { BrambleError, describeError, ERROR_CODES, systemCode } from '#core/errors.ts';
+import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import { findProgram } from './find-program.ts';
 
 const run = promisify(execFile);
 
 /** The first release with `sync_interval` in the jetstream block. */
 const SYNC_INTERVAL_SINCE = [2, 10] as const;
+const VERSION = /v?(\d+)\.(\d+)\.\S+/;
 
 export interface NatsProgram {
+  /** Full path. */
   command: string;
   version: string;
   /** Knows `sync_interval`. */
   syncInterval: boolean;
 }
 
-/** Finds nats-server on the PATH (Debian puts it into sbin). Throws PROGRAM_MISSING. */
-export async function findNats(command = 'nats-server'): Promise<NatsProgram> {
-  const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin` };
-  try {
-    const { stdout } = await run(command, ['--version'], { env });
-    const [, major, minor] = /v?(\d+)\.(\d+)\./.exec(stdout) ?? [];
-    const [sinceMajor, sinceMinor] = SYNC_INTERVAL_SINCE;
-    const syncInterval =
-      Number(major) > sinceMajor || (Number(major) === sinceMajor && Number(minor) >= sinceMinor);
-    return { command, version: stdout.trim().replace(/^.*v/, ''), syncInterval };
-  } catch (cause) {
-    if (systemCode(cause) === 'ENOENT') {
-      throw new BrambleError(ERROR_CODES.PROGRAM_MISSING, 'nats-server is not installed', {
-        hint: 'sudo apt-get install --no-install-recommends nats-server',
-      });
-    }
-    throw new BrambleError(
-      ERROR_CODES.PROGRAM_MISSING,
-      `nats-server does not run: ${describeError(cause)}`,
-    );
+/** Finds nats-server. Throws PROGRAM_MISSING. */
+export async function findNats(searchPath?: string): Promise<NatsProgram> {
+  const command = findProgram('nats-server', searchPath);
+  if (command === undefined) {
+    throw new BrambleError(ERROR_CODES.PROGRAM_MISSING, 'nats-server is not installed', {
+      hint: 'sudo apt-get install --no-install-recommends nats-server',
+    });
   }
+  const version = await versionOf(command);
+  const [, major, minor] = version;
+  const [sinceMajor, sinceMinor] = SYNC_INTERVAL_SINCE;
+  const syncInterval =
+    Number(major) > sinceMajor || (Number(major) === sinceMajor && Number(minor) >= sinceMinor);
+  return { command, version: version[0], syncInterval };
+}
+
+async function versionOf(command: string): Promise<RegExpExecArray> {
+  let output = '';
+  let failure: unknown;
+  try {
+    output = (await run(command, ['--version'])).stdout;
+  } catch (error) {
+    failure = error;
+  }
+  const version = VERSION.exec(output);
+  if (version) return version;
+  const options = failure === undefined ? {} : { cause: failure };
+  throw new BrambleError(ERROR_CODES.PROGRAM_MISSING, `${command} does not run`, options);
 }

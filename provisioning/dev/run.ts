@@ -76,7 +76,7 @@ async function supervise(
   process.stdout.on('error', () => onSignal('SIGHUP'));
   try {
     await cluster.start(stop.signal);
-    output.ready(summary(performance.now()));
+    output.ready(summary(Math.round(performance.now())));
     await aborted(stop.signal);
   } catch (error) {
     if (!stop.signal.aborted) {

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { natsTopology } from '../render/nats.ts';
 import type { Plan, PlannedNode } from '../render/plan.ts';
 import type { ProcessSpec } from '../supervise/process-spec.ts';
 import { readyByHttp, readyByMessage } from '../supervise/readiness.ts';
 import type { DataDir } from './data-dir.ts';
+import { findProgram } from './find-program.ts';
 
 const service = (name: string) =>
   fileURLToPath(new URL(`../../services/${name}/main.ts`, import.meta.url));
@@ -18,8 +18,9 @@ const ours = {
 } as const;
 
 /**
- * The processes of a dev cluster. Each broker needs its own nats-server; the balancer starts when
- * all brokers answer, so that it never sees one down; the page needs nobody.
+ * The processes of a dev cluster, in the order in which they are started. A broker waits for its
+ * nats-server by itself, so that both start side by side; the balancer starts when all brokers
+ * answer, so that it never sees one down; the page needs nobody.
  */
 export function processSpecs(
   plan: Plan,
@@ -37,7 +38,7 @@ export function processSpecs(
       name: `broker-${node.number}`,
       node: node.name,
       args: [service('broker'), '--config', data.rendered(`broker-${node.number}.yaml`)],
-      after: [`nats-${node.number}`],
+      after: [],
       log: data.log(`broker-${node.number}`),
     })),
     {
@@ -65,20 +66,27 @@ export function processSpecs(
 
 function natsSpec(plan: Plan, node: PlannedNode, data: DataDir, command: string): ProcessSpec {
   const name = `nats-${node.number}`;
-  const monitor = `http://${plan.host}:${node.ports.natsMonitor}`;
-  const isLeaf = natsTopology(plan.nodes.length) === 'hub' && node.number > 1;
   return {
     name,
     node: node.name,
-    command,
-    args: ['-c', data.rendered(`${name}.conf`)],
+    ...diesWithUs(command, ['-c', data.rendered(`${name}.conf`)]),
     ipc: false,
-    // A leaf is of use once it hangs on its hub; the others once JetStream has a leader.
-    ready: isLeaf
-      ? readyByHttp(`${monitor}/leafz`, (body) => (body as { leafnodes?: number }).leafnodes === 1)
-      : readyByHttp(`${monitor}/healthz`, () => true),
-    after: isLeaf ? ['nats-1'] : [],
-    stopSignal: 'SIGTERM',
+    // 200 once JetStream has a leader.
+    ready: readyByHttp(`http://${plan.host}:${node.ports.natsMonitor}/healthz`),
+    after: [],
+    // nats-server ends with code 0 on this one and with 1 on SIGTERM.
+    stopSignal: 'SIGINT',
     log: data.log(name),
   };
+}
+
+/**
+ * A program that knows no IPC channel is told by the kernel when we end (prctl(2),
+ * PR_SET_PDEATHSIG), where setpriv(1) is there to ask for it. It replaces itself with the program,
+ * so that the pid is the program's own.
+ */
+function diesWithUs(command: string, args: string[]): { command: string; args: string[] } {
+  const setpriv = findProgram('setpriv');
+  if (setpriv === undefined) return { command, args };
+  return { command: setpriv, args: ['--pdeathsig', 'INT', command, ...args] };
 }

@@ -27,27 +27,23 @@ export const readyByMessage: Readiness = (child, signal) =>
 const ASK_EVERY = 25;
 const ANSWER_WITHIN = 2000;
 
-/** Others are asked over HTTP until `accept` likes the answer's body (status 200 is required). */
-export function readyByHttp(url: string, accept: (body: unknown) => boolean): Readiness {
+/** Others are asked over HTTP until the answer is a good one (2xx). */
+export function readyByHttp(url: string): Readiness {
   return async (_child, signal) => {
     for (;;) {
       signal.throwIfAborted();
-      if (await answers(url, accept, signal)) return;
+      if (await answers(url, signal)) return;
       await sleep(ASK_EVERY, undefined, { signal });
     }
   };
 }
 
-async function answers(
-  url: string,
-  accept: (body: unknown) => boolean,
-  signal: AbortSignal,
-): Promise<boolean> {
+async function answers(url: string, signal: AbortSignal): Promise<boolean> {
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN)]);
     const response = await fetch(url, { signal: limit });
-    const body: unknown = await response.json();
-    return response.ok && accept(body);
+    await response.body?.cancel();
+    return response.ok;
   } catch {
     return false;
   }

@@ -154,7 +154,9 @@ export class SupervisedProcess extends EventEmitter<ProcessEvents> {
   async #exited(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null) {
     // What it wrote last may still be in the pipe; a grandchild may hold the pipe open for ever.
     await Promise.race([once(child, 'close'), sleep(LAST_WORDS_WITHIN, undefined, { ref: false })]);
-    const lastWords = signal === null ? this.#lastWords?.text : undefined;
+    // Complaints explain an end of its own accord; one by signal or on request explains itself.
+    const own = signal === null && this.state !== 'stopping';
+    const lastWords = own ? this.#lastWords?.text : undefined;
     this.#ended(child, code, signal, exitReason({ code, signal }, lastWords));
   }
 
