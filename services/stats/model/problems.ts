@@ -57,6 +57,11 @@ function silent(source: Sourced<unknown> | undefined, key: string, subject: stri
 
 function ofNode(node: NodeView): Finding[] {
   const { name } = node;
+  const sources = [node.vitals, node.broker?.status, node.nats].filter((s) => s !== undefined);
+  // A node that is gone altogether is one problem, not one for each thing on it.
+  if (sources.length > 1 && sources.every((source) => source.state === 'stale')) {
+    return silent(node.broker?.status ?? node.vitals, `node ${name}`, name);
+  }
   const found = silent(node.vitals, `vitals ${name}`, `${name} vitals`);
   found.push(...silent(node.broker?.status, `broker ${name}`, `${name} broker`));
   found.push(...silent(node.nats, `nats ${name}`, `${name} nats-server`));

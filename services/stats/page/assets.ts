@@ -17,19 +17,24 @@ export interface Assets {
 }
 
 const HASH_LENGTH = 12;
+/** Sent as one file, in this order. */
+const STYLES = ['base', 'tones', 'summary', 'nodes', 'tables', 'panels', 'narrow'];
 
 /** Reads the few files that a page needs; they stay in memory. */
 export function loadAssets(): Assets {
-  const css = asset('page.css', 'text/css; charset=utf-8');
-  const js = asset('page.js', 'text/javascript; charset=utf-8');
-  const icon = { ...asset('favicon.svg', 'image/svg+xml'), path: '/favicon.svg' };
+  const styles = Buffer.concat(STYLES.map((name) => read(`css/${name}.css`)));
+  const css = asset('page', 'css', 'text/css; charset=utf-8', styles);
+  const js = asset('page', 'js', 'text/javascript; charset=utf-8', read('page.js'));
+  const icon = { path: '/favicon.svg', type: 'image/svg+xml', body: read('favicon.svg') };
   return { css, js, icon, version: hash(Buffer.concat([css.body, js.body])) };
 }
 
-function asset(name: string, type: string): Asset {
-  const body = readFileSync(new URL(`./assets/${name}`, import.meta.url));
-  const [stem, extension] = name.split('.');
-  return { path: `/assets/${stem}.${hash(body)}.${extension}`, type, body };
+function read(name: string): Buffer {
+  return readFileSync(new URL(`./assets/${name}`, import.meta.url));
+}
+
+function asset(name: string, extension: string, type: string, body: Buffer): Asset {
+  return { path: `/assets/${name}.${hash(body)}.${extension}`, type, body };
 }
 
 function hash(body: Buffer): string {

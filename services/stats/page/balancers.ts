@@ -88,9 +88,7 @@ function table({ node, status }: BalancerView, index: number, now: number, live:
       ? `pid ${known.pid}, up ${duration((now - known.startedAt) / 1000)}`
       : '';
   const caption = live.cell('caption', `h${index}`, {}, [
-    html`<b>${node}</b>`,
-    state,
-    html`<small>${up}</small>`,
+    html`<span class="caption"><b>${node}</b>${state}<small>${up}</small></span>`,
   ]);
   const stale = status.state === 'stale' ? 'stale' : '';
   return html`<div class="scroll"><table class="haproxy">${caption}${head(COLUMNS)}${groups(

@@ -17,7 +17,7 @@ export function connect(snapshot: ClusterSnapshot, live: Live): Html {
   const at = `-h ${shellWord(host)} -p ${port}${login}`;
   const lines = [
     ['Subscribe', `mosquitto_sub ${at} -t 'hello/#' -v`],
-    ['Publish', `mosquitto_pub ${at} -t hello/world -m 'Hello'`],
+    ['Publish', `mosquitto_pub ${at} -t hello/you -m hi`],
   ];
   return live.block('section', 'connect', { 'aria-labelledby': 'h-connect' }, () => [
     html`<h2 id="h-connect">Connect</h2>`,

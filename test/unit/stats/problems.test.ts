@@ -1,0 +1,109 @@
+import { expect, test } from 'vitest';
+import { assess } from '../../../services/stats/model/problems.ts';
+import type { ClusterSnapshot } from '../../../services/stats/model/snapshot.ts';
+import {
+  balancerStatus,
+  brokerStatus,
+  statRow,
+  supervisorStatus,
+  vitals,
+} from '../../support/stats-peers.ts';
+import { fresh, NOW, node, ROWS, snapshot, stale, withBroker } from './snapshots.ts';
+
+const told = (state: ClusterSnapshot) => {
+  const { state: health, problems } = assess(state, undefined);
+  return [health, ...problems.map(({ level, subject, text }) => `${level}: ${subject} ${text}`)];
+};
+const lostBroker = {
+  status: stale(brokerStatus()),
+  history: { messagesIn: [], messagesOut: [] },
+};
+
+test('all well is healthy', () => {
+  expect(told(snapshot())).toEqual(['healthy']);
+});
+
+test('until everything has been heard it is starting', () => {
+  const pending = { state: 'pending', since: NOW } as const;
+  expect(told(snapshot({ nodes: [node('pi1', { vitals: pending })] }))).toEqual(['starting']);
+});
+
+test('one silent broker degrades, none left is critical', () => {
+  const one = snapshot({ nodes: [node('pi1'), node('pi2', { broker: lostBroker })] });
+  expect(told(one)).toEqual([
+    'degraded',
+    'warning: pi2 broker does not answer: connection refused',
+  ]);
+  const none = snapshot({
+    nodes: [
+      node('pi1', { broker: lostBroker }),
+      withBroker('pi2', { ready: false, reasons: ['x'] }),
+    ],
+  });
+  expect(told(none).slice(0, 2)).toEqual([
+    'critical',
+    'critical: cluster no broker can serve clients',
+  ]);
+});
+
+test('a node that is gone altogether is one problem', () => {
+  const gone = node('pi2', { vitals: stale(vitals()), broker: lostBroker, nats: stale() });
+  expect(told(snapshot({ nodes: [node('pi1'), gone] }))).toEqual([
+    'degraded',
+    'warning: pi2 does not answer: connection refused',
+  ]);
+});
+
+test('servers that are down, and a backend without any', () => {
+  const rows = [
+    { ...ROWS[1]!, status: 'DOWN', check_status: '* L4CON' },
+    { ...ROWS[2]!, status: 'UP 2/3' },
+    statRow('web', 'www', { status: 'MAINT' }),
+    statRow('web', 'BACKEND', { status: 'DOWN' }),
+  ];
+  const state = snapshot({ balancers: [{ node: 'pi1', status: fresh(balancerStatus(rows)) }] });
+  expect(told(state)).toEqual([
+    'critical',
+    'critical: balancer web has no server left',
+    'warning: balancer mqtt/pi1 is DOWN (L4CON)',
+  ]);
+});
+
+test('what a machine suffers from', () => {
+  const disk = { mount: '/', device: '/dev/mmcblk0p2', size: 100, used: 10, readOnly: true };
+  const full = { ...disk, mount: '/data', used: 93, readOnly: false };
+  const throttled = { now: ['undervoltage' as const], sinceBoot: [] };
+  const ill = node('pi1', { vitals: fresh(vitals({ disks: [disk, full], throttled })) });
+  expect(told(snapshot({ nodes: [ill] }))).toEqual([
+    'degraded',
+    'warning: pi1 / is read-only',
+    'warning: pi1 /data is over 92 % full',
+    'warning: pi1 undervoltage: the power supply or its cable is too weak',
+  ]);
+});
+
+test('a process that the supervisor cannot keep running', () => {
+  const lastExit = { at: NOW - 3000, reason: 'exited with 1' };
+  const process = { name: 'broker-2', state: 'backoff' as const, restarts: 3, lastExit };
+  const { problems } = assess(
+    snapshot({ supervisor: fresh(supervisorStatus([process])) }),
+    undefined,
+  );
+  expect(problems).toMatchObject([
+    { subject: 'broker-2', text: 'waits to be restarted: exited with 1', since: NOW - 3000 },
+  ]);
+});
+
+test('what lasts keeps its beginning, what returns begins anew', () => {
+  const ill = snapshot({
+    nodes: [withBroker('pi1', { ready: false, reasons: ['a'] }), node('pi2')],
+  });
+  const first = assess(ill, undefined);
+  const later = assess({ ...ill, at: NOW + 60_000 }, first);
+  expect(later.since).toBe(NOW);
+  expect(later.problems[0]?.since).toBe(NOW);
+  const well = assess({ ...snapshot(), at: NOW + 70_000 }, later);
+  expect(well).toMatchObject({ state: 'healthy', since: NOW + 70_000, problems: [] });
+  const again = assess({ ...ill, at: NOW + 80_000 }, well);
+  expect(again.problems[0]?.since).toBe(NOW + 80_000);
+});
