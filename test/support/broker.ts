@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
 import { type BrokerStatus, brokerStatusSchema } from '#core/contracts/status.ts';
 import { type NatsServer, startNats } from './nats.ts';
 import { freePorts } from './ports.ts';
@@ -150,12 +150,21 @@ export async function startBrokers(options: BrokersOptions = {}): Promise<TestBr
     clusterFile,
     writeCluster,
     async connect(node, clientOptions = {}) {
-      const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${brokers[node]!.mqttPort}`, {
+      const client = mqtt.connect(`mqtt://127.0.0.1:${brokers[node]!.mqttPort}`, {
         reconnectPeriod: 0,
         ...clientOptions,
       });
-      client.on('error', () => {});
       clients.push(client);
+      // From the first byte on: what waited for the session comes together with CONNACK.
+      inboxes.set(client, collect(client));
+      let failure: Error | undefined;
+      client.on('error', (error) => {
+        failure = error;
+      });
+      await new Promise<void>((resolve, reject) => {
+        client.once('connect', () => resolve());
+        client.once('close', () => reject(failure ?? new Error('closed before CONNACK')));
+      });
       return client;
     },
     async stop() {
@@ -184,11 +193,26 @@ export async function eventually(
   }
 }
 
-/** Collects what a client receives, in order. */
-export function inbox(client: MqttClient): { topic: string; payload: string; retain: boolean }[] {
-  const messages: { topic: string; payload: string; retain: boolean }[] = [];
-  client.on('message', (topic, payload, { retain }) => {
-    messages.push({ topic, payload: payload.toString(), retain });
+export interface Received {
+  topic: string;
+  payload: string;
+  retain: boolean;
+  qos: number;
+  dup: boolean;
+  properties: NonNullable<IPublishPacket['properties']>;
+}
+
+const inboxes = new WeakMap<MqttClient, Received[]>();
+
+function collect(client: MqttClient): Received[] {
+  const messages: Received[] = [];
+  client.on('message', (topic, payload, { retain, qos, dup, properties = {} }) => {
+    messages.push({ topic, payload: payload.toString(), retain, qos, dup, properties });
   });
   return messages;
+}
+
+/** All that a client of ours has received since it connected, in order; it grows. */
+export function inbox(client: MqttClient): Received[] {
+  return inboxes.get(client)!;
 }

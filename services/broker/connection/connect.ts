@@ -99,8 +99,6 @@ export async function handleConnect(
   // Another connection with this client id came while this one waited.
   if (opened === undefined || connection.state !== 'accepting') return connection.end('takeover');
   const { session, present } = opened;
-  session.access = access;
-  session.user = verdict.user;
   connection.session = session;
   connection.state = 'open';
   context.counters.connects++;

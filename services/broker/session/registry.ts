@@ -25,6 +25,9 @@ export interface OpenOptions {
   expiry: number;
 }
 
+/** A session that came from another node for a client that was gone meanwhile, milliseconds. */
+const IMPORT_KEPT = 60_000;
+
 interface DelayedWill {
   will: Will;
   at: number;
@@ -103,7 +106,7 @@ export class SessionRegistry {
         return undefined;
       }
       if (claim.session !== undefined && !cleanStart) {
-        imported = await this.#import(clientId, claim.session);
+        imported = await this.#import(connection, claim.session);
         if (this.#current.get(clientId) !== mine || isClosed(connection)) {
           // The session is here now and waits for whoever comes next.
           if (this.#current.get(clientId) === mine) this.#current.delete(clientId);
@@ -123,6 +126,7 @@ export class SessionRegistry {
     if (session === undefined) {
       session = this.#create(clientId);
     }
+    this.#authorize(session, connection);
     session.expiryInterval = expiry;
     session.expiresAt = 0;
     this.#open++;
@@ -193,6 +197,13 @@ export class SessionRegistry {
     }
   }
 
+  #authorize(session: Session, { access, user }: Connection): void {
+    const changed = session.access !== undefined && session.user !== user;
+    session.access = access;
+    session.user = user;
+    if (changed) this.#options.router.invalidate();
+  }
+
   #create(clientId: string): Session {
     const { limits, events } = this.#options;
     const session = new Session(clientId, limits, events);
@@ -200,10 +211,13 @@ export class SessionRegistry {
     return session;
   }
 
-  async #import(clientId: string, transfer: SessionTransfer): Promise<Session> {
+  async #import(connection: Connection, transfer: SessionTransfer): Promise<Session> {
+    const { clientId } = connection;
     const session = this.#sessions.get(clientId) ?? this.#create(clientId);
     const seen = importSession(session, transfer.state);
-    session.expiresAt = Date.now() + 60_000;
+    // Permissions first: the router remembers who may receive a topic.
+    this.#authorize(session, connection);
+    session.expiresAt = Date.now() + IMPORT_KEPT;
     const waits: Promise<void>[] = [];
     for (const subscription of session.subscriptions.values()) {
       const effective = this.#options.router.subscribe(session, subscription);
