@@ -151,7 +151,7 @@ describe('two nodes', () => {
   test('a second one is refused the same ports, and starts nothing', async () => {
     await using second = await startDev({ base: dev.base });
     expect((await second.exited).code).toBe(75);
-    const [error] = second.events;
+    const error = second.events.find(({ event }) => event === 'error');
     expect(error).toMatchObject({ event: 'error', code: 'BRAMBLE_PORT_IN_USE' });
     expect(error?.message).toContain(`port 127.0.0.1:${dev.base} (balancer, MQTT) is in use by`);
     expect(second.err.join('\n')).toContain('--base-port');
@@ -161,7 +161,7 @@ describe('two nodes', () => {
   test('a second one is refused the same data directory', async () => {
     await using second = await startDev({ data: dev.data });
     expect((await second.exited).code).toBe(75);
-    expect(second.events[0]).toMatchObject({ code: 'BRAMBLE_ALREADY_RUNNING' });
+    expect(second.events[0]).toMatchObject({ event: 'error', code: 'BRAMBLE_ALREADY_RUNNING' });
     expect(second.events[0]?.message).toContain(`pid ${dev.child.pid}`);
     expect((await supervisor(dev)).pid).toBe(dev.child.pid);
   });
