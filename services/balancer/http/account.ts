@@ -1,0 +1,216 @@
+import type { ClientAddress } from '../listeners/handler.ts';
+import type { HttpRecord } from '../log/record.ts';
+import type { Backend } from '../servers/backend.ts';
+import type { Counters } from '../servers/counters.ts';
+import type { Server } from '../servers/server.ts';
+import type { Assignment, FrontendContext } from '../servers/types.ts';
+
+/**
+ * The books of one request: its timers, its bytes, and everybody's counters. Times follow
+ * HAProxy's manual, section 8.4: TR, Tw, Tc, Tr, Ta, each -1 until its phase is over.
+ */
+export class Account {
+  readonly frontend: FrontendContext;
+  readonly client: ClientAddress;
+  /** Date of the request's first byte, milliseconds since the epoch. */
+  readonly startedAt: number;
+  backend: Backend | undefined;
+  server: Server | undefined;
+  requestLine: string | undefined;
+  /** What the log shows instead of a server, where we answered ourselves. */
+  serverLabel: string | undefined;
+  requestTime = -1;
+  queueTime = -1;
+  connectTime = -1;
+  responseTime = -1;
+  status = -1;
+  bytesToClient = 0;
+  retries = 0;
+  redispatched = false;
+  serverQueue = 0;
+  backendQueue = 0;
+  /** On the clock of performance.now(): the first byte, and the start of the running phase. */
+  readonly #began: number;
+  #phase: number;
+  #closed = false;
+
+  constructor(frontend: FrontendContext, client: ClientAddress, startedAt: number, began: number) {
+    this.frontend = frontend;
+    this.client = client;
+    this.startedAt = startedAt;
+    this.#began = began;
+    this.#phase = began;
+  }
+
+  /** The head is complete: the request counts from here on. */
+  requestParsed(requestLine: string, counted: number): void {
+    this.requestLine = requestLine;
+    const { counters } = this.frontend;
+    counters.reqTot += 1;
+    counters.requestRate.hit();
+    counters.bin += counted;
+    this.requestTime = this.#lap();
+  }
+
+  backendChosen(backend: Backend, headBytes: number): void {
+    this.backend = backend;
+    const { counters } = backend;
+    counters.sessionStarted();
+    counters.reqTot += 1;
+    counters.requestRate.hit();
+    counters.bin += headBytes;
+  }
+
+  /** A place on a server; the last one counts. `headBytes` are only known to the first. */
+  serverAssigned(assignment: Assignment, headBytes: number): void {
+    const { server } = assignment;
+    this.queueTime = Math.max(this.queueTime, 0) + Math.round(assignment.waited);
+    this.#phase = performance.now();
+    this.serverQueue += assignment.serverQueue;
+    this.backendQueue += assignment.backendQueue;
+    if (this.server === server) return;
+    this.server = server;
+    server.counters.bin += headBytes;
+  }
+
+  connected(): void {
+    this.connectTime = this.#lap();
+  }
+
+  /** The connection was there already. */
+  reused(): void {
+    this.connectTime = Math.max(this.connectTime, 0);
+    this.#phase = performance.now();
+  }
+
+  /** What the server said cannot be passed on, or it said nothing in time. */
+  badResponse(): void {
+    if (this.backend) this.backend.counters.eresp += 1;
+    if (this.server) this.server.counters.eresp += 1;
+  }
+
+  /** The final response head is here. */
+  responded(status: number): void {
+    this.responseTime = this.#lap();
+    this.status = status;
+    this.backend?.counters.response(status);
+    this.frontend.counters.response(status);
+    if (!this.server) return;
+    this.server.counters.response(status);
+    this.server.counters.reqTot += 1;
+  }
+
+  /** What came is no request, or none came in time. */
+  refused(status: number): void {
+    this.status = status;
+    const { counters } = this.frontend;
+    counters.ereq += 1;
+    counters.reqTot += 1;
+    counters.requestRate.hit();
+    counters.response(status);
+  }
+
+  /** We answered ourselves instead of a server. */
+  answeredLocally(status: number): void {
+    this.status = status;
+    this.frontend.counters.response(status);
+    this.backend?.counters.response(status);
+  }
+
+  bytesIn(count: number): void {
+    this.frontend.counters.bin += count;
+    if (this.backend) this.backend.counters.bin += count;
+    if (this.server) this.server.counters.bin += count;
+  }
+
+  bytesOut(count: number): void {
+    this.bytesToClient += count;
+    this.frontend.counters.bout += count;
+    if (this.backend) this.backend.counters.bout += count;
+    if (this.server) this.server.counters.bout += count;
+  }
+
+  /** The request is over: counts its end and writes its line. `termination`: two letters. */
+  close(termination: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { backend, server } = this;
+    backend?.counters.sessionEnded();
+    const total = Math.round(performance.now() - this.#began);
+    if (server && this.responseTime >= 0) {
+      this.#average(server.counters, total);
+      if (backend) this.#average(backend.counters, total);
+    }
+    if (termination.startsWith('C') || termination.startsWith('c')) {
+      this.#each((counters) => {
+        counters.cliAborts += 1;
+      });
+    } else if ((termination === 'SD' || termination === 'sD') && this.status >= 0) {
+      this.#each((counters) => {
+        counters.srvAborts += 1;
+      });
+    }
+    this.frontend.log(this.#record(termination, total));
+  }
+
+  /** As `close`, for a connection that ends without a word: nothing is written. */
+  discard(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.backend?.counters.sessionEnded();
+  }
+
+  #each(count: (counters: Counters) => void): void {
+    count(this.frontend.counters);
+    if (this.backend) count(this.backend.counters);
+    if (this.server) count(this.server.counters);
+  }
+
+  #average(counters: Counters, total: number): void {
+    counters.qtime.add(this.queueTime);
+    counters.ctime.add(Math.max(this.connectTime, 0));
+    counters.rtime.add(this.responseTime);
+    counters.ttime.add(total);
+  }
+
+  #record(termination: string, totalTime: number): HttpRecord {
+    const { client, frontend, backend, server } = this;
+    return {
+      kind: 'http',
+      clientAddress: client.host,
+      clientPort: client.port,
+      frontendAddress: client.localHost,
+      frontendPort: client.localPort,
+      startedAt: this.startedAt,
+      frontend: frontend.config.name,
+      backend: backend?.config.name ?? frontend.config.name,
+      server: this.serverLabel ?? server?.config.name,
+      requestTime: this.requestTime,
+      queueTime: this.queueTime,
+      connectTime: this.connectTime,
+      responseTime: this.responseTime,
+      totalTime,
+      status: this.status,
+      bytesToClient: this.bytesToClient,
+      termination,
+      processConnections: frontend.actconn(),
+      frontendConnections: frontend.counters.scur,
+      backendConnections: backend?.counters.scur ?? 0,
+      serverConnections: server?.counters.scur ?? 0,
+      retries: this.retries,
+      redispatched: this.redispatched,
+      serverQueue: this.serverQueue,
+      backendQueue: this.backendQueue,
+      requestLine: this.requestLine,
+      early: false,
+    };
+  }
+
+  /** Milliseconds since the last lap. */
+  #lap(): number {
+    const now = performance.now();
+    const spent = Math.round(now - this.#phase);
+    this.#phase = now;
+    return spent;
+  }
+}

@@ -1,0 +1,264 @@
+import type net from 'node:net';
+import type { AcceptedConnection, ClientAddress } from '../listeners/handler.ts';
+import type { FrontendContext } from '../servers/types.ts';
+import { Account } from './account.ts';
+import { writeParts } from './body-flow.ts';
+import { Deadline } from './deadline.ts';
+import { type ErrorStatus, errorResponse, type LocalResponse } from './errors.ts';
+import { type ClientUser, Exchange, type ExchangeClient } from './exchange.ts';
+import { MAX_HEAD } from './field-scanner.ts';
+import { INCOMPLETE, type RequestHead } from './head.ts';
+import type { Pools } from './pool.ts';
+import { parseRequestHead } from './request-head.ts';
+
+/** How long a client that was told to go may still take, milliseconds. */
+const LINGER = 2000;
+
+/** Answers requests that need no server, such as those for the statistics page. */
+export type LocalResponder = (
+  head: RequestHead,
+  context: FrontendContext,
+) => LocalResponse | undefined;
+
+/**
+ * One client connection: reads heads, lets one exchange after the other run in the order of the
+ * requests, and keeps the limits between them (manual, `timeout http-request`, `timeout
+ * http-keep-alive`, `timeout client`).
+ */
+export class ClientConnection implements ExchangeClient {
+  readonly context: FrontendContext;
+  readonly pools: Pools;
+  readonly #socket: net.Socket;
+  readonly #client: ClientAddress;
+  readonly #respond: LocalResponder;
+  readonly #deadline = new Deadline(() => this.#expired());
+  /** What has come and is not used yet. */
+  #input: Buffer | undefined;
+  #user: ClientUser | undefined;
+  #requests = 0;
+  #advancing = false;
+  /** When the head under way began: date, and on the clock of performance.now(). */
+  #headSince: number;
+  #headBegan: number;
+  #headOpen = true;
+  #ended = false;
+  #closing = false;
+  #draining = false;
+  #held = false;
+
+  constructor(
+    { socket, client, acceptedAt, head }: AcceptedConnection,
+    context: FrontendContext,
+    pools: Pools,
+    respond: LocalResponder,
+  ) {
+    this.context = context;
+    this.pools = pools;
+    this.#socket = socket;
+    this.#client = client;
+    this.#respond = respond;
+    this.#input = head;
+    this.#headSince = acceptedAt;
+    this.#headBegan = performance.now();
+  }
+
+  get again(): boolean {
+    return this.#requests > 1;
+  }
+
+  start(): void {
+    const socket = this.#socket;
+    socket.on('data', (chunk: Buffer) => this.#data(chunk));
+    socket.on('end', () => this.#end());
+    socket.on('drain', () => this.#user?.clientDrained());
+    // What went wrong is of no interest: the close that follows ends whatever is under way.
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.#closed());
+    const { httpRequest, client } = this.context.config.timeouts;
+    this.#deadline.set(httpRequest ?? client);
+    if (this.#input) this.#advance();
+    socket.resume();
+  }
+
+  /** Ends an idle connection now, another one behind its exchange. */
+  drain(): void {
+    this.#draining = true;
+    if (!this.#user && !this.#input) this.#close();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  send(head: string, parts: readonly Buffer[]): boolean {
+    return writeParts(this.#socket, head, parts);
+  }
+
+  pause(): void {
+    this.#held = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#held = false;
+    this.#advance();
+    if (!this.#held && (this.#input?.length ?? 0) < MAX_HEAD) this.#socket.resume();
+  }
+
+  limit(milliseconds: number | undefined): void {
+    this.#deadline.set(milliseconds);
+  }
+
+  sendEnd(): void {
+    this.#socket.end();
+  }
+
+  handOver(user: ClientUser): void {
+    this.#user = user;
+  }
+
+  exchangeDone(keep: boolean): void {
+    this.#user = undefined;
+    this.#held = false;
+    if (!keep || this.#closing || this.#draining) return this.#close();
+    const { httpKeepAlive, httpRequest, client } = this.context.config.timeouts;
+    this.#deadline.set(httpKeepAlive ?? httpRequest ?? client);
+    this.#headOpen = false;
+    if (this.#input || this.#ended) this.#advance();
+    this.#socket.resume();
+  }
+
+  #data(chunk: Buffer): void {
+    if (this.#closing) return;
+    this.#input = this.#input ? Buffer.concat([this.#input, chunk]) : chunk;
+    this.#advance();
+    if (this.#user && this.#input && this.#input.length >= MAX_HEAD) this.#socket.pause();
+  }
+
+  /** Uses what has come, as far as it can be used now. */
+  #advance(): void {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    let input = this.#input;
+    let at = 0;
+    while (input && !this.#closing) {
+      if (this.#user) {
+        if (!this.#user.wantsBody || this.#held) break;
+        at = this.#user.takeBody(input, at);
+      } else {
+        const next = this.#readHead(input, at);
+        if (next < 0) break;
+        at = next;
+      }
+      if (at === input.length) input = undefined;
+    }
+    this.#input = input && at > 0 ? input.subarray(at) : input;
+    this.#advancing = false;
+    if (this.#ended) this.#afterEnd();
+  }
+
+  /** Starts an exchange; returns the position behind what it took, or -1 to wait or to stop. */
+  #readHead(input: Buffer, at: number): number {
+    if (!this.#headOpen) this.#openHead();
+    const head = parseRequestHead(input, at, input.length);
+    if (head === INCOMPLETE) {
+      // Kept bytes must not pin the whole read that they came in.
+      this.#input = input.subarray(at);
+      return -1;
+    }
+    this.#requests += 1;
+    if (typeof head === 'number') return this.#refuse(head, 'PR');
+    const account = this.#account();
+    const exchange = new Exchange(this, head, account);
+    const next = exchange.prepare(input, at + head.consumed);
+    if (next < 0) return this.#refuse(400, 'PR');
+    this.#deadline.clear();
+    this.#headOpen = false;
+    this.#user = exchange;
+    account.requestParsed(head.requestLine, head.counted);
+    const local = this.#respond(head, this.context);
+    if (local) exchange.respondLocally(local);
+    else exchange.start(this.context.backendFor());
+    return next;
+  }
+
+  #openHead(): void {
+    this.#headOpen = true;
+    this.#headSince = Date.now();
+    this.#headBegan = performance.now();
+    const { httpRequest, client } = this.context.config.timeouts;
+    this.#deadline.set(httpRequest ?? client);
+  }
+
+  #account(): Account {
+    return new Account(this.context, this.#client, this.#headSince, this.#headBegan);
+  }
+
+  /** Answers what is no request, and closes. `termination` as in the log. */
+  #refuse(status: ErrorStatus, termination: string): -1 {
+    const account = this.#account();
+    account.refused(status);
+    const { text, body } = errorResponse(status, this.context.config);
+    if (text !== '') this.send(`${text}connection: close\r\n\r\n`, [body]);
+    account.close(termination);
+    this.#close();
+    return -1;
+  }
+
+  #expired(): void {
+    if (this.#closing) return this.destroy();
+    if (this.#user) return this.#user.clientExpired();
+    if (!this.#headOpen && !this.#input) return this.#close();
+    this.#probed(408, 'cR');
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#afterEnd();
+  }
+
+  #afterEnd(): void {
+    if (this.#closing || this.#advancing) return;
+    if (this.#user) {
+      if (!this.#input || !this.#user.wantsBody) this.#user.clientEnded();
+    } else if (this.#requests > 0 && !this.#input) {
+      this.#close();
+    } else {
+      this.#probed(400, 'CR');
+    }
+  }
+
+  /** A connection that brought nothing is not worth a line where `option dontlognull` says so. */
+  #probed(status: ErrorStatus, termination: string): void {
+    const silent = this.#requests === 0 && !this.#input && this.context.config.options.dontlognull;
+    if (!silent) {
+      this.#refuse(status, termination);
+      return;
+    }
+    const { text, body } = errorResponse(status, this.context.config);
+    if (text !== '') this.send(`${text}connection: close\r\n\r\n`, [body]);
+    this.#close();
+  }
+
+  /** Sends FIN behind what was written, and does not wait long for the client's. */
+  #close(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#input = undefined;
+    this.#socket.end();
+    if (this.#ended) this.#socket.destroySoon();
+    // What the client still sends is read and dropped: unread, it would turn the FIN into a RST
+    // that takes the response with it (RFC 9112, 9.6).
+    this.#socket.resume();
+    this.#deadline.set(LINGER);
+  }
+
+  #closed(): void {
+    this.#deadline.close();
+    this.#closing = true;
+    this.#input = undefined;
+    const user = this.#user;
+    this.#user = undefined;
+    user?.clientClosed();
+  }
+}

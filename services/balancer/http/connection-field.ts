@@ -1,0 +1,23 @@
+import { BODY_CHUNKED, type RequestHead, type ResponseHead } from './head.ts';
+
+/**
+ * The `connection` line (with CRLF, or '') that a request carries to its server, in HAProxy's
+ * words: only what the version does not already imply (RFC 9112, 9.3).
+ */
+export function requestConnection(head: RequestHead, keep: boolean): string {
+  if (head.upgrade || head.method === 'CONNECT') return '';
+  // HTTP/1.0 knows no chunks: nothing can be sure where such a message ends.
+  if (head.http10 && head.body === BODY_CHUNKED) return '';
+  if (keep) return head.http10 ? 'connection: keep-alive\r\n' : '';
+  return head.http10 ? '' : 'connection: close\r\n';
+}
+
+/** The same for a response on its way to the client. */
+export function responseConnection(
+  response: ResponseHead,
+  request: RequestHead,
+  keep: boolean,
+): string {
+  if (!keep) return response.http10 ? '' : 'connection: close\r\n';
+  return response.http10 || request.http10 ? 'connection: keep-alive\r\n' : '';
+}

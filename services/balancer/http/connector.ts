@@ -1,0 +1,199 @@
+import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import type { Backend } from '../servers/backend.ts';
+import { afterFailure, countRetry } from '../servers/retry.ts';
+import type { Server } from '../servers/server.ts';
+import type { Assignment } from '../servers/types.ts';
+import { encodeProxyHeader } from '../tcp/proxy-header.ts';
+import type { Account } from './account.ts';
+import type { Pools } from './pool.ts';
+import { Upstream, type UpstreamUser } from './upstream.ts';
+
+/** Why no server connection could be had: the status to answer and the two letters for the log. */
+export interface Unobtainable {
+  readonly status: 503 | 500;
+  readonly termination: string;
+}
+
+export interface ConnectorOwner {
+  /** A connection is there, fresh or reused; its events go to the connector until `handOver`. */
+  obtained(upstream: Upstream): void;
+  unobtainable(why: Unobtainable): void;
+}
+
+/**
+ * Gets a server connection for one request: a place on a server, then an idle connection where
+ * that is allowed, else a new one, with retries and redispatch (manual, `retries`, `option
+ * redispatch`, `http-reuse safe`). Holds the place until `release`.
+ */
+export class Connector implements UpstreamUser {
+  readonly #backend: Backend;
+  readonly #pools: Pools;
+  readonly #account: Account;
+  readonly #owner: ConnectorOwner;
+  readonly #headBytes: number;
+  #mayReuse: boolean;
+  #assignment: Assignment | undefined;
+  #upstream: Upstream | undefined;
+  #queued: AbortController | undefined;
+  #pause: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #released = false;
+
+  constructor(
+    backend: Backend,
+    pools: Pools,
+    account: Account,
+    owner: ConnectorOwner,
+    options: { mayReuse: boolean; headBytes: number },
+  ) {
+    this.#backend = backend;
+    this.#pools = pools;
+    this.#account = account;
+    this.#owner = owner;
+    this.#mayReuse = options.mayReuse;
+    this.#headBytes = options.headBytes;
+  }
+
+  /** `Q` while it waits for a place, `C` while it connects: for the log. */
+  get phase(): 'Q' | 'C' {
+    return this.#assignment ? 'C' : 'Q';
+  }
+
+  start(): void {
+    this.#assign(undefined);
+  }
+
+  /** Once more on a connection of its own: the reused one was closed by its server meanwhile. */
+  again(): void {
+    this.#mayReuse = false;
+    this.#upstream = undefined;
+    this.#open(this.#assignment!.server);
+  }
+
+  /** Gives up whatever was reached, and the place. */
+  abort(): void {
+    clearTimeout(this.#pause);
+    const upstream = this.#upstream;
+    if (upstream?.user === this) {
+      this.#pools.closed(upstream.server);
+      upstream.destroy();
+    }
+    this.release();
+    this.#queued?.abort();
+  }
+
+  release(): void {
+    this.#released = true;
+    this.#assignment?.release();
+  }
+
+  #assign(previous: Server | undefined): void {
+    let assignment: Assignment | undefined;
+    try {
+      assignment = this.#backend.tryAssign(previous);
+    } catch (error) {
+      this.#refused(error);
+      return;
+    }
+    if (assignment) return this.#assigned(assignment, previous);
+    this.#queued = new AbortController();
+    this.#backend.enqueue({ avoid: previous, signal: this.#queued.signal }).then(
+      (granted) => {
+        if (this.#released) granted.release();
+        else this.#assigned(granted, previous);
+      },
+      (error: unknown) => {
+        if (!this.#released) this.#refused(error);
+      },
+    );
+  }
+
+  #refused(error: unknown): void {
+    const code = error instanceof BrambleError ? error.code : undefined;
+    if (code === ERROR_CODES.QUEUE_TIMEOUT) {
+      this.#account.queueTime = -1;
+      this.#owner.unobtainable({ status: 503, termination: 'sQ' });
+    } else if (code === ERROR_CODES.NO_SERVER) {
+      this.#owner.unobtainable({ status: 503, termination: 'SC' });
+    } else {
+      this.#owner.unobtainable({ status: 500, termination: 'IQ' });
+    }
+  }
+
+  #assigned(assignment: Assignment, previous: Server | undefined): void {
+    this.#assignment = assignment;
+    this.#account.serverAssigned(assignment, this.#headBytes);
+    if (previous) {
+      countRetry(this.#backend, previous, assignment);
+      if (assignment.server !== previous) this.#account.redispatched = true;
+    }
+    const { server } = assignment;
+    const idle = this.#mayReuse ? this.#pools.take(server) : undefined;
+    if (!idle) return this.#open(server);
+    server.counters.reuse += 1;
+    this.#backend.counters.reuse += 1;
+    this.#upstream = idle;
+    this.#owner.obtained(idle);
+  }
+
+  #open(server: Server): void {
+    this.#pools.opened(server);
+    const upstream = new Upstream(server, this);
+    this.#upstream = upstream;
+    upstream.deadline.set(this.#backend.config.timeouts.connect);
+  }
+
+  upstreamConnected(): void {
+    const upstream = this.#upstream!;
+    const { server } = upstream;
+    upstream.deadline.clear();
+    server.counters.connect += 1;
+    this.#backend.counters.connect += 1;
+    const { sendProxy } = server.config;
+    if (sendProxy) upstream.socket.write(encodeProxyHeader(sendProxy, this.#account.client));
+    this.#owner.obtained(upstream);
+  }
+
+  upstreamExpired(): void {
+    this.#failed('timeout');
+  }
+
+  upstreamClosed(): void {
+    this.#failed('error');
+  }
+
+  upstreamEnded(): void {}
+  upstreamData(): void {}
+  upstreamDrained(): void {}
+
+  #failed(kind: 'error' | 'timeout'): void {
+    const upstream = this.#upstream!;
+    const { server } = upstream;
+    this.#upstream = undefined;
+    this.#pools.closed(server);
+    upstream.destroy();
+    this.#failures += 1;
+    const { action, delay } = afterFailure(server, this.#failures, kind);
+    if (action === 'give-up') {
+      server.counters.econ += 1;
+      this.#backend.counters.econ += 1;
+      this.#owner.unobtainable({ status: 503, termination: kind === 'timeout' ? 'sC' : 'SC' });
+      return;
+    }
+    this.#account.retries += 1;
+    const next = (): void => {
+      if (this.#released) return;
+      if (action === 'redispatch') {
+        this.#assignment?.release();
+        this.#assignment = undefined;
+        this.#assign(server);
+      } else {
+        server.counters.wretr += 1;
+        this.#backend.counters.wretr += 1;
+        this.#open(server);
+      }
+    };
+    if (delay === 0) next();
+    else this.#pause = setTimeout(next, delay);
+  }
+}

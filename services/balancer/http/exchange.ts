@@ -1,0 +1,453 @@
+import type { Backend } from '../servers/backend.ts';
+import type { FrontendContext } from '../servers/types.ts';
+import type { Account } from './account.ts';
+import { BodyFlow, writeParts } from './body-flow.ts';
+import { requestConnection, responseConnection } from './connection-field.ts';
+import { Connector, type ConnectorOwner, type Unobtainable } from './connector.ts';
+import { type ErrorStatus, errorResponse, type LocalResponse } from './errors.ts';
+import { forwardedForLine } from './forwarded-for.ts';
+import {
+  BODY_TUNNEL,
+  BODY_UNTIL_CLOSE,
+  INCOMPLETE,
+  type RequestHead,
+  type ResponseHead,
+} from './head.ts';
+import type { Pools } from './pool.ts';
+import { parseResponseHead } from './response-head.ts';
+import { Tunnel } from './tunnel.ts';
+import type { Upstream, UpstreamUser } from './upstream.ts';
+
+/** The client's side, as an exchange sees it. */
+export interface ExchangeClient {
+  readonly context: FrontendContext;
+  readonly pools: Pools;
+  /** Not the first request of its connection. */
+  readonly again: boolean;
+  /** Writes to the client; false = wait for `clientDrained`. */
+  send(head: string, parts: readonly Buffer[]): boolean;
+  /** Takes body bytes again that were held back. */
+  resume(): void;
+  /** Takes none until `resume`. */
+  pause(): void;
+  /** Limit on the client's next sign of life, milliseconds; undefined = none. */
+  limit(milliseconds: number | undefined): void;
+  /** Sends FIN behind what was written; more may still come from the client. */
+  sendEnd(): void;
+  /** Somebody else looks after the client from here on. */
+  handOver(user: ClientUser): void;
+  /** The exchange is over; `keep` = the connection may carry another. */
+  exchangeDone(keep: boolean): void;
+}
+
+/** Who looks after what the client does while a request is under way. */
+export interface ClientUser {
+  /** Whether `takeBody` wants what the client sends. */
+  readonly wantsBody: boolean;
+  /** Takes bytes from the client; returns the position behind what it took. */
+  takeBody(input: Buffer, offset: number): number;
+  /** The client takes more again. */
+  clientDrained(): void;
+  /** The client has sent its FIN; everything before it was handed over. */
+  clientEnded(): void;
+  /** The client's connection is gone. */
+  clientClosed(): void;
+  /** The limit on the client has passed. */
+  clientExpired(): void;
+}
+
+type Phase = 'connect' | 'wait' | 'relay' | 'done';
+
+/** Methods that may be sent twice without harm (RFC 9110, 9.2.2). */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/** One request and its response, from the parsed head to the last byte both ways. */
+export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
+  readonly #client: ExchangeClient;
+  readonly #head: RequestHead;
+  readonly #account: Account;
+  readonly #request: BodyFlow;
+  #backend: Backend | undefined;
+  #connector: Connector | undefined;
+  #upstream: Upstream | undefined;
+  #phase: Phase = 'connect';
+  /** The first part of the body, which came with the head. */
+  #firstBody: readonly Buffer[] = [];
+  #responseInput: Buffer | undefined;
+  #response: BodyFlow | undefined;
+  #responseHead: ResponseHead | undefined;
+  #keepClient: boolean;
+  #clientEnded = false;
+  #serverEnded = false;
+  /** The server's connection is gone or useless, what is left of the request goes nowhere. */
+  #discardBody = false;
+
+  constructor(client: ExchangeClient, head: RequestHead, account: Account) {
+    this.#client = client;
+    this.#head = head;
+    this.#account = account;
+    this.#request = new BodyFlow(head.body);
+    this.#keepClient = head.keepAlive;
+  }
+
+  get wantsBody(): boolean {
+    return !this.#request.done && (this.#phase === 'wait' || this.#phase === 'relay');
+  }
+
+  /**
+   * Looks at the body bytes that came with the head, before anybody is connected. Returns the
+   * position behind them, or -1 when they are broken: then the request never was one.
+   */
+  prepare(input: Buffer, offset: number): number {
+    if (this.#request.done || offset >= input.length) return offset;
+    const at = this.#request.collect(input, offset);
+    if (at >= 0) this.#firstBody = [...this.#request.output];
+    return at;
+  }
+
+  start(backend: Backend | undefined): void {
+    const { options } = this.#client.context.config;
+    const firstBytes = this.#request.counted;
+    if (firstBytes > 0) this.#account.bytesIn(firstBytes);
+    if (!backend) {
+      this.#account.requestTime = -1;
+      return this.#fail(503, 'SC');
+    }
+    this.#backend = backend;
+    const headBytes = this.#head.counted + firstBytes;
+    this.#account.backendChosen(backend, headBytes);
+    if (options.httpConnection === 'close' || backend.config.options.httpConnection === 'close') {
+      this.#keepClient = false;
+    }
+    this.#connector = new Connector(backend, this.#client.pools, this.#account, this, {
+      mayReuse: this.#client.again && this.#keepServer,
+      headBytes,
+    });
+    this.#connector.start();
+  }
+
+  /** Whether the server connection may outlive the exchange, as far as options say. */
+  get #keepServer(): boolean {
+    const { options } = this.#client.context.config;
+    const backend = this.#backend?.config.options;
+    return options.httpConnection === 'keep-alive' && backend?.httpConnection === 'keep-alive';
+  }
+
+  obtained(upstream: Upstream): void {
+    this.#upstream = upstream;
+    upstream.user = this;
+    if (upstream.served === 0) this.#account.connected();
+    else this.#account.reused();
+    this.#phase = 'wait';
+    const body = this.#firstBody;
+    if (!writeParts(upstream.socket, this.#requestText(), body)) this.#client.pause();
+    else if (!this.#request.done) this.#client.resume();
+    upstream.deadline.set(this.#backend!.config.timeouts.server);
+    if (!this.#request.done) this.#limitClient();
+  }
+
+  unobtainable({ status, termination }: Unobtainable): void {
+    this.#connector?.release();
+    this.#fail(status, termination);
+  }
+
+  #requestText(): string {
+    const { text } = this.#head;
+    const { options } = this.#client.context.config;
+    const forwarded = forwardedForLine(
+      options.forwardFor,
+      this.#backend!.config.options.forwardFor,
+      this.#account.client.host,
+      this.#head,
+    );
+    return `${text}${forwarded}${requestConnection(this.#head, this.#keepServer)}\r\n`;
+  }
+
+  takeBody(input: Buffer, offset: number): number {
+    const at = this.#request.collect(input, offset);
+    this.#account.bytesIn(this.#request.counted);
+    if (this.#request.done) this.#client.limit(undefined);
+    else this.#limitClient();
+    const upstream = this.#upstream;
+    if (upstream && !this.#discardBody) {
+      if (!writeParts(upstream.socket, '', this.#request.output)) this.#client.pause();
+      if (this.#phase === 'wait') upstream.deadline.set(this.#backend!.config.timeouts.server);
+    }
+    if (at < 0) {
+      this.#broken();
+      return input.length;
+    }
+    if (this.#request.done && this.#response?.done) this.#complete();
+    return at;
+  }
+
+  /** The client broke the framing of its body. */
+  #broken(): void {
+    this.#keepClient = false;
+    if (this.#phase === 'wait') this.#fail(400, 'PH');
+    else this.#cut('PD');
+  }
+
+  upstreamData(chunk: Buffer): void {
+    const upstream = this.#upstream!;
+    if (this.#phase === 'wait') {
+      const input = this.#responseInput ? Buffer.concat([this.#responseInput, chunk]) : chunk;
+      this.#responseInput = undefined;
+      this.#readHead(input);
+      return;
+    }
+    if (this.#phase === 'relay' && !this.#response!.done) {
+      upstream.deadline.set(this.#backend!.config.timeouts.server);
+      this.#forward('', chunk, this.#response!.collect(chunk, 0));
+    } else {
+      // More than the response: nothing that could be asked for, so this one is not kept.
+      this.#discardBody = true;
+    }
+  }
+
+  #readHead(input: Buffer): void {
+    let at = 0;
+    while (this.#phase === 'wait') {
+      const head = parseResponseHead(input, at, input.length, this.#head.method);
+      if (head === INCOMPLETE) {
+        this.#responseInput = at === 0 ? input : input.subarray(at);
+        return;
+      }
+      if (typeof head === 'number') return this.#badResponse(502, 'PH');
+      at += head.consumed;
+      if (head.status >= 200 || head.status === 101) return this.#respond(head, input, at);
+      if (!this.#head.http10) {
+        this.#account.bytesOut(head.counted);
+        this.#client.send(`${head.text}\r\n`, []);
+      }
+      if (at === input.length) return;
+    }
+  }
+
+  #respond(head: ResponseHead, input: Buffer, at: number): void {
+    if (head.status === 101 && !this.#head.upgrade) return this.#badResponse(502, 'PH');
+    const flow = new BodyFlow(head.body);
+    const next = at < input.length || flow.done ? flow.collect(input, at) : at;
+    if (next < 0) return this.#badResponse(502, 'PH');
+    this.#account.responded(head.status);
+    this.#account.bytesOut(head.counted);
+    this.#responseHead = head;
+    this.#response = flow;
+    if (head.body === BODY_TUNNEL) return this.#openTunnel(head, input, at);
+    if (head.body === BODY_UNTIL_CLOSE) this.#keepClient = false;
+    const text = `${head.text}${responseConnection(head, this.#head, this.#keepClient)}\r\n`;
+    this.#phase = 'relay';
+    this.#forward(text, input, next);
+  }
+
+  #openTunnel(head: ResponseHead, input: Buffer, at: number): void {
+    const upstream = this.#upstream!;
+    this.#upstream = undefined;
+    this.#phase = 'done';
+    this.#client.send(`${head.text}\r\n`, []);
+    const { timeouts } = this.#backend!.config;
+    const limits = {
+      client: timeouts.tunnel ?? this.#client.context.config.timeouts.client,
+      server: timeouts.tunnel ?? timeouts.server,
+    };
+    const tunnel = new Tunnel(this.#client, upstream, this.#account, limits, () =>
+      this.#connector?.release(),
+    );
+    this.#client.handOver(tunnel);
+    tunnel.start(this.#clientEnded, at < input.length ? input.subarray(at) : undefined);
+  }
+
+  /** Passes on what the last `collect` of the response yielded; `next` is what it returned. */
+  #forward(text: string, input: Buffer, next: number): void {
+    const flow = this.#response!;
+    this.#account.bytesOut(flow.counted);
+    if (!this.#client.send(text, flow.output)) {
+      this.#upstream?.socket.pause();
+      this.#upstream?.deadline.clear();
+      this.#limitClient();
+    }
+    if (next < 0) return this.#cut('PD');
+    if (!flow.done) return;
+    if (next < input.length) this.#discardBody = true;
+    this.#upstream?.deadline.clear();
+    if (this.#request.done) this.#complete();
+    else this.#limitClient();
+  }
+
+  /** Both messages are through. */
+  #complete(): void {
+    const upstream = this.#upstream;
+    this.#upstream = undefined;
+    if (upstream) {
+      upstream.socket.resume();
+      const keep =
+        this.#keepServer &&
+        !this.#discardBody &&
+        !this.#serverEnded &&
+        this.#responseHead!.keepAlive &&
+        upstream.server.config.sendProxy === undefined;
+      if (keep) {
+        this.#client.pools.put(upstream);
+      } else {
+        this.#client.pools.closed(upstream.server);
+        upstream.finish();
+      }
+    }
+    this.#finish('--', this.#keepClient && !this.#clientEnded);
+  }
+
+  upstreamEnded(): void {
+    this.#serverEnded = true;
+    if (this.#phase === 'wait') return this.#lostBeforeResponse();
+    if (this.#phase !== 'relay') return;
+    const response = this.#response!;
+    if (!response.done) {
+      if (this.#responseHead!.body !== BODY_UNTIL_CLOSE) return this.#cut('SD');
+      response.done = true;
+      if (this.#request.done) return this.#complete();
+    }
+    this.#upstream?.deadline.clear();
+    this.#discardRest();
+  }
+
+  /** The response is through but not the request, and the server is gone: nobody wants the rest. */
+  #discardRest(): void {
+    this.#discardBody = true;
+    this.#limitClient();
+    this.#client.resume();
+  }
+
+  upstreamClosed(): void {
+    if (this.#phase === 'wait') this.#lostBeforeResponse();
+    else if (this.#phase === 'relay' && this.#response!.done) this.#discardRest();
+    else if (this.#phase === 'relay') this.#cut('SD');
+  }
+
+  upstreamConnected(): void {}
+
+  upstreamDrained(): void {
+    this.#client.resume();
+  }
+
+  upstreamExpired(): void {
+    if (this.#phase === 'wait') this.#badResponse(504, 'sH');
+    else this.#cut('sD');
+  }
+
+  clientDrained(): void {
+    const upstream = this.#upstream;
+    if (!upstream) return;
+    upstream.socket.resume();
+    if (this.#request.done) this.#client.limit(undefined);
+    if (!this.#response?.done) upstream.deadline.set(this.#backend!.config.timeouts.server);
+  }
+
+  clientEnded(): void {
+    this.#clientEnded = true;
+    if (this.#request.done) return;
+    this.#cut('CD');
+  }
+
+  clientClosed(): void {
+    this.#cut(`C${this.#phaseLetter}`);
+  }
+
+  clientExpired(): void {
+    if (this.#phase === 'wait') {
+      this.#keepClient = false;
+      this.#fail(408, 'cD');
+    } else {
+      this.#cut('cD');
+    }
+  }
+
+  get #phaseLetter(): string {
+    if (this.#phase === 'connect') return this.#connector?.phase ?? 'R';
+    if (this.#phase === 'wait') return this.#request.done ? 'H' : 'D';
+    return 'D';
+  }
+
+  /** RFC 9112, 9.3.1: what went out on a connection that its server was closing may go again. */
+  #lostBeforeResponse(): void {
+    const upstream = this.#upstream!;
+    const reused = upstream.served > 0;
+    const untouched = this.#responseInput === undefined;
+    if (!reused || !untouched) return this.#badResponse(502, 'SH');
+    this.#dropUpstream();
+    if (this.#head.body === 0 && IDEMPOTENT.has(this.#head.method)) {
+      this.#phase = 'connect';
+      this.#serverEnded = false;
+      this.#connector!.again();
+      return;
+    }
+    // As HAProxy: a close without a response tells the client that it may try again.
+    this.#phase = 'done';
+    this.#connector?.release();
+    this.#account.discard();
+    this.#client.exchangeDone(false);
+  }
+
+  #badResponse(status: 502 | 504, termination: string): void {
+    this.#account.badResponse();
+    this.#fail(status, termination);
+  }
+
+  /** Answers with an error of our own and ends the exchange. */
+  #fail(status: ErrorStatus, termination: string): void {
+    const config = this.#backend?.config ?? this.#client.context.config;
+    this.#account.answeredLocally(status);
+    this.#answer(errorResponse(status, config), termination);
+  }
+
+  /** Answers with a page of our own, which the log calls `<STATS>`. */
+  respondLocally(response: LocalResponse): void {
+    const account = this.#account;
+    account.serverLabel = '<STATS>';
+    account.queueTime = 0;
+    account.connectTime = 0;
+    account.responseTime = 0;
+    account.answeredLocally(response.status);
+    this.#answer(response, 'LR');
+  }
+
+  #answer(response: LocalResponse, termination: string): void {
+    this.#dropUpstream();
+    const keep =
+      this.#keepClient && this.#request.done && !this.#clientEnded && response.text !== '';
+    this.#account.status = response.status;
+    this.#account.bytesOut(response.counted);
+    let connection = '';
+    if (!keep) connection = 'connection: close\r\n';
+    else if (this.#head.http10) connection = 'connection: keep-alive\r\n';
+    const parts = this.#head.method === 'HEAD' || response.body.length === 0 ? [] : [response.body];
+    if (response.text !== '') this.#client.send(`${response.text}${connection}\r\n`, parts);
+    this.#finish(termination, keep);
+  }
+
+  /** Ends the exchange where no word to the client is possible any more. */
+  #cut(termination: string): void {
+    if (this.#phase === 'connect') this.#connector?.abort();
+    this.#dropUpstream();
+    this.#finish(termination, false);
+  }
+
+  #dropUpstream(): void {
+    const upstream = this.#upstream;
+    if (!upstream) return;
+    this.#upstream = undefined;
+    this.#client.pools.closed(upstream.server);
+    upstream.destroy();
+  }
+
+  #finish(termination: string, keep: boolean): void {
+    if (this.#phase === 'done') return;
+    this.#phase = 'done';
+    this.#connector?.release();
+    this.#account.close(termination);
+    this.#client.exchangeDone(keep);
+  }
+
+  #limitClient(): void {
+    this.#client.limit(this.#client.context.config.timeouts.client);
+  }
+}

@@ -1,0 +1,46 @@
+import { BlockList, isIPv6 } from 'node:net';
+import type { ProxyConfig } from '../model.ts';
+import { fieldOf, type RequestHead } from './head.ts';
+
+type ForwardFor = NonNullable<ProxyConfig['options']['forwardFor']>;
+
+const networks = new Map<string, BlockList>();
+
+/**
+ * The `x-forwarded-for` line (with CRLF) to add to a request, or '' (manual, `option
+ * forwardfor`). Frontend and backend may both ask for it: the backend's header name counts, an
+ * exception of either does, and `if-none` only holds where both say it.
+ */
+export function forwardedForLine(
+  frontend: ForwardFor | undefined,
+  backend: ForwardFor | undefined,
+  client: string,
+  head: RequestHead,
+): string {
+  const chosen = backend ?? frontend;
+  if (!chosen) return '';
+  if (excepted(frontend, client) || excepted(backend, client)) return '';
+  const name = chosen.header.toLowerCase();
+  const always = [frontend, backend].some((each) => each !== undefined && !each.ifNone);
+  if (!always && fieldOf(head, name) !== undefined) return '';
+  return `${name}: ${client}\r\n`;
+}
+
+function excepted(option: ForwardFor | undefined, client: string): boolean {
+  if (option?.except === undefined) return false;
+  let list = networks.get(option.except);
+  if (!list) {
+    list = blockList(option.except);
+    networks.set(option.except, list);
+  }
+  return list.check(client, isIPv6(client) ? 'ipv6' : 'ipv4');
+}
+
+function blockList(network: string): BlockList {
+  const list = new BlockList();
+  const [address, bits] = network.split('/');
+  const family = isIPv6(address!) ? 'ipv6' : 'ipv4';
+  if (bits === undefined) list.addAddress(address!, family);
+  else list.addSubnet(address!, Number(bits), family);
+  return list;
+}

@@ -1,0 +1,49 @@
+import { once } from 'node:events';
+import type { AcceptedConnection, ConnectionHandler } from '../listeners/handler.ts';
+import type { FrontendContext } from '../servers/types.ts';
+import { ClientConnection, type LocalResponder } from './client-connection.ts';
+import { Pools } from './pool.ts';
+
+/** The HTTP/1.1 plane: every client connection in `mode http`, and the idle server connections. */
+export class HttpPlane {
+  readonly pools = new Pools();
+  readonly #respond: LocalResponder;
+  readonly #connections = new Map<ClientConnection, AcceptedConnection['socket']>();
+
+  /** `respond` answers what is ours to answer (the statistics page); undefined = pass on. */
+  constructor(respond: LocalResponder = () => undefined) {
+    this.#respond = respond;
+  }
+
+  /** For listeners; may be passed around. */
+  readonly handle: ConnectionHandler = (accepted, context) => this.#handle(accepted, context);
+
+  #handle(accepted: AcceptedConnection, context: FrontendContext): void {
+    const connection = new ClientConnection(accepted, context, this.pools, this.#respond);
+    this.#connections.set(connection, accepted.socket);
+    accepted.socket.once('close', () => this.#connections.delete(connection));
+    connection.start();
+  }
+
+  /** Client connections now. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Ends idle connections, lets exchanges finish, then closes what is idle upstream. */
+  async close(): Promise<void> {
+    for (const connection of this.#connections.keys()) connection.drain();
+    await Promise.all(
+      [...this.#connections.values()].map((socket) =>
+        socket.closed ? undefined : once(socket, 'close'),
+      ),
+    );
+    this.pools.close();
+  }
+
+  /** Cuts everything. */
+  destroy(): void {
+    for (const connection of this.#connections.keys()) connection.destroy();
+    this.pools.close();
+  }
+}

@@ -1,0 +1,117 @@
+import type { Account } from './account.ts';
+import { writeParts } from './body-flow.ts';
+import type { ClientUser, ExchangeClient } from './exchange.ts';
+import type { Upstream, UpstreamUser } from './upstream.ts';
+
+/** Limits on silence, milliseconds; undefined = none. */
+export interface TunnelLimits {
+  readonly client: number | undefined;
+  readonly server: number | undefined;
+}
+
+/**
+ * Bytes both ways, uninterpreted, after 101 or a CONNECT that succeeded (RFC 9110, 7.8 and
+ * 9.3.6). Each side's FIN is passed on; it is over when both have sent theirs.
+ */
+export class Tunnel implements UpstreamUser, ClientUser {
+  readonly wantsBody = true;
+  readonly #client: ExchangeClient;
+  readonly #upstream: Upstream;
+  readonly #account: Account;
+  readonly #limits: TunnelLimits;
+  readonly #over: () => void;
+  #clientEnded = false;
+  #serverEnded = false;
+  #closed = false;
+
+  /** `over` is called once, when both connections may be forgotten. */
+  constructor(
+    client: ExchangeClient,
+    upstream: Upstream,
+    account: Account,
+    limits: TunnelLimits,
+    over: () => void,
+  ) {
+    this.#client = client;
+    this.#upstream = upstream;
+    this.#account = account;
+    this.#limits = limits;
+    this.#over = over;
+  }
+
+  /** `early` is what the server sent right behind its head. */
+  start(clientEnded: boolean, early: Buffer | undefined): void {
+    this.#upstream.user = this;
+    this.#active();
+    if (early) this.upstreamData(early);
+    if (clientEnded) this.clientEnded();
+    else this.#client.resume();
+  }
+
+  takeBody(input: Buffer, offset: number): number {
+    const chunk = offset === 0 ? input : input.subarray(offset);
+    this.#account.bytesIn(chunk.length);
+    this.#active();
+    if (!writeParts(this.#upstream.socket, '', [chunk])) this.#client.pause();
+    return input.length;
+  }
+
+  upstreamData(chunk: Buffer): void {
+    this.#account.bytesOut(chunk.length);
+    this.#active();
+    if (!this.#client.send('', [chunk])) this.#upstream.socket.pause();
+  }
+
+  upstreamDrained(): void {
+    this.#client.resume();
+  }
+
+  clientDrained(): void {
+    this.#upstream.socket.resume();
+  }
+
+  upstreamEnded(): void {
+    this.#serverEnded = true;
+    if (this.#clientEnded) this.#close('--');
+    else this.#client.sendEnd();
+  }
+
+  clientEnded(): void {
+    this.#clientEnded = true;
+    if (this.#serverEnded) this.#close('--');
+    else this.#upstream.socket.end();
+  }
+
+  upstreamClosed(error: Error | undefined): void {
+    this.#close(error === undefined || this.#clientEnded ? '--' : 'SD');
+  }
+
+  clientClosed(): void {
+    this.#close(this.#clientEnded || this.#serverEnded ? '--' : 'CD');
+  }
+
+  upstreamExpired(): void {
+    this.#close('sD');
+  }
+
+  clientExpired(): void {
+    this.#close('cD');
+  }
+
+  upstreamConnected(): void {}
+
+  #active(): void {
+    this.#client.limit(this.#limits.client);
+    this.#upstream.deadline.set(this.#limits.server);
+  }
+
+  #close(termination: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#client.pools.closed(this.#upstream.server);
+    this.#upstream.finish();
+    this.#over();
+    this.#account.close(termination);
+    this.#client.exchangeDone(false);
+  }
+}

@@ -1,0 +1,97 @@
+import net from 'node:net';
+import type { Server } from '../servers/server.ts';
+import { Deadline } from './deadline.ts';
+
+/** How long the last bytes may take that a server was sent, milliseconds. */
+const FLUSH_LIMIT = 5000;
+
+/** Who uses a server connection at the moment. */
+export interface UpstreamUser {
+  upstreamConnected(): void;
+  upstreamData(chunk: Buffer): void;
+  /** The server has sent its FIN. */
+  upstreamEnded(): void;
+  /** The connection is gone, with the reason where it was a fault. Nothing comes after it. */
+  upstreamClosed(error: Error | undefined): void;
+  /** The socket takes more again after a write that returned false. */
+  upstreamDrained(): void;
+  /** The limit set on `deadline` has passed. */
+  upstreamExpired(): void;
+}
+
+/**
+ * One connection to a server. Its listeners are attached once; who is told changes with every
+ * exchange. Idle ones belong to the pool, and whatever happens to an idle one ends it.
+ */
+export class Upstream {
+  readonly server: Server;
+  readonly socket: net.Socket;
+  readonly deadline: Deadline;
+  user: UpstreamUser | undefined;
+  /** Exchanges that it has served before the present one. */
+  served = 0;
+  /** When it last became idle, on the clock of performance.now(). */
+  idleSince = 0;
+  onIdleEnd: (() => void) | undefined;
+  #error: Error | undefined;
+
+  constructor(server: Server, user: UpstreamUser) {
+    const { host, port } = server.config;
+    this.server = server;
+    this.user = user;
+    this.deadline = new Deadline(() => (this.user ? this.user.upstreamExpired() : this.destroy()));
+    this.socket = net.connect({ host, port, noDelay: true, allowHalfOpen: true });
+    if (server.backend.config.options.srvtcpka) this.socket.setKeepAlive(true);
+    this.#listen();
+  }
+
+  /** Whether the socket can carry another request, as far as is known. */
+  get alive(): boolean {
+    return this.socket.readyState === 'open' && this.#error === undefined;
+  }
+
+  /** Ends it now; its user hears nothing more. */
+  destroy(): void {
+    this.user = undefined;
+    this.onIdleEnd = undefined;
+    this.deadline.close();
+    this.socket.destroy();
+  }
+
+  /** Ends it behind what was written; its user hears nothing more. */
+  finish(): void {
+    if (this.socket.writableLength === 0) return this.destroy();
+    this.user = undefined;
+    this.deadline.set(FLUSH_LIMIT);
+    this.socket.destroySoon();
+  }
+
+  #listen(): void {
+    const { socket } = this;
+    socket.on('connect', () => this.user?.upstreamConnected());
+    socket.on('data', (chunk: Buffer) => {
+      if (this.user) this.user.upstreamData(chunk);
+      else this.#endIdle();
+    });
+    socket.on('end', () => {
+      if (this.user) this.user.upstreamEnded();
+      else this.#endIdle();
+    });
+    socket.on('drain', () => this.user?.upstreamDrained());
+    socket.on('error', (error) => {
+      this.#error = error;
+    });
+    socket.on('close', () => {
+      this.deadline.close();
+      const { user } = this;
+      this.user = undefined;
+      if (user) user.upstreamClosed(this.#error);
+      else this.#endIdle();
+    });
+  }
+
+  #endIdle(): void {
+    this.onIdleEnd?.();
+    this.destroy();
+  }
+}
