@@ -19,6 +19,7 @@ import type { Transport } from './link/transport.ts';
 import { TrustedAddresses } from './link/trusted.ts';
 import type { Message } from './message.ts';
 import { registerMetrics } from './metrics.ts';
+import { Pressure } from './router/pressure.ts';
 import { Router } from './router/router.ts';
 import { SessionRegistry } from './session/registry.ts';
 import { brokerStatus } from './status.ts';
@@ -52,6 +53,7 @@ export class Broker implements Service, BrokerContext {
   readonly router: Router;
   readonly sessions: SessionRegistry;
   readonly retained: RetainedStore;
+  readonly pressure = new Pressure();
   readonly bus: Bus | undefined;
   readonly mesh: Mesh | undefined;
   readonly members: Members | undefined;
@@ -83,6 +85,7 @@ export class Broker implements Service, BrokerContext {
       this.mesh = new Mesh({
         bus,
         members: this.members,
+        pressure: this.pressure,
         onMessage: (message) => this.router.receive(message),
         interest: () => this.router.interest,
       });
@@ -111,6 +114,7 @@ export class Broker implements Service, BrokerContext {
       },
       counters: this.counters,
       router: this.router,
+      pressure: this.pressure,
       events: { dropped: () => this.counters.dropped++ },
       publishWill: (message, clientId) => this.#publishWill(message, clientId),
       ownership: this.#ownership,

@@ -3,6 +3,7 @@ import type { Logger } from '#core/log.ts';
 import type { Access } from './auth/access.ts';
 import type { Counters } from './counters.ts';
 import type { Message } from './message.ts';
+import type { Pressure } from './router/pressure.ts';
 import type { Router } from './router/router.ts';
 import type { SessionRegistry } from './session/registry.ts';
 import type { RetainedStore } from './store/retained.ts';
@@ -19,6 +20,7 @@ export interface BrokerContext {
   readonly router: Router;
   readonly sessions: SessionRegistry;
   readonly retained: RetainedStore;
+  readonly pressure: Pressure;
   /**
    * Takes a publication of this node: numbers it, keeps it where it must be kept, routes it.
    * A promise means that the acknowledgement has to wait for it; it rejects when the message

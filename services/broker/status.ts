@@ -21,7 +21,7 @@ export function brokerStatus(broker: Broker): BrokerStatus {
     messagesOut: counters.messagesOut,
     bytesIn: counters.bytesIn,
     bytesOut: counters.bytesOut,
-    dropped: counters.dropped,
+    dropped: counters.dropped + (mesh?.counters.routeDropped ?? 0),
     routedOut: mesh?.counters.routedOut ?? 0,
     routedIn: mesh?.counters.routedIn ?? 0,
     natsConnected: broker.bus?.connected ?? false,

@@ -7,6 +7,7 @@ import {
   recordLength,
   writeRecord,
 } from '../router/envelope.ts';
+import { Backlog, type Pressure } from '../router/pressure.ts';
 import type { Uplink } from '../router/router.ts';
 import { LONG_SUBJECT, subjectOfTopic, subjectsOfFilter } from '../router/subjects.ts';
 import { SubscriptionTrie } from '../router/trie.ts';
@@ -18,6 +19,7 @@ export interface MeshOptions {
   members: Members;
   /** Takes what other nodes published. */
   onMessage: (message: Message) => void;
+  pressure: Pressure;
   /** What this node wants, to be told whole to a node that is new. */
   interest: () => Iterable<string>;
 }
@@ -25,6 +27,8 @@ export interface MeshOptions {
 export interface MeshCounters {
   routedIn: number;
   routedOut: number;
+  /** Not sent to other nodes: nats-server is gone or does not keep up. */
+  routeDropped: number;
 }
 
 /** What a peer wants. Until it has told everything, it wants everything. */
@@ -49,6 +53,10 @@ const ANNOUNCED_AT_ONCE = 1_000;
 /** Records of one topic that share an envelope, bytes. */
 const ENVELOPE_LIMIT = 65_536;
 const SUBJECTS_CACHED = 10_000;
+/** What may be on the way to nats-server; beyond, publications to other nodes are dropped. Bytes. */
+const OUTSTANDING_MAX = 32 << 20;
+/** After so many bytes nats-server is asked whether it has read them. */
+const FLUSH_BYTES = 512 << 10;
 
 /**
  * Publications between nodes over core NATS. Each node subscribes to the subjects of the filters
@@ -63,7 +71,7 @@ const SUBJECTS_CACHED = 10_000;
  * envelope over once for each subscription that matches; all but the first are dropped by number.
  */
 export class Mesh implements Uplink {
-  readonly counters: MeshCounters = { routedIn: 0, routedOut: 0 };
+  readonly counters: MeshCounters = { routedIn: 0, routedOut: 0, routeDropped: 0 };
   readonly #options: MeshOptions;
   readonly #subscriptions = new Map<string, { count: number; subscription: Subscription }>();
   readonly #peers = new Map<string, PeerInterest>();
@@ -77,10 +85,15 @@ export class Mesh implements Uplink {
   #toAdd = new Set<string>();
   #toRemove = new Set<string>();
   #announcing: Promise<void> | undefined;
+  readonly #backlog: Backlog;
+  /** Bytes that nats-server has not confirmed to have read. */
+  #outstanding = 0;
+  #unflushed = 0;
   #long: Subscription | undefined;
 
   constructor(options: MeshOptions) {
     this.#options = options;
+    this.#backlog = new Backlog(options.pressure, OUTSTANDING_MAX);
   }
 
   start(): void {
@@ -136,7 +149,10 @@ export class Mesh implements Uplink {
 
   publish(message: Message): void {
     if (this.#peers.size === 0 || !this.wanted(message.topic)) return;
-    if (!this.#options.bus.connected) return;
+    if (!this.#options.bus.connected || this.#outstanding > OUTSTANDING_MAX) {
+      this.counters.routeDropped++;
+      return;
+    }
     this.counters.routedOut++;
     if (this.#pending.size === 0) setImmediate(() => this.#flush());
     const list = this.#pending.get(message.topic);
@@ -187,7 +203,22 @@ export class Mesh implements Uplink {
       let at = header.copy(bytes);
       for (const message of messages) at = writeRecord(bytes, message, at);
       bus.nats.publish(this.#subject(topic), bytes);
+      this.#unflushed += bytes.length;
     }
+    if (this.#unflushed >= FLUSH_BYTES) this.#confirm();
+  }
+
+  /** nats-server answers a PING behind what was published: then it has read all of that. */
+  #confirm(): void {
+    const bytes = this.#unflushed;
+    this.#unflushed = 0;
+    this.#outstanding += bytes;
+    this.#backlog.update(this.#outstanding);
+    const read = (): void => {
+      this.#outstanding -= bytes;
+      this.#backlog.update(this.#outstanding);
+    };
+    this.#options.bus.nats.flush().then(read, read);
   }
 
   #subject(topic: string): string {

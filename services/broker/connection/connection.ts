@@ -10,6 +10,7 @@ import { Framer } from '../link/framer.ts';
 import { Output } from '../link/output.ts';
 import type { Transport } from '../link/transport.ts';
 import { type MqttVersion, remainingSeconds } from '../message.ts';
+import { Backlog } from '../router/pressure.ts';
 import type { Outgoing, Session, SessionOutlet } from '../session/session.ts';
 import { AckQueue } from './ack-queue.ts';
 import { handleConnect } from './connect.ts';
@@ -59,6 +60,7 @@ export class Connection implements SessionOutlet {
   connectExpiry = 0;
   lastSeen = performance.now();
   readonly #framer: Framer;
+  readonly #backlog: Backlog;
   readonly #outboundAliases = new Map<string, number>();
   #seen = false;
   #reading = true;
@@ -69,6 +71,7 @@ export class Connection implements SessionOutlet {
     this.transport = transport;
     this.output = new Output(transport);
     this.acks = new AckQueue(this);
+    this.#backlog = new Backlog(context.pressure, context.limits.queue);
     const packet = Math.min(context.limits.packet, Number.MAX_SAFE_INTEGER);
     this.#framer = new Framer(packet, (frame, body) => this.#onFrame(frame, body));
   }
@@ -102,6 +105,7 @@ export class Connection implements SessionOutlet {
     counters.bytesOut += bytes.length;
     if (qos === 0) this.output.write(bytes);
     else this.output.writeWithId(bytes, idOffset, packetId, dup);
+    this.#backlog.update(this.output.waiting);
     return true;
   }
 
@@ -234,6 +238,7 @@ export class Connection implements SessionOutlet {
   #onDrain(): void {
     if (this.state === 'closed') return;
     this.output.flush();
+    this.#backlog.update(this.output.waiting);
     if (!this.ready) return;
     this.session?.pump();
     if (this.#holds === 0 && !this.#reading) this.#setReading(true);

@@ -51,6 +51,8 @@ export function handlePublish(connection: Connection, frame: Buffer, body: numbe
   message.publisher = connection.clientId;
   if (qos === 2) session.received.add(packetId);
   const durable = context.accept(message);
+  const relief = context.pressure.take();
+  if (relief !== undefined) connection.hold(relief);
   if (qos === 0) {
     durable?.catch(() => {});
     return;

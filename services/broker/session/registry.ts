@@ -4,6 +4,7 @@ import { type Will, willMessage } from '../codec/will.ts';
 import type { Connection, EndCause } from '../connection/connection.ts';
 import type { Counters } from '../counters.ts';
 import type { Message } from '../message.ts';
+import type { Pressure } from '../router/pressure.ts';
 import type { Router } from '../router/router.ts';
 import { NEVER, Session, type SessionEvents, type SessionLimits } from './session.ts';
 import { exportSession, importSession } from './transfer.ts';
@@ -13,6 +14,7 @@ export interface RegistryOptions {
   counters: Counters;
   router: Router;
   events: SessionEvents;
+  pressure: Pressure;
   /** Takes a will when its time has come. */
   publishWill: (message: Message, clientId: string) => void;
   /** The rest of the cluster; undefined where there is none. */
@@ -205,8 +207,8 @@ export class SessionRegistry {
   }
 
   #create(clientId: string): Session {
-    const { limits, events } = this.#options;
-    const session = new Session(clientId, limits, events);
+    const { limits, events, pressure } = this.#options;
+    const session = new Session(clientId, limits, events, pressure);
     this.#sessions.set(clientId, session);
     return session;
   }

@@ -1,5 +1,6 @@
 import type { AccessList } from '../auth/acl.ts';
 import type { Message, Qos } from '../message.ts';
+import { Backlog, type Pressure } from '../router/pressure.ts';
 import { Queue } from './queue.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -80,10 +81,13 @@ export class Session {
   readonly #limits: SessionLimits;
   readonly #events: SessionEvents;
 
-  constructor(clientId: string, limits: SessionLimits, events: SessionEvents) {
+  readonly #backlog: Backlog;
+
+  constructor(clientId: string, limits: SessionLimits, events: SessionEvents, pressure: Pressure) {
     this.clientId = clientId;
     this.#limits = limits;
     this.#events = events;
+    this.#backlog = new Backlog(pressure, limits.messages);
   }
 
   /** Takes a routed message: sends it, keeps it, or drops it and counts that. Never waits. */
@@ -110,6 +114,8 @@ export class Session {
     }
     this.queuedBytes += size;
     this.queue.push({ message: message.detach(), qos, retain, ids });
+    // Only a client that is there can catch up.
+    if (outlet !== undefined) this.#backlog.update(this.queue.length);
   }
 
   /** Appends what another node kept for it; that node's bounds were the same as ours. */
@@ -129,6 +135,7 @@ export class Session {
       if (next.message.expired(now)) this.#events.dropped(this.clientId, 'expired');
       else this.#sendTracked(outlet, { ...next, released: false });
     }
+    this.#backlog.update(this.queue.length);
   }
 
   /** PUBACK or PUBCOMP. Returns false for an unknown identifier. */

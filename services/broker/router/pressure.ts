@@ -1,0 +1,68 @@
+/** How long a subscriber may be behind and still hold its publishers back, milliseconds. */
+const GRACE = 100;
+/** Longest hold of a publisher at a time, milliseconds. */
+const HOLD = 10;
+/** Behind means above this share of the limit; caught up means below the other. */
+const BEHIND = 1 / 2;
+const CAUGHT_UP = 1 / 8;
+
+/**
+ * Holds a publisher back for a moment while a subscriber that otherwise keeps up is behind, so
+ * that bursts are not lost. Whoever stays behind for longer than GRACE has no such say until it
+ * has caught up: a slow or frozen subscriber loses its own messages and delays nobody.
+ */
+export class Pressure {
+  #raised = false;
+  #relief: Promise<void> | undefined;
+  #release: (() => void) | undefined;
+
+  raise(): void {
+    this.#raised = true;
+  }
+
+  /** Asked by a publisher after each message: what it has to wait for, if anything. */
+  take(): Promise<void> | undefined {
+    if (!this.#raised) return undefined;
+    this.#raised = false;
+    this.#relief ??= new Promise((resolve) => {
+      const timer = setTimeout(() => this.release(), HOLD);
+      this.#release = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    return this.#relief;
+  }
+
+  /** Somebody has caught up. */
+  release(): void {
+    this.#release?.();
+    this.#release = undefined;
+    this.#relief = undefined;
+  }
+}
+
+/** Watches one bounded queue and raises the pressure while its owner deserves it. */
+export class Backlog {
+  readonly #pressure: Pressure;
+  readonly #limit: number;
+  /** When it fell behind; 0 = it has caught up. */
+  #since = 0;
+
+  constructor(pressure: Pressure, limit: number) {
+    this.#pressure = pressure;
+    this.#limit = limit;
+  }
+
+  /** Tells the present length; called with each change that may matter. */
+  update(length: number): void {
+    if (length > this.#limit * BEHIND) {
+      const now = performance.now();
+      if (this.#since === 0) this.#since = now;
+      if (now - this.#since < GRACE) this.#pressure.raise();
+    } else if (this.#since !== 0 && length < this.#limit * CAUGHT_UP) {
+      this.#since = 0;
+      this.#pressure.release();
+    }
+  }
+}
