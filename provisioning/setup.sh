@@ -70,7 +70,11 @@ done
 echo "bramble: installing$missing"
 # Lists that are old may name files that are gone: fetch new ones and try once more.
 # shellcheck disable=SC2086
-$install -q || { apt-get update -q && $install -q; }
+if ! $install -q; then
+  apt-get update -q
+  # shellcheck disable=SC2086
+  $install -q
+fi
 
 # Nor must they take the ports after the next boot. Only what was installed just now is touched.
 if [ -d "$root/run/systemd/system" ]; then

@@ -35,7 +35,7 @@ const NATS_FATAL = /^nats-server: (.*)$/;
 /** `[ALERT]    (4711) : text` */
 const HAPROXY_LINE = /^\[(NOTICE|WARNING|ALERT)\]\s*(?:\(\d+\)\s*:)?\s*(.*)$/;
 /** What Node writes when it dies before there is a log: `TypeError: text`, `node: bad option: -x`. */
-const NODE_ERROR = /^(?:Uncaught )?(?:[A-Z]\w*Error\b.*|FATAL ERROR: .*|node: .*)$/;
+const NODE_ERROR = /^(?:Uncaught )?(?:(?:[A-Z]\w*)?Error\b.*|FATAL ERROR: .*|node: .*)$/;
 
 /** Reads a line of pino (our services), nats-server, HAProxy's style, or a dying Node. */
 export function parseLogLine(line: string): LogLine {
