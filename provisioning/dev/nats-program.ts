@@ -18,8 +18,8 @@ export interface NatsProgram {
 }
 
 /** Finds nats-server. Throws PROGRAM_MISSING. */
-export async function findNats(searchPath?: string): Promise<NatsProgram> {
-  const command = findProgram('nats-server', searchPath);
+export async function findNats(find = findProgram): Promise<NatsProgram> {
+  const command = find('nats-server');
   if (command === undefined) {
     throw new BrambleError(ERROR_CODES.PROGRAM_MISSING, 'nats-server is not installed', {
       hint: 'sudo apt-get install --no-install-recommends nats-server',

@@ -19,7 +19,7 @@ export function renderBalancer(plan: Plan): string {
 
 global
     log stdout format raw local0
-    maxconn 10000
+    maxconn 4000
 
 defaults
     log     global

@@ -30,10 +30,19 @@ test.each([
   ['nats-server: v3.0.1', true],
 ])('%s: sync_interval %s', async (line, known) => {
   program('nats-server', `echo '${line}'`);
-  expect((await findNats(dir)).syncInterval).toBe(known);
+  expect((await findNats((name) => findProgram(name, dir))).syncInterval).toBe(known);
 });
 
 test('one that does not run is told', async () => {
   program('nats-server', 'exit 3');
-  await expect(findNats(dir)).rejects.toMatchObject({ code: 'BRAMBLE_PROGRAM_MISSING' });
+  await expect(findNats((name) => findProgram(name, dir))).rejects.toMatchObject({
+    code: 'BRAMBLE_PROGRAM_MISSING',
+  });
+});
+
+test('where there is none, the line to install it is told', async () => {
+  await expect(findNats(() => undefined)).rejects.toMatchObject({
+    code: 'BRAMBLE_PROGRAM_MISSING',
+    hint: expect.stringMatching(/^sudo apt-get install .*nats-server$/),
+  });
 });
