@@ -22,6 +22,11 @@ export interface RunOptions {
   drainTimeout?: number;
   /** Called on SIGHUP; without it SIGHUP is ignored with a log line. */
   reload?: () => Promise<void>;
+  /**
+   * Called on SIGUSR1: stops taking new work and resolves when the last one in hand is done, however
+   * long that takes; the process then ends. SIGTERM in between ends it as ever.
+   */
+  softStop?: () => Promise<void>;
 }
 
 const DEFAULT_DRAIN_TIMEOUT = 10_000;
@@ -64,6 +69,19 @@ export async function runService(service: Service, options: RunOptions): Promise
     process.exit(EXIT_FAILURE);
   };
 
+  const softStop = async (drain: () => Promise<void>): Promise<void> => {
+    log.info({ why: 'SIGUSR1' }, `${name} finishing`);
+    notifySystemd('STOPPING=1');
+    await drain();
+    if (!stopping) process.exit();
+  };
+
+  if (options.softStop) {
+    const drain = options.softStop;
+    process.once('SIGUSR1', () => {
+      if (!stopping) softStop(drain).catch((error: unknown) => fail(error, 'failed to finish'));
+    });
+  }
   process.on('SIGTERM', () => void stop('SIGTERM'));
   process.on('SIGINT', () => void stop('SIGINT'));
   process.on('SIGHUP', () => {

@@ -1,0 +1,109 @@
+import { hostname } from 'node:os';
+import { describeError, systemCode } from '#core/errors.ts';
+import { type CommandLine, parseArguments } from './command/arguments.ts';
+import { Console } from './command/console.ts';
+import { reportDescriptor, startInBackground } from './command/daemon.ts';
+import { loadWithProblems } from './command/load-problems.ts';
+import { USAGE, version, versionText } from './command/usage.ts';
+import { type Loaded, loadConfig } from './config/load.ts';
+import { connectionLimit } from './listeners/descriptors.ts';
+
+const EXIT_OK = 0;
+const EXIT_ERROR = 1;
+/** A valid configuration in which nothing listens, found by `-c`. */
+const EXIT_NO_LISTENER = 2;
+
+const STDERR = 2;
+/** Program name in log lines, as HAProxy takes it from its own. */
+const LOG_TAG = 'bramble-balancer';
+
+/**
+ * The `bramble-balancer` command. Resolves with the exit code, or with undefined while the process
+ * serves: it then ends by a signal. Source: HAProxy 2.6 management guide, sections 3 and 4.
+ */
+export async function main(words: readonly string[]): Promise<number | undefined> {
+  const parsed = parseArguments(words);
+  switch (parsed.kind) {
+    case 'version':
+      process.stdout.write(versionText(parsed.long));
+      return EXIT_OK;
+    case 'usage': {
+      const console = createConsole(STDERR);
+      process.stdout.write(versionText(false));
+      if (parsed.message !== undefined) console.say('ALERT', parsed.message);
+      console.raw(USAGE);
+      return EXIT_ERROR;
+    }
+    case 'run':
+      return run(parsed.line);
+  }
+}
+
+function createConsole(descriptor: number | undefined): Console {
+  return new Console(descriptor, `bramble-balancer version is ${version()}`);
+}
+
+async function run(line: CommandLine): Promise<number | undefined> {
+  const report = reportDescriptor();
+  const console = createConsole(line.quiet ? undefined : (report ?? STDERR));
+  if (line.directory !== undefined && report === undefined) {
+    try {
+      process.chdir(line.directory);
+    } catch (error) {
+      const reason = systemCode(error) ?? describeError(error);
+      console.say('ALERT', `Could not change to directory ${line.directory} : ${reason}`);
+      return EXIT_ERROR;
+    }
+  }
+  const loaded = await loadWithProblems(() => load(line), {
+    zeroWarning: line.zeroWarning,
+    // The foreground half has already shown them.
+    console: report === undefined ? console : createConsole(undefined),
+  });
+  if (!loaded) return EXIT_ERROR;
+  const { config, warnings } = loaded;
+  const listens = config.proxies.some((proxy) => !proxy.disabled && proxy.binds.length > 0);
+  if (line.check) return reportCheck(warnings.length > 0, listens, line);
+  if (!listens) {
+    const message = "No enabled listener found (check for 'bind' directives) ! Exiting.";
+    console.say('ALERT', message);
+    return EXIT_ERROR;
+  }
+  if (config.global.daemon && report === undefined) {
+    return (await startInBackground((text) => console.raw(text))) ? EXIT_OK : EXIT_ERROR;
+  }
+  const { runBalancer } = await import('./command/run.ts');
+  await runBalancer(config, line, console);
+  return undefined;
+}
+
+function load(line: CommandLine): Promise<Loaded> {
+  return loadConfig(line.files, {
+    environment: {
+      ...process.env,
+      HAPROXY_LOCALPEER: line.localPeer ?? hostname(),
+      HAPROXY_CFGFILES: line.files.join(';'),
+    },
+    overrides: {
+      maxconn: line.maxconn,
+      proxyMaxconn: line.proxyMaxconn,
+      pidfile: line.pidfile,
+      daemon: line.foreground ? false : line.daemon || undefined,
+      defaultMaxconn: connectionLimit(undefined),
+      logTag: LOG_TAG,
+    },
+  });
+}
+
+/** What `-c` says of a configuration without errors, and its exit code. */
+function reportCheck(warned: boolean, listens: boolean, { quiet }: CommandLine): number {
+  if (!quiet) {
+    if (warned) process.stdout.write('Warnings were found.\n');
+    process.stdout.write(
+      listens
+        ? 'Configuration file is valid\n'
+        : 'Configuration file has no error but will not start (no listener) => exit(2).\n',
+    );
+  }
+  return listens ? EXIT_OK : EXIT_NO_LISTENER;
+}

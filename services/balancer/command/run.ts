@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import { runService, type Service } from '#core/lifecycle.ts';
+import { Balancer } from '../balancer.ts';
+import type { BalancerConfig } from '../model.ts';
+import type { CommandLine } from './arguments.ts';
+import type { Console } from './console.ts';
+import { reportDescriptor, reportReady } from './daemon.ts';
+import { stopOldProcesses } from './old-processes.ts';
+import { removePidfile, writePidfile } from './pidfile.ts';
+import { createProcessLog } from './process-log.ts';
+
+/** How long predecessors may take to give up their ports, in milliseconds. */
+const TAKEOVER_LIMIT = 5000;
+const TAKEOVER_INTERVAL = 20;
+
+type Handover = Pick<CommandLine, 'finish' | 'terminate' | 'verbose'>;
+
+/** One balancer as a process: the id file, the predecessors, and the report of a daemon's start. */
+class BalancerProcess implements Service {
+  readonly #config: BalancerConfig;
+  readonly #line: Handover;
+  readonly #console: Console;
+  readonly #log: ReturnType<typeof createProcessLog>;
+  readonly #supervised = process.env.BRAMBLE_HEALTH !== undefined;
+  #balancer: Balancer | undefined;
+  #finishing = false;
+
+  constructor(config: BalancerConfig, line: Handover, console: Console) {
+    this.#config = config;
+    this.#line = line;
+    this.#console = console;
+    this.#log = createProcessLog(console, line.verbose);
+  }
+
+  async run(): Promise<void> {
+    await runService(this, {
+      name: 'balancer',
+      log: this.#log,
+      softStop: () => this.softStop(),
+    });
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const { pidfile } = this.#config.global;
+    const report = reportDescriptor();
+    if (report !== undefined && pidfile !== undefined) writePidfile(pidfile);
+    try {
+      this.#balancer = await this.#listen(signal);
+    } catch (error) {
+      if (report !== undefined && pidfile !== undefined) removePidfile(pidfile);
+      throw error;
+    }
+    stopOldProcesses(this.#line, this.#console);
+    this.#console.started();
+    if (report === undefined) return;
+    reportReady(report);
+    this.#console.silence();
+  }
+
+  /** Listens at once, or as soon as the predecessors have let go of the ports. */
+  async #listen(signal: AbortSignal): Promise<Balancer> {
+    const { finish, terminate } = this.#line;
+    const deadline = performance.now() + TAKEOVER_LIMIT;
+    let told = finish.length + terminate.length === 0;
+    for (;;) {
+      const balancer = this.#create();
+      try {
+        await balancer.start();
+        return balancer;
+      } catch (error) {
+        const inUse = error instanceof BrambleError && error.code === ERROR_CODES.PORT_IN_USE;
+        const alone = finish.length + terminate.length === 0;
+        if (!inUse || alone || performance.now() > deadline) throw error;
+      }
+      if (!told) stopOldProcesses(this.#line, this.#console);
+      told = true;
+      await sleep(TAKEOVER_INTERVAL, undefined, { signal });
+    }
+  }
+
+  #create(): Balancer {
+    return new Balancer(this.#config, {
+      log: this.#log,
+      notice: this.#console.say,
+      // Alone, SIGTERM ends it at once, as it does HAProxy; a supervisor's Ctrl-C may drain.
+      ...(this.#supervised ? {} : { drainLimit: 0 }),
+    });
+  }
+
+  async softStop(): Promise<void> {
+    this.#finishing = true;
+    await this.#balancer?.softStop();
+    this.#removePidfile();
+  }
+
+  async close(): Promise<void> {
+    // A soft stop that is under way has no end of its own.
+    if (this.#finishing) this.#balancer?.destroy();
+    else await this.#balancer?.close();
+    this.#removePidfile();
+  }
+
+  destroy(): void {
+    this.#balancer?.destroy();
+    this.#removePidfile();
+  }
+
+  #removePidfile(): void {
+    const { pidfile } = this.#config.global;
+    if (pidfile !== undefined) removePidfile(pidfile);
+  }
+}
+
+/** Runs a configuration until a signal ends it. */
+export async function runBalancer(
+  config: BalancerConfig,
+  line: Handover,
+  console: Console,
+): Promise<void> {
+  await new BalancerProcess(config, line, console).run();
+}
