@@ -60,14 +60,14 @@ async function supervise(
 ): Promise<number> {
   const stop = new AbortController();
   let signals = 0;
-  const interrupted = Promise.withResolvers<'killed'>();
+  let killing: Promise<void> | undefined;
   const onSignal = (name: NodeJS.Signals) => {
     signals++;
     if (signals === 1) {
       output.stopping(name === 'SIGINT' ? 'Ctrl-C' : name);
       stop.abort(new Error(name));
     } else if (name === 'SIGINT') {
-      void cluster.kill().then(() => interrupted.resolve('killed'));
+      killing ??= cluster.kill();
     }
   };
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -85,10 +85,10 @@ async function supervise(
     }
   }
   try {
-    const ended = await Promise.race([cluster.stop(), interrupted.promise]);
-    if (ended === 'killed') return EXIT.INTERRUPTED;
+    await cluster.stop();
+    await killing;
     output.stopped();
-    return EXIT.OK;
+    return killing === undefined ? EXIT.OK : EXIT.INTERRUPTED;
   } finally {
     for (const name of names) process.off(name, onSignal);
   }

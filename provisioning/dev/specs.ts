@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Plan, PlannedNode } from '../render/plan.ts';
 import type { ProcessSpec } from '../supervise/process-spec.ts';
@@ -31,7 +30,7 @@ export function processSpecs(
   const { host, ports, nodes } = plan;
   const brokers = nodes.map(({ number }) => `broker-${number}`);
   const extra = extraBalancerFile === undefined ? [] : ['-f', extraBalancerFile];
-  const specs: ProcessSpec[] = [
+  return [
     ...nodes.map((node) => natsSpec(plan, node, data, nats)),
     ...nodes.map((node) => ({
       ...ours,
@@ -57,11 +56,6 @@ export function processSpecs(
       log: data.log('stats'),
     },
   ];
-  const there = specs.filter(({ ipc, args }) => !ipc || existsSync(args[0]!));
-  return there.map((spec) => ({
-    ...spec,
-    after: spec.after.filter((name) => there.some((other) => other.name === name)),
-  }));
 }
 
 function natsSpec(plan: Plan, node: PlannedNode, data: DataDir, command: string): ProcessSpec {

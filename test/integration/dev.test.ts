@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import mqtt, { type MqttClient } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { devPortSpan, devPorts } from '#core/contracts/ports.ts';
 import { brokerStatusSchema, supervisorStatusSchema } from '#core/contracts/status.ts';
 import { bramble, type Dev, isOf, startDev, tempDir, until } from '../support/dev.ts';
+import { freePortRange } from '../support/ports.ts';
 
 const dirs: string[] = [];
 afterAll(() => Promise.all(dirs.map((dir) => rm(dir, { recursive: true, force: true }))));
@@ -229,6 +232,71 @@ test('a killed supervisor leaves nothing that the next start does not clear', as
   await using second = await startDev({ nodes: 2, data, base: first.base });
   await second.ready();
   expect(alive()).toEqual([]);
+});
+
+test('a second Ctrl-C does not wait for a process that hangs', async () => {
+  await using dev = await startDev({ nodes: 1 });
+  await dev.ready();
+  process.kill(dev.pidOf('broker-1'), 'SIGSTOP');
+  dev.child.kill('SIGINT');
+  await dev.waitFor(({ event }) => event === 'stopping');
+  expect(await dev.stop('SIGINT')).toBe(130);
+  expect(dev.pids.filter((pid) => isOf(pid, dev.data))).toEqual([]);
+});
+
+test('Ctrl-C during the start stops what has been started', async () => {
+  await using dev = await startDev({ nodes: 2 });
+  await dev.waitFor(({ event }) => event === 'started');
+  expect(await dev.stop('SIGINT')).toBe(0);
+  expect(dev.events.some(({ event }) => event === 'ready')).toBe(false);
+  expect(dev.pids.filter((pid) => isOf(pid, dev.data))).toEqual([]);
+});
+
+test('a process that cannot start ends it, with the reason', async () => {
+  await using dev = await startDev({ nodes: 1, env: { BRAMBLE_LOG_LEVEL: 'no-such-level' } });
+  expect((await dev.exited).code).toBe(1);
+  const error = dev.events.find(({ event }) => event === 'error');
+  expect(error?.message).toMatch(/^(broker-1|stats) does not start: .*no-such-level/);
+  expect(dev.pids.filter((pid) => isOf(pid, dev.data))).toEqual([]);
+});
+
+test('an own cluster.yaml with an own piece of balancer configuration', async () => {
+  const dir = await dataDir();
+  const base = await freePortRange(devPortSpan(2) + 1);
+  const own = base + devPortSpan(2);
+  await writeFile(
+    path.join(dir, 'cluster.yaml'),
+    `cluster: { name: home, secret: long-enough-for-a-secret }
+nodes:
+  - { name: kitchen, address: 192.168.7.1 }
+  - { name: attic, address: 192.168.7.2 }
+  - { name: shed, address: 192.168.7.3, roles: [kafka] }
+balancer: { extra: own.cfg }
+`,
+  );
+  await writeFile(
+    path.join(dir, 'own.cfg'),
+    `listen own
+    mode tcp
+    bind 127.0.0.1:${own}
+    timeout client 1m
+    timeout server 1m
+    timeout connect 1s
+    server attic 127.0.0.1:${devPorts(2, base).nodes[1]!.mqtt} send-proxy-v2
+`,
+  );
+  const args = ['--config', path.join(dir, 'cluster.yaml')];
+  await using dev = await startDev({ nodes: undefined, base, args });
+  const { ports } = await dev.ready();
+  expect(ports).not.toHaveProperty('stats');
+  const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${own}`);
+  expect(await spread(dev)).toEqual([0, 1]);
+  await client.endAsync();
+  const { processes } = await supervisor(dev);
+  expect(processes.find(({ name }) => name === 'broker-2')?.node).toBe('attic');
+
+  const wrong = await bramble(['dev', ...args, '--nodes', '2', '--data', dir]);
+  expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('names 3') });
 });
 
 test('a reader that goes away ends it', async () => {

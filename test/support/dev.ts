@@ -29,7 +29,8 @@ export interface DevEvent {
 }
 
 export interface DevOptions {
-  nodes?: number;
+  /** Default 2. undefined: as in the file that `--config` names, which must have two brokers. */
+  nodes?: number | undefined;
   /** Default true. */
   anonymous?: boolean;
   /** Default true; false for the lines that people see. */
@@ -117,12 +118,15 @@ export class Dev {
 }
 
 export async function startDev(options: DevOptions = {}): Promise<Dev> {
-  const { nodes = 2, anonymous = true, json = true, args = [], env = {} } = options;
+  const { anonymous = true, json = true, args = [], env = {} } = options;
+  const nodes = options.nodes ?? 2;
+  const fromFile = 'nodes' in options && options.nodes === undefined;
   const base = options.base ?? (await freePortRange(devPortSpan(nodes)));
   const data = options.data ?? (await tempDir());
   const line = [
     'dev',
-    ...['--nodes', String(nodes), '--base-port', String(base), '--data', data],
+    ...(fromFile ? [] : ['--nodes', String(nodes)]),
+    ...['--base-port', String(base), '--data', data],
     ...(anonymous ? ['--anonymous'] : []),
     ...(json ? ['--json'] : []),
     ...args,
