@@ -29,6 +29,8 @@ export class Account {
   redispatched = false;
   serverQueue = 0;
   backendQueue = 0;
+  /** It still counts among its server's sessions. */
+  placeHeld = false;
   /** On the clock of performance.now(): the first byte, and the start of the running phase. */
   readonly #began: number;
   #phase: number;
@@ -66,8 +68,7 @@ export class Account {
     const { server } = assignment;
     this.queueTime = Math.max(this.queueTime, 0) + Math.round(assignment.waited);
     this.#phase = performance.now();
-    this.serverQueue += assignment.serverQueue;
-    this.backendQueue += assignment.backendQueue;
+    this.placeHeld = true;
     if (this.server === server) return;
     this.server = server;
     server.counters.bin += headBytes;
@@ -150,7 +151,7 @@ export class Account {
         counters.srvAborts += 1;
       });
     }
-    this.frontend.log(this.#record(termination, total));
+    if (this.frontend.logging) this.frontend.log(this.#record(termination, total));
   }
 
   /** As `close`, for a connection that ends without a word: nothing is written. */
@@ -196,7 +197,7 @@ export class Account {
       processConnections: frontend.actconn(),
       frontendConnections: frontend.counters.scur,
       backendConnections: backend?.counters.scur ?? 0,
-      serverConnections: server?.counters.scur ?? 0,
+      serverConnections: (server?.counters.scur ?? 0) - (this.placeHeld ? 1 : 0),
       retries: this.retries,
       redispatched: this.redispatched,
       serverQueue: this.serverQueue,

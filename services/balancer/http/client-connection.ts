@@ -120,7 +120,10 @@ export class ClientConnection implements ExchangeClient {
   exchangeDone(keep: boolean): void {
     this.#user = undefined;
     this.#held = false;
-    if (!keep || this.#closing || this.#draining) return this.#close();
+    if (!keep || this.#closing || this.#draining) {
+      this.#close();
+      return;
+    }
     const { httpKeepAlive, httpRequest, client } = this.context.config.timeouts;
     this.#deadline.set(httpKeepAlive ?? httpRequest ?? client);
     this.#headOpen = false;
@@ -206,9 +209,18 @@ export class ClientConnection implements ExchangeClient {
   }
 
   #expired(): void {
-    if (this.#closing) return this.destroy();
-    if (this.#user) return this.#user.clientExpired();
-    if (!this.#headOpen && !this.#input) return this.#close();
+    if (this.#closing) {
+      this.destroy();
+      return;
+    }
+    if (this.#user) {
+      this.#user.clientExpired();
+      return;
+    }
+    if (!this.#headOpen && !this.#input) {
+      this.#close();
+      return;
+    }
     this.#probed(408, 'cR');
   }
 

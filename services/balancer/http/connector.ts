@@ -84,6 +84,11 @@ export class Connector implements UpstreamUser {
 
   release(): void {
     this.#released = true;
+    this.#giveBack();
+  }
+
+  #giveBack(): void {
+    this.#account.placeHeld = false;
     this.#assignment?.release();
   }
 
@@ -95,9 +100,17 @@ export class Connector implements UpstreamUser {
       this.#refused(error);
       return;
     }
-    if (assignment) return this.#assigned(assignment, previous);
+    if (assignment) {
+      this.#assigned(assignment, previous);
+      return;
+    }
     this.#queued = new AbortController();
-    this.#backend.enqueue({ avoid: previous, signal: this.#queued.signal }).then(
+    const { signal } = this.#queued;
+    const left = (serverQueue: number, backendQueue: number): void => {
+      this.#account.serverQueue += serverQueue;
+      this.#account.backendQueue += backendQueue;
+    };
+    this.#backend.enqueue({ avoid: previous, signal, left }).then(
       (granted) => {
         if (this.#released) granted.release();
         else this.#assigned(granted, previous);
@@ -109,6 +122,7 @@ export class Connector implements UpstreamUser {
   }
 
   #refused(error: unknown): void {
+    this.#backend.counters.econ += 1;
     const code = error instanceof BrambleError ? error.code : undefined;
     if (code === ERROR_CODES.QUEUE_TIMEOUT) {
       this.#account.queueTime = -1;
@@ -129,7 +143,10 @@ export class Connector implements UpstreamUser {
     }
     const { server } = assignment;
     const idle = this.#mayReuse ? this.#pools.take(server) : undefined;
-    if (!idle) return this.#open(server);
+    if (!idle) {
+      this.#open(server);
+      return;
+    }
     server.counters.reuse += 1;
     this.#backend.counters.reuse += 1;
     this.#upstream = idle;
@@ -184,7 +201,7 @@ export class Connector implements UpstreamUser {
     const next = (): void => {
       if (this.#released) return;
       if (action === 'redispatch') {
-        this.#assignment?.release();
+        this.#giveBack();
         this.#assignment = undefined;
         this.#assign(server);
       } else {

@@ -47,7 +47,10 @@ export class Deadline {
     this.#fires = Number.POSITIVE_INFINITY;
     if (this.#due === Number.POSITIVE_INFINITY) return;
     const now = performance.now();
-    if (this.#due > now) return this.#arm(now);
+    if (this.#due > now) {
+      this.#arm(now);
+      return;
+    }
     this.clear();
     this.#expired();
   }

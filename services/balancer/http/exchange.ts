@@ -111,7 +111,8 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     if (firstBytes > 0) this.#account.bytesIn(firstBytes);
     if (!backend) {
       this.#account.requestTime = -1;
-      return this.#fail(503, 'SC');
+      this.#fail(503, 'SC');
+      return;
     }
     this.#backend = backend;
     const headBytes = this.#head.counted + firstBytes;
@@ -147,7 +148,6 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   }
 
   unobtainable({ status, termination }: Unobtainable): void {
-    this.#connector?.release();
     this.#fail(status, termination);
   }
 
@@ -213,9 +213,15 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
         this.#responseInput = at === 0 ? input : input.subarray(at);
         return;
       }
-      if (typeof head === 'number') return this.#badResponse(502, 'PH');
+      if (typeof head === 'number') {
+        this.#badResponse(502, 'PH');
+        return;
+      }
       at += head.consumed;
-      if (head.status >= 200 || head.status === 101) return this.#respond(head, input, at);
+      if (head.status >= 200 || head.status === 101) {
+        this.#respond(head, input, at);
+        return;
+      }
       if (!this.#head.http10) {
         this.#account.bytesOut(head.counted);
         this.#client.send(`${head.text}\r\n`, []);
@@ -225,15 +231,24 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   }
 
   #respond(head: ResponseHead, input: Buffer, at: number): void {
-    if (head.status === 101 && !this.#head.upgrade) return this.#badResponse(502, 'PH');
+    if (head.status === 101 && !this.#head.upgrade) {
+      this.#badResponse(502, 'PH');
+      return;
+    }
     const flow = new BodyFlow(head.body);
     const next = at < input.length || flow.done ? flow.collect(input, at) : at;
-    if (next < 0) return this.#badResponse(502, 'PH');
+    if (next < 0) {
+      this.#badResponse(502, 'PH');
+      return;
+    }
     this.#account.responded(head.status);
     this.#account.bytesOut(head.counted);
     this.#responseHead = head;
     this.#response = flow;
-    if (head.body === BODY_TUNNEL) return this.#openTunnel(head, input, at);
+    if (head.body === BODY_TUNNEL) {
+      this.#openTunnel(head, input, at);
+      return;
+    }
     if (head.body === BODY_UNTIL_CLOSE) this.#keepClient = false;
     const text = `${head.text}${responseConnection(head, this.#head, this.#keepClient)}\r\n`;
     this.#phase = 'relay';
@@ -266,7 +281,10 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
       this.#upstream?.deadline.clear();
       this.#limitClient();
     }
-    if (next < 0) return this.#cut('PD');
+    if (next < 0) {
+      this.#cut('PD');
+      return;
+    }
     if (!flow.done) return;
     if (next < input.length) this.#discardBody = true;
     this.#upstream?.deadline.clear();
@@ -298,13 +316,22 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
 
   upstreamEnded(): void {
     this.#serverEnded = true;
-    if (this.#phase === 'wait') return this.#lostBeforeResponse();
+    if (this.#phase === 'wait') {
+      this.#lostBeforeResponse();
+      return;
+    }
     if (this.#phase !== 'relay') return;
     const response = this.#response!;
     if (!response.done) {
-      if (this.#responseHead!.body !== BODY_UNTIL_CLOSE) return this.#cut('SD');
+      if (this.#responseHead!.body !== BODY_UNTIL_CLOSE) {
+        this.#cut('SD');
+        return;
+      }
       response.done = true;
-      if (this.#request.done) return this.#complete();
+      if (this.#request.done) {
+        this.#complete();
+        return;
+      }
     }
     this.#upstream?.deadline.clear();
     this.#discardRest();
@@ -372,7 +399,10 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     const upstream = this.#upstream!;
     const reused = upstream.served > 0;
     const untouched = this.#responseInput === undefined;
-    if (!reused || !untouched) return this.#badResponse(502, 'SH');
+    if (!reused || !untouched) {
+      this.#badResponse(502, 'SH');
+      return;
+    }
     this.#dropUpstream();
     if (this.#head.body === 0 && IDEMPOTENT.has(this.#head.method)) {
       this.#phase = 'connect';
@@ -402,6 +432,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   /** Answers with a page of our own, which the log calls `<STATS>`. */
   respondLocally(response: LocalResponse): void {
     const account = this.#account;
+    this.#client.context.counters.intercepted += 1;
     account.serverLabel = '<STATS>';
     account.queueTime = 0;
     account.connectTime = 0;
@@ -442,8 +473,8 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   #finish(termination: string, keep: boolean): void {
     if (this.#phase === 'done') return;
     this.#phase = 'done';
-    this.#connector?.release();
     this.#account.close(termination);
+    this.#connector?.release();
     this.#client.exchangeDone(keep);
   }
 

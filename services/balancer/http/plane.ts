@@ -7,11 +7,11 @@ import { Pools } from './pool.ts';
 /** The HTTP/1.1 plane: every client connection in `mode http`, and the idle server connections. */
 export class HttpPlane {
   readonly pools = new Pools();
-  readonly #respond: LocalResponder;
+  #respond: LocalResponder = () => undefined;
   readonly #connections = new Map<ClientConnection, AcceptedConnection['socket']>();
 
-  /** `respond` answers what is ours to answer (the statistics page); undefined = pass on. */
-  constructor(respond: LocalResponder = () => undefined) {
+  /** Who answers what is ours to answer (the statistics page); undefined = pass on. */
+  answerWith(respond: LocalResponder): void {
     this.#respond = respond;
   }
 

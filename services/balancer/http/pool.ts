@@ -20,6 +20,10 @@ class ServerPool {
     if (this.used > this.#need) this.#need = this.used;
   }
 
+  get need(): number {
+    return this.#need;
+  }
+
   /** Whether one that is still counted as used may stay. */
   get wantsMore(): boolean {
     return this.used + this.idle.length <= Math.max(this.used, this.#need);
@@ -70,7 +74,10 @@ export class Pools {
     const pool = this.#of(server);
     const keep = upstream.alive && server.running && pool.wantsMore;
     pool.used -= 1;
-    if (!keep) return upstream.destroy();
+    if (!keep) {
+      upstream.destroy();
+      return;
+    }
     upstream.user = undefined;
     upstream.deadline.clear();
     upstream.served += 1;
@@ -93,6 +100,11 @@ export class Pools {
   /** Connections in use now. */
   used(server: Server): number {
     return this.#pools.get(server)?.used ?? 0;
+  }
+
+  /** HAProxy's estimate of how many are needed at once. */
+  need(server: Server): number {
+    return this.#pools.get(server)?.need ?? 0;
   }
 
   /** Closes all idle connections. */

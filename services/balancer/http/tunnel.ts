@@ -110,8 +110,8 @@ export class Tunnel implements UpstreamUser, ClientUser {
     this.#closed = true;
     this.#client.pools.closed(this.#upstream.server);
     this.#upstream.finish();
-    this.#over();
     this.#account.close(termination);
+    this.#over();
     this.#client.exchangeDone(false);
   }
 }

@@ -60,7 +60,10 @@ export class Upstream {
 
   /** Ends it behind what was written; its user hears nothing more. */
   finish(): void {
-    if (this.socket.writableLength === 0) return this.destroy();
+    if (this.socket.writableLength === 0) {
+      this.destroy();
+      return;
+    }
     this.user = undefined;
     this.deadline.set(FLUSH_LIMIT);
     this.socket.destroySoon();

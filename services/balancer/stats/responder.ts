@@ -1,0 +1,98 @@
+import { errorResponse, type LocalResponse, localResponse } from '../http/errors.ts';
+import { fieldOf, type RequestHead } from '../http/head.ts';
+import type { ProxyConfig, StatsConfig } from '../model.ts';
+import type { FrontendContext, StatsView } from '../servers/types.ts';
+import { authorized } from './auth.ts';
+import { toCsv, toJson } from './formats.ts';
+import { renderPage } from './page.ts';
+import { buildRows, type ServerConnections, type StatRow } from './rows.ts';
+
+const NO_CACHE = 'cache-control: no-cache';
+
+/**
+ * Answers requests for the statistics (manual, `stats enable` and its options): the page, and
+ * with an option behind the address `;csv`, `;json`, `;up`, `;norefresh`. undefined = the
+ * request is for somebody else.
+ */
+export class StatsResponder {
+  readonly #view: StatsView;
+  readonly #connections: ServerConnections;
+
+  constructor(view: StatsView, connections: ServerConnections) {
+    this.#view = view;
+    this.#connections = connections;
+  }
+
+  respond(head: RequestHead, context: FrontendContext): LocalResponse | undefined {
+    const own = this.#at(context.config, head);
+    if (own) return this.#answer(own, context.config, head);
+    const backend = context.backendFor()?.config;
+    const theirs = backend && this.#at(backend, head);
+    return theirs && this.#answer(theirs, backend, head);
+  }
+
+  /** The statistics of `config` when the request is for them: its address is a prefix. */
+  #at({ stats }: ProxyConfig, head: RequestHead): StatsConfig | undefined {
+    if (!stats || !/^(GET|HEAD|POST)$/.test(head.method)) return undefined;
+    return pathOf(head.target).startsWith(stats.uri) ? stats : undefined;
+  }
+
+  #answer(stats: StatsConfig, config: ProxyConfig, head: RequestHead): LocalResponse {
+    if (!authorized(stats.users, fieldOf(head, 'authorization')))
+      return unauthorized(stats, config);
+    // No admin actions: HAProxy tells a form that it was denied.
+    if (head.method === 'POST') {
+      const location = `location: ${stats.uri};st=DENY`;
+      const fields = [NO_CACHE, 'content-type: text/plain', 'content-length: 0', location];
+      return localResponse(303, 'See Other', fields, Buffer.alloc(0));
+    }
+    const options = pathOf(head.target).slice(stats.uri.length);
+    const refresh = options.includes(';norefresh') ? undefined : stats.refresh;
+    const { type, body } = this.#body(stats, options, refresh);
+    const fields = [NO_CACHE, `content-type: ${type}`, `content-length: ${body.length}`];
+    if (refresh !== undefined) fields.push(`refresh: ${refresh}`);
+    return localResponse(200, 'OK', fields, body);
+  }
+
+  #body(
+    stats: StatsConfig,
+    options: string,
+    refresh: number | undefined,
+  ): { type: string; body: Buffer } {
+    const now = Date.now();
+    const upOnly = options.includes(';up');
+    const rows = buildRows(this.#view, this.#connections, now);
+    if (options.includes(';csv')) {
+      return { type: 'text/plain', body: Buffer.from(toCsv(shown(rows, upOnly))) };
+    }
+    if (options.includes(';json')) {
+      return { type: 'application/json', body: Buffer.from(toJson(shown(rows, upOnly))) };
+    }
+    const { startedAt } = this.#view;
+    const page = renderPage(rows, { stats, refresh, upOnly, startedAt, now });
+    return { type: 'text/html', body: Buffer.from(page) };
+  }
+}
+
+/** `;up` leaves out servers that are down. */
+function shown(rows: StatRow[], upOnly: boolean): StatRow[] {
+  return upOnly ? rows.filter((row) => !String(row.status).startsWith('DOWN')) : rows;
+}
+
+/** What follows the authority, in whichever form the target is. */
+function pathOf(target: string): string {
+  if (target.startsWith('/')) return target;
+  const path = target.indexOf('/', target.indexOf('://') + 3);
+  return path < 0 ? '' : target.slice(path);
+}
+
+function unauthorized(stats: StatsConfig, config: ProxyConfig): LocalResponse {
+  const page = errorResponse(401, config);
+  const realm = stats.realm.replace(/["\\]/g, '\\$&');
+  const field = `www-authenticate: Basic realm="${realm}"`;
+  return {
+    ...page,
+    text: `${page.text}${field}\r\n`,
+    counted: page.counted + field.length - 2,
+  };
+}

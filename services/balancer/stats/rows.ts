@@ -1,0 +1,283 @@
+import type { ProxyConfig } from '../model.ts';
+import type { Backend } from '../servers/backend.ts';
+import type { Counters } from '../servers/counters.ts';
+import type { Server } from '../servers/server.ts';
+import { CHECK_NAMES } from '../servers/texts.ts';
+import type { FrontendContext, StatsView } from '../servers/types.ts';
+
+/** One row of the statistics: HAProxy's columns by name; one without a value is absent. */
+export type StatRow = Record<string, string | number>;
+
+/** Connections to one server that the HTTP plane holds. */
+export interface ServerConnections {
+  idle(server: Server): number;
+  used(server: Server): number;
+  need(server: Server): number;
+}
+
+export const FRONTEND = 0;
+export const BACKEND = 1;
+export const SERVER = 2;
+
+/** HAProxy's share of the frontends' maxconn that is an unset `fullconn`: 10 %. */
+const FULLCONN_SHARE = 0.1;
+
+const NO_MODULES = {
+  comp_in: 0,
+  comp_out: 0,
+  comp_byp: 0,
+  comp_rsp: 0,
+};
+
+const NO_TLS = { '-': '-', ssl_sess: 0, ssl_reused_sess: 0, ssl_failed_handshake: 0 };
+
+const NO_H2 = {
+  h2_headers_rcvd: 0,
+  h2_data_rcvd: 0,
+  h2_settings_rcvd: 0,
+  h2_rst_stream_rcvd: 0,
+  h2_goaway_rcvd: 0,
+  h2_detected_conn_protocol_errors: 0,
+  h2_detected_strm_protocol_errors: 0,
+  h2_rst_stream_resp: 0,
+  h2_goaway_resp: 0,
+  h2_open_connections: 0,
+  h2_backend_open_streams: 0,
+  h2_total_connections: 0,
+  h2_backend_total_streams: 0,
+};
+
+/**
+ * All rows in HAProxy's order: proxy by proxy, its frontend, its servers, its backend
+ * (management guide, section 9.1). Values that HAProxy leaves empty are absent, and so are the
+ * few that we do not count (raw bytes of the HTTP/1 layer).
+ */
+export function buildRows(
+  view: StatsView,
+  connections?: ServerConnections,
+  now: number = Date.now(),
+): StatRow[] {
+  const rows: { id: number; row: StatRow }[] = [];
+  for (const frontend of view.frontends) {
+    rows.push({ id: frontend.config.id, row: frontendRow(frontend, now) });
+  }
+  for (const backend of view.backends) {
+    const { id } = backend.config;
+    for (const server of backend.servers) {
+      rows.push({ id, row: serverRow(server, connections, now) });
+    }
+    rows.push({ id, row: backendRow(backend, view, now) });
+  }
+  // A stable sort: within one proxy the frontend was first, then servers, then the backend.
+  return rows.sort((a, b) => a.id - b.id).map(({ row }) => row);
+}
+
+function frontendRow({ config, counters }: FrontendContext, now: number): StatRow {
+  return {
+    ...identity(config, 'FRONTEND', FRONTEND, 0),
+    ...sessions(counters, now),
+    slim: config.maxconn,
+    dreq: counters.dreq,
+    ereq: counters.ereq,
+    status: config.disabled ? 'STOP' : 'OPEN',
+    rate_lim: 0,
+    ...responses(config, counters),
+    req_rate: counters.requestRate.read(now),
+    req_rate_max: counters.requestRate.max,
+    req_tot: counters.reqTot,
+    ...NO_MODULES,
+    conn_rate: counters.connectionRate.read(now),
+    conn_rate_max: counters.connectionRate.max,
+    conn_tot: counters.connTot,
+    intercepted: counters.intercepted,
+    dcon: 0,
+    dses: 0,
+    ...cache(config),
+    ...NO_H2,
+  };
+}
+
+function backendRow(backend: Backend, view: StatsView, now: number): StatRow {
+  const { config, counters, servers } = backend;
+  const has = servers.length > 0;
+  return {
+    ...identity(config, 'BACKEND', BACKEND, 0),
+    ...sessions(counters, now),
+    ...serverSide(counters, now),
+    slim: config.fullconn ?? defaultFullconn(config, view),
+    dreq: counters.dreq,
+    status: backend.usable || !has ? 'UP' : 'DOWN',
+    weight: backend.weight,
+    uweight: backend.weight,
+    act: backend.active,
+    bck: backend.backups,
+    chkdown: backend.timesDown,
+    lastchg: seconds(now - backend.lastChange),
+    ...(has ? { downtime: seconds(backend.downtime(now)) } : {}),
+    ...responses(config, counters),
+    ...(config.mode === 'http' ? { req_tot: counters.reqTot } : {}),
+    ...NO_MODULES,
+    ...cache(config),
+    algo: config.balance.name,
+    agg_server_status: 0,
+    agg_server_check_status: 0,
+    agg_check_status: 0,
+    ...NO_H2,
+  };
+}
+
+function serverRow(
+  server: Server,
+  connections: ServerConnections | undefined,
+  now: number,
+): StatRow {
+  const { config, counters, backend } = server;
+  const { check } = config;
+  const http = backend.config.mode === 'http';
+  const idle = connections?.idle(server) ?? 0;
+  return {
+    ...identity(backend.config, config.name, SERVER, config.id),
+    ...sessions(counters, now),
+    ...serverSide(counters, now),
+    ...(config.maxconn === undefined ? {} : { slim: config.maxconn }),
+    status: serverStatus(server),
+    weight: server.weight,
+    uweight: server.weight,
+    act: config.backup ? 0 : 1,
+    bck: config.backup ? 1 : 0,
+    ...(check ? checkPart(server, check.rise, check.fall, now) : {}),
+    ...(http ? { ...responses(backend.config, counters), req_tot: counters.reqTot } : {}),
+    ...(config.check === undefined ? {} : { lastchg: seconds(now - server.lastChange) }),
+    addr: `${config.host}:${config.port}`,
+    srv_icur: idle,
+    idle_conn_cur: idle,
+    safe_conn_cur: 0,
+    used_conn_cur: http ? (connections?.used(server) ?? 0) : counters.scur,
+    need_conn_est: connections?.need(server) ?? 0,
+  };
+}
+
+function identity(config: ProxyConfig, svname: string, type: number, sid: number): StatRow {
+  return {
+    pxname: config.name,
+    svname,
+    pid: 1,
+    iid: config.id,
+    sid,
+    type,
+    mode: config.mode,
+    wrew: 0,
+    eint: 0,
+    ...NO_TLS,
+  };
+}
+
+/** What every row has. */
+function sessions(counters: Counters, now: number): StatRow {
+  return {
+    scur: counters.scur,
+    smax: counters.smax,
+    stot: counters.stot,
+    bin: counters.bin,
+    bout: counters.bout,
+    dresp: counters.dresp,
+    rate: counters.sessionRate.read(now),
+    rate_max: counters.sessionRate.max,
+  };
+}
+
+/** What servers and backends have, but not frontends. */
+function serverSide(counters: Counters, now: number): StatRow {
+  const { lastSession } = counters;
+  return {
+    qcur: counters.qcur,
+    qmax: counters.qmax,
+    econ: counters.econ,
+    eresp: counters.eresp,
+    wretr: counters.wretr,
+    wredis: counters.wredis,
+    lbtot: counters.lbtot,
+    cli_abrt: counters.cliAborts,
+    srv_abrt: counters.srvAborts,
+    lastsess: lastSession === undefined ? -1 : seconds(now - lastSession),
+    qtime: counters.qtime.read(),
+    ctime: counters.ctime.read(),
+    rtime: counters.rtime.read(),
+    ttime: counters.ttime.read(),
+    qtime_max: Math.round(counters.qtime.max),
+    ctime_max: Math.round(counters.ctime.max),
+    rtime_max: Math.round(counters.rtime.max),
+    ttime_max: Math.round(counters.ttime.max),
+    connect: counters.connect,
+    reuse: counters.reuse,
+  };
+}
+
+function responses(config: ProxyConfig, counters: Counters): StatRow {
+  if (config.mode !== 'http') return {};
+  return {
+    hrsp_1xx: counters.hrsp1xx,
+    hrsp_2xx: counters.hrsp2xx,
+    hrsp_3xx: counters.hrsp3xx,
+    hrsp_4xx: counters.hrsp4xx,
+    hrsp_5xx: counters.hrsp5xx,
+    hrsp_other: counters.hrspOther,
+  };
+}
+
+function cache(config: ProxyConfig): StatRow {
+  return config.mode === 'http' ? { cache_lookups: 0, cache_hits: 0 } : {};
+}
+
+function checkPart(server: Server, rise: number, fall: number, now: number): StatRow {
+  const { checkStatus, checkDuration, checkCode, checkInfo } = server;
+  return {
+    chkfail: server.checksFailed,
+    chkdown: server.timesDown,
+    downtime: seconds(server.downtime(now)),
+    check_status: checkStatus,
+    check_desc: CHECK_NAMES[checkStatus],
+    check_rise: rise,
+    check_fall: fall,
+    check_health: server.health,
+    ...(checkCode === undefined ? {} : { check_code: checkCode }),
+    ...(checkDuration === undefined ? {} : { check_duration: Math.round(checkDuration) }),
+    ...(checkInfo === undefined ? {} : { last_chk: checkInfo }),
+  };
+}
+
+/** HAProxy's words, with the place between two states where there is one (`UP 1/3`). */
+export function serverStatus(server: Server): string {
+  const { check } = server.config;
+  switch (server.state) {
+    case 'maint':
+      return 'MAINT';
+    case 'no-check':
+      return 'no check';
+    case 'drain':
+      return 'DRAIN';
+    case 'down':
+      return 'DOWN';
+    case 'going-up':
+      return `DOWN ${server.health}/${check?.rise ?? 1}`;
+    case 'going-down':
+      return `UP ${server.health - (check?.rise ?? 1) + 1}/${check?.fall ?? 1}`;
+    case 'up':
+      return 'UP';
+  }
+}
+
+/** A tenth of what all frontends that lead here may hold, rounded up (manual, `fullconn`). */
+function defaultFullconn(config: ProxyConfig, view: StatsView): number {
+  let sum = 0;
+  for (const { config: frontend } of view.frontends) {
+    if (frontend.id === config.id || frontend.defaultBackend === config.name) {
+      sum += frontend.maxconn;
+    }
+  }
+  return Math.ceil(sum * FULLCONN_SHARE);
+}
+
+function seconds(milliseconds: number): number {
+  return Math.max(0, Math.floor(milliseconds / 1000));
+}
