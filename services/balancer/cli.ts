@@ -1,11 +1,11 @@
 import { hostname } from 'node:os';
-import { describeError, systemCode } from '#core/errors.ts';
 import { type CommandLine, parseArguments } from './command/arguments.ts';
 import { Console } from './command/console.ts';
 import { reportDescriptor, startInBackground } from './command/daemon.ts';
 import { loadWithProblems } from './command/load-problems.ts';
 import { USAGE, version, versionText } from './command/usage.ts';
 import { type Loaded, loadConfig } from './config/load.ts';
+import { systemReason } from './config/source.ts';
 import { connectionLimit } from './listeners/descriptors.ts';
 
 const EXIT_OK = 0;
@@ -29,8 +29,12 @@ export async function main(words: readonly string[]): Promise<number | undefined
       return EXIT_OK;
     case 'usage': {
       const console = createConsole(STDERR);
+      if (parsed.message !== undefined) {
+        // The whole usage text would bury it.
+        console.say('ALERT', `${parsed.message}\n   | run it without arguments for the options`);
+        return EXIT_ERROR;
+      }
       process.stdout.write(versionText(false));
-      if (parsed.message !== undefined) console.say('ALERT', parsed.message);
       console.raw(USAGE);
       return EXIT_ERROR;
     }
@@ -50,7 +54,7 @@ async function run(line: CommandLine): Promise<number | undefined> {
     try {
       process.chdir(line.directory);
     } catch (error) {
-      const reason = systemCode(error) ?? describeError(error);
+      const reason = systemReason(error);
       console.say('ALERT', `Could not change to directory ${line.directory} : ${reason}`);
       return EXIT_ERROR;
     }

@@ -1,15 +1,17 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemCode } from '#core/errors.ts';
+import { getSystemErrorMessage } from 'node:util';
+import { describeError } from '#core/errors.ts';
 import type { Source } from './parser.ts';
 import type { Problems } from './problem.ts';
 
-const REASONS: Record<string, string> = {
-  ENOENT: 'No such file or directory',
-  EACCES: 'Permission denied',
-  EISDIR: 'Is a directory',
-  ELOOP: 'Too many levels of symbolic links',
-};
+/** What the system says of a failed call, in its words: `No such file or directory`. */
+export function systemReason(error: unknown): string {
+  const { errno } = error as { errno?: unknown };
+  if (typeof errno !== 'number') return describeError(error);
+  const text = getSystemErrorMessage(errno);
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
 
 /**
  * The texts that `-f` names: a file, or a directory's `*.cfg` files in the order of their names
@@ -21,8 +23,7 @@ export function readSources(paths: readonly string[], problems: Problems): Sourc
       const files = statSync(path).isDirectory() ? configFiles(path) : [path];
       return files.map((file) => ({ name: file, text: readFileSync(file, 'utf8') }));
     } catch (error) {
-      const code = systemCode(error) ?? '';
-      const reason = REASONS[code] ?? code;
+      const reason = systemReason(error);
       const message = `Cannot open configuration file/directory ${path} : ${reason}`;
       problems.alert(undefined, message);
       return [];

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { systemCode } from '#core/errors.ts';
 import type { ProxyDraft } from '../draft.ts';
 import { type Context, parseInteger } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
+import { systemReason } from '../source.ts';
 
 /** Statuses that HAProxy 2.6 itself may answer with: manual, section 1.3.1. */
 const STATUSES: readonly number[] = [
@@ -33,7 +33,7 @@ export function parseErrorFile(draft: ProxyDraft, statement: Statement, context:
   try {
     text = readFileSync(path, 'latin1');
   } catch (error) {
-    fail(2, `error opening file '${path}' (${systemCode(error) ?? String(error)}).`);
+    fail(2, `error opening file '${path}' (${systemReason(error)}).`);
     return;
   }
   if (text.length > MAX_SIZE) {
