@@ -25,7 +25,7 @@ export async function handleConnect(
   const { context } = connection;
   const version = readVersion(frame, body);
   if (version === undefined) {
-    refuse(connection, frame[body + 6] === 5 ? 5 : 4, REASON.UNSUPPORTED_VERSION);
+    refuse(connection, 4, REASON.UNSUPPORTED_VERSION);
     return;
   }
   connection.version = version;

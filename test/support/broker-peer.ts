@@ -1,0 +1,215 @@
+import { once } from 'node:events';
+import net, { type Socket } from 'node:net';
+import { generate, type Packet, type Parser, parser } from 'mqtt-packet';
+import { pino } from 'pino';
+import { parseCluster } from '#core/config/cluster.ts';
+import { Broker } from '../../services/broker/broker.ts';
+
+export interface InProcessBroker {
+  broker: Broker;
+  port: number;
+  websocketPort: number;
+  peer(options?: ConnectOptions): Promise<Peer>;
+  stop(): Promise<void>;
+}
+
+/** A broker in this process, alone, on ports of the system's choice. */
+export async function startInProcess(
+  mqtt = '{ anonymous: true }',
+  options: { proxyProtocol?: boolean; trusted?: string[] } = {},
+): Promise<InProcessBroker> {
+  const text = `cluster: { name: test, secret: 0123456789abcdef }\nnodes: [{ name: pi1, address: 127.0.0.1 }]\nmqtt: ${mqtt}\n`;
+  const { proxyProtocol = false, trusted = ['127.0.0.1', '::1'] } = options;
+  const broker = new Broker({
+    config: {
+      node: 'pi1',
+      cluster: 'cluster.yaml',
+      listen: {
+        mqtt: { host: '127.0.0.1', port: 0, proxyProtocol },
+        websocket: { host: '127.0.0.1', port: 0, proxyProtocol },
+        health: { host: '127.0.0.1', port: 0 },
+      },
+      trusted,
+    },
+    cluster: parseCluster(text),
+    log: pino({ level: 'silent' }),
+  });
+  await broker.start(new AbortController().signal);
+  const peers: Peer[] = [];
+  return {
+    broker,
+    port: broker.ports.mqtt,
+    websocketPort: broker.ports.websocket,
+    async peer(connect) {
+      const peer = await Peer.open(broker.ports.mqtt);
+      peers.push(peer);
+      if (connect !== undefined) await peer.connect(connect);
+      return peer;
+    },
+    async stop() {
+      for (const peer of peers) peer.socket.destroy();
+      await broker.close();
+    },
+  };
+}
+
+export interface ConnectOptions {
+  version?: 3 | 4 | 5;
+  clientId?: string;
+  clean?: boolean;
+  keepalive?: number;
+  username?: string;
+  password?: string;
+  will?: Record<string, unknown>;
+  properties?: Record<string, unknown>;
+}
+
+const WAIT = 5_000;
+let ids = 0;
+
+/** A client of one socket that sends and sees packets as they are: no library decides for it. */
+export class Peer {
+  readonly socket: Socket;
+  readonly received: Packet[] = [];
+  closed = false;
+  version: 3 | 4 | 5 = 4;
+  #parser: Parser | undefined;
+  #taken = 0;
+  #wake: (() => void) | undefined;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+  }
+
+  static async open(port: number): Promise<Peer> {
+    const socket = net.connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    const peer = new Peer(socket);
+    socket.setNoDelay(true);
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      peer.closed = true;
+      peer.#wake?.();
+    });
+    socket.on('data', (chunk) => {
+      peer.#parser ??= peer.#newParser();
+      peer.#parser.parse(chunk);
+      peer.#wake?.();
+    });
+    return peer;
+  }
+
+  /** Sends CONNECT and returns CONNACK. */
+  async connect(options: ConnectOptions = {}): Promise<Packet & Record<string, unknown>> {
+    const { version = 4, clientId = `peer-${++ids}`, clean = true, keepalive = 0 } = options;
+    this.version = version;
+    const { username, password, will, properties } = options;
+    this.send({
+      cmd: 'connect',
+      protocolId: version === 3 ? 'MQIsdp' : 'MQTT',
+      protocolVersion: version,
+      clean,
+      clientId,
+      keepalive,
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password: Buffer.from(password) }),
+      ...(will === undefined ? {} : { will }),
+      ...(properties === undefined ? {} : { properties }),
+    });
+    return this.expect('connack');
+  }
+
+  send(packet: Record<string, unknown>): void {
+    this.socket.write(generate(packet as unknown as Packet, { protocolVersion: this.version }));
+  }
+
+  raw(bytes: Buffer | string): void {
+    this.socket.write(
+      typeof bytes === 'string' ? Buffer.from(bytes.replaceAll(' ', ''), 'hex') : bytes,
+    );
+  }
+
+  /** The next packet, which must be of this kind. */
+  async expect(cmd: string): Promise<Packet & Record<string, unknown>> {
+    const packet = await this.next();
+    if (packet?.cmd !== cmd) {
+      throw new Error(
+        `expected ${cmd}, got ${packet === undefined ? 'the end' : JSON.stringify(packet)}`,
+      );
+    }
+    return packet as Packet & Record<string, unknown>;
+  }
+
+  /** The next packet; undefined when the connection ends first. */
+  async next(wait = WAIT): Promise<Packet | undefined> {
+    const until = performance.now() + wait;
+    while (this.#taken >= this.received.length) {
+      if (this.closed) return undefined;
+      const left = until - performance.now();
+      if (left <= 0) throw new Error(`nothing came within ${wait} ms`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    return this.received[this.#taken++];
+  }
+
+  /** Fails when something comes: a PING goes first, so silence is proved, not waited for. */
+  async expectNothing(): Promise<void> {
+    this.send({ cmd: 'pingreq' });
+    await this.expect('pingresp');
+  }
+
+  async expectClose(): Promise<void> {
+    for (;;) if ((await this.next()) === undefined) return;
+  }
+
+  async subscribe(
+    topic: string,
+    qos = 0,
+    extra: Record<string, unknown> = {},
+    properties?: Record<string, unknown>,
+  ) {
+    const base = this.version === 5 ? { nl: false, rap: false, rh: 0 } : {};
+    this.send({
+      cmd: 'subscribe',
+      messageId: 1,
+      subscriptions: [{ topic, qos, ...base, ...extra }],
+      ...(properties ? { properties } : {}),
+    });
+    return this.expect('suback');
+  }
+
+  /** Publishes and, with QoS 1 or 2, completes the handshake. */
+  async publish(topic: string, payload: string | Buffer, options: Record<string, unknown> = {}) {
+    const { qos = 0 } = options;
+    this.send({
+      cmd: 'publish',
+      topic,
+      payload,
+      qos: 0,
+      dup: false,
+      retain: false,
+      messageId: 77,
+      ...options,
+    });
+    if (qos === 0) {
+      await this.expectNothing();
+      return undefined;
+    }
+    const ack = await this.expect(qos === 1 ? 'puback' : 'pubrec');
+    if (qos === 1) return ack;
+    this.send({ cmd: 'pubrel', messageId: ack.messageId });
+    return this.expect('pubcomp');
+  }
+
+  #newParser(): Parser {
+    const parse = parser({ protocolVersion: this.version });
+    parse.on('packet', (packet: Packet) => this.received.push(packet));
+    return parse;
+  }
+}
