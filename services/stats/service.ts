@@ -65,6 +65,8 @@ export class StatsService implements Service {
   async start(): Promise<void> {
     await this.#health.start();
     await this.#sources.start();
+    // The first snapshot knows nothing yet, so that all that comes is a change.
+    this.#model.refresh();
     await this.#page.start();
     this.#listening = true;
     this.#ticker = setInterval(() => this.#tick(), TICK);

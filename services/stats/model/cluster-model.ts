@@ -5,7 +5,7 @@ import { changesBetween } from './changes.ts';
 import { EventLog } from './event-log.ts';
 import { History } from './history.ts';
 import { assess } from './problems.ts';
-import { RateMeter } from './rates.ts';
+import { RateMeter, type Rates } from './rates.ts';
 import {
   BROKER_COUNTERS,
   type BrokerCounter,
@@ -22,6 +22,7 @@ interface NodeMemory {
   meter: RateMeter<BrokerCounter>;
   /** The last answer that the meter has counted. */
   metered: BrokerStatus | undefined;
+  rates: Rates<BrokerCounter> | undefined;
   cpu: History;
   messagesIn: History;
   messagesOut: History;
@@ -100,6 +101,7 @@ export class ClusterModel {
       memory = {
         meter: new RateMeter(),
         metered: undefined,
+        rates: undefined,
         cpu: new History(),
         messagesIn: new History(),
         messagesOut: new History(),
@@ -123,10 +125,12 @@ function broker(
       incarnation: `${status.value.pid} ${status.value.startedAt}`,
       counters: pick(status.value),
     });
+    memory.rates = memory.meter.rates();
   }
-  const rates = status.state === 'fresh' ? memory.meter.rates() : undefined;
-  memory.messagesIn.add(monotonic, rates?.messagesIn);
-  memory.messagesOut.add(monotonic, rates?.messagesOut);
+  const { rates } = memory;
+  const current = status.state === 'fresh' ? rates : undefined;
+  memory.messagesIn.add(monotonic, current?.messagesIn);
+  memory.messagesOut.add(monotonic, current?.messagesOut);
   const history = {
     messagesIn: series(memory.messagesIn),
     messagesOut: series(memory.messagesOut),

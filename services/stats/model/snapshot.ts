@@ -19,7 +19,7 @@ export type Series = readonly (number | null)[];
 /** One broker: what it says, and what follows from two of its answers. */
 export interface BrokerView {
   readonly status: Sourced<BrokerStatus>;
-  /** A second; absent until two answers of the same run are there, and while it is stale. */
+  /** A second; absent until two answers of the same run are there. As old as the status is. */
   readonly rates?: Rates<BrokerCounter>;
   readonly history: Readonly<Record<'messagesIn' | 'messagesOut', Series>>;
 }

@@ -88,7 +88,7 @@ function table({ node, status }: BalancerView, index: number, now: number, live:
       ? `pid ${known.pid}, up ${duration((now - known.startedAt) / 1000)}`
       : '';
   const caption = live.cell('caption', `h${index}`, {}, [
-    html`<span class="caption"><b>${node}</b>${state}<small>${up}</small></span>`,
+    html`<span class="caption"><b>${node}</b> ${state} <small>${up}</small></span>`,
   ]);
   const stale = status.state === 'stale' ? 'stale' : '';
   return html`<div class="scroll"><table class="haproxy">${caption}${head(COLUMNS)}${groups(
@@ -102,7 +102,7 @@ function table({ node, status }: BalancerView, index: number, now: number, live:
             entry,
             `h${index}-${group}-${position}`,
             live,
-            [kindOf(entry), stale].filter(Boolean).join(' '),
+            [kindOf(entry), `row-${TONES[stateOf(entry)]}`, stale].filter(Boolean).join(' '),
           ),
       )}</tbody>`,
   )}</table></div>`;

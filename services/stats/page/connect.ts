@@ -24,7 +24,7 @@ export function connect(snapshot: ClusterSnapshot, live: Live): Html {
     live.cell('div', 'connect-lines', { class: 'panel' }, [
       html`<p>MQTT 3.1.1 and 5 at <code class="address">mqtt://${literal}:${port}</code>${credentials ? ', with a user of cluster.yaml.' : ', without credentials.'}</p>`,
       lines.map(
-        ([label, line]) => html`<p class="command"><span>${label}</span><code>${line}</code></p>`,
+        ([label, line]) => html`<p class="command"><span>${label}</span> <code>${line}</code></p>`,
       ),
     ]),
   ]);

@@ -71,7 +71,7 @@ export function meter(id: string, live: Live, entry: Meter): Html {
   const word = WORDS[tone];
   const warning = word !== undefined && html`<em>${icon(tone)}${word}</em> `;
   return live.cell('div', id, { class: `meter ${tone}`, title }, [
-    html`<dt>${label}</dt><dd><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="100%" rx="3"/><rect class="fill" width="${width}%" height="100%" rx="3"/></svg>`,
-    html`<b>${text}</b><small>${flag}${warning}${detail}</small></dd>`,
+    html`<dt>${label}</dt> <dd><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="100%" rx="3"/><rect class="fill" width="${width}%" height="100%" rx="3"/></svg>`,
+    html`<b>${text}</b> <small>${flag}${warning}${detail}</small></dd>`,
   ]);
 }

@@ -34,8 +34,8 @@ function card(node: NodeView, index: number, now: number, live: Live): Html {
   const stale = node.vitals.state === 'stale' ? 'stale' : undefined;
   return html`<article class="card">
 ${live.cell('header', id('head'), { class: stale }, [
-  html`<h3>${node.name}</h3><span class="address">${node.address}</span>`,
-  html`<span class="push">${silence(node.vitals, now) ?? stateOf(vitals)}</span>`,
+  html`<h3>${node.name}</h3> <span class="address">${node.address}</span> `,
+  html`<span class="push">${silence(node.vitals, now) ?? stateOf(vitals)}</span> `,
   html`<p class="about" title="${about}">${about || 'nothing known yet'}</p>`,
 ])}
 <dl class="meters">${metersOf(vitals).map((entry, at) => meter(id(`m${at}`), live, entry))}</dl>
@@ -43,7 +43,7 @@ ${live.cell('div', id('cpu'), { class: 'trend' }, trend && [html`<span>CPU, 5 mi
 <footer>
 ${live.cell('span', id('load'), { title: 'load averages over 1, 5 and 15 minutes' }, ['load ', html`<b>${load}</b>`])}
 ${live.cell('span', id('up'), { title: seconds && `${seconds} s` }, ['up ', html`<b>${up}</b>`])}
-<span class="push">${node.roles.map((role) => html`<span class="chip">${role}</span>`)}</span>
+<span class="push">${node.roles.map((role) => html`<span class="chip">${role}</span> `)}</span>
 </footer>
 </article>`;
 }

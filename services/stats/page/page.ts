@@ -57,7 +57,7 @@ export function renderPage(rendering: Rendering, id: string, assets: Assets): st
 <title>${rendering.title}</title>
 <link rel="icon" href="/favicon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="${assets.css.path}">
-<script src="${assets.js.path}" defer></script>
+<script type="module" src="${assets.js.path}"></script>
 </head>
 <body data-id="${id}" data-version="${assets.version}">
 ${rendering.body}

@@ -9,13 +9,11 @@ export interface StreamHubOptions {
   maxStreams?: number;
   /** What may wait for one reader before it is dropped, bytes. Default 256 KiB. */
   maxBuffered?: number;
-  /** Silence after which a comment is sent, milliseconds. Default 15 s. */
-  heartbeat?: number;
 }
 
 /** How long a browser waits before it connects again, milliseconds. */
 const RETRY = 2000;
-const DEFAULTS = { maxStreams: 64, maxBuffered: 256 << 10, heartbeat: 15_000 };
+const DEFAULTS = { maxStreams: 64, maxBuffered: 256 << 10 };
 
 /**
  * Sends what changes to every open page, as server-sent events (HTML standard, section 9.2). One
@@ -25,7 +23,6 @@ export class StreamHub {
   readonly #options: Required<StreamHubOptions>;
   readonly #streams = new Set<ServerResponse>();
   #sent: { snapshot: ClusterSnapshot; rendering: Rendering } | undefined;
-  #quietSince = 0;
   #dropped = 0;
 
   constructor(options: StreamHubOptions) {
@@ -76,7 +73,10 @@ export class StreamHub {
     }
   }
 
-  /** Sends what is different in `snapshot`. */
+  /**
+   * Sends what is different in `snapshot`. An empty difference is sent too: a browser that hears
+   * nothing for some seconds knows that the line is dead.
+   */
   publish(snapshot: ClusterSnapshot): void {
     if (this.#streams.size === 0) {
       this.#sent = undefined;
@@ -87,13 +87,7 @@ export class StreamHub {
     this.#sent = { snapshot, rendering };
     const changed = before ? rendering.live.since(before.rendering.live) : rendering.live.all();
     const title = before?.rendering.title === rendering.title ? undefined : rendering.title;
-    if (Object.keys(changed).length > 0 || title !== undefined) {
-      this.#broadcast(this.#message(snapshot, changed, title));
-      this.#quietSince = snapshot.at;
-    } else if (Math.abs(snapshot.at - this.#quietSince) >= this.#options.heartbeat) {
-      this.#broadcast(': still here\n\n');
-      this.#quietSince = snapshot.at;
-    }
+    this.#broadcast(this.#message(snapshot, changed, title));
   }
 
   /** Ends every stream; browsers connect again by themselves. */

@@ -44,7 +44,9 @@ export function summary(snapshot: ClusterSnapshot, live: Live): Html {
 function figures(snapshot: ClusterSnapshot, live: Live): Html {
   const brokers = snapshot.nodes.flatMap((node) => (node.broker ? [node.broker] : []));
   const heard = brokers.flatMap(({ status }) => (status.state === 'fresh' ? [status.value] : []));
-  const rates = brokers.flatMap((broker) => (broker.rates ? [broker.rates] : []));
+  const rates = brokers.flatMap(({ status, rates }) =>
+    status.state === 'fresh' && rates ? [rates] : [],
+  );
   const partial =
     heard.length < brokers.length ? `${heard.length} of ${brokers.length} brokers` : undefined;
   const sum = (values: readonly number[]): number | undefined =>
@@ -60,8 +62,8 @@ function figures(snapshot: ClusterSnapshot, live: Live): Html {
     const title = value === undefined ? 'unknown' : exact(round(value));
     const figure = html`${value === undefined ? UNKNOWN : format(value)}${unit !== undefined && html` <small>${unit}</small>`}`;
     return live.cell('div', `figure-${id}`, { class: 'figure', title }, [
-      html`<dt>${label}</dt><dd>${figure}</dd>`,
-      partial !== undefined && html`<dd class="note">${partial}</dd>`,
+      html`<dt>${label}</dt> <dd>${figure}</dd>`,
+      partial !== undefined && html` <dd class="note">${partial}</dd>`,
       chart && html`<dd class="chart">${chart}</dd>`,
     ]);
   };

@@ -57,5 +57,5 @@ export function row<Row>(
       content,
     );
   });
-  return html`<tr>${cells}</tr>`;
+  return html`<tr>${cells.map((cell) => html`${cell} `)}</tr>`;
 }

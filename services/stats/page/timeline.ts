@@ -22,8 +22,9 @@ function line(event: LoggedEvent, now: number, live: Live): Html {
   const { id, at, level, subject, text } = event;
   const iso = new Date(at).toISOString();
   return live.cell('li', `e${id}`, {}, [
-    html`<time datetime="${iso}" title="${iso}">${moment(at, now)}</time>`,
+    html`<time datetime="${iso}" title="${iso}">${moment(at, now)}</time> `,
     badge(LEVEL_TONES[level], level),
+    ' ',
     html`<span class="what"><b>${subject}</b> ${text}</span>`,
   ]);
 }

@@ -46,7 +46,7 @@ export class Sources implements Service {
   readonly nodes: readonly NodeSources[];
   readonly balancers: readonly { node: string; status: Poller<BalancerStatus> }[];
   readonly supervisor: Poller<SupervisorStatus> | undefined;
-  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 2 });
+  readonly #agent = new http.Agent({ keepAlive: true });
   readonly #options: SourcesOptions;
 
   /** Throws BrambleError CONFIG_INVALID for what is no `http:` URL. */

@@ -45,9 +45,10 @@ test('every section is there, with what it is about', () => {
   }
 });
 
-test('what falls silent keeps its figures, says since when, and never shows a rate', () => {
+test('what falls silent keeps its figures, says since when, and is in no total', () => {
   const broker = {
     status: stale(brokerStatus({ clients: 148 })),
+    rates: { messagesIn: 71, messagesOut: 284, bytesIn: 1, bytesOut: 1 },
     history: { messagesIn: [], messagesOut: [] },
   };
   const silent = node('pi1', { broker, vitals: stale(vitals()) });
@@ -56,7 +57,7 @@ test('what falls silent keeps its figures, says since when, and never shows a ra
     snapshot({ nodes: [silent], balancers, supervisor: stale(supervisorStatus([])) }),
   );
   expect(body.match(/stale since (\d\d:\d\d:\d\d|2026-)/g)).toHaveLength(4);
-  expect(text(body)).toContain('148 155 412 – –');
+  expect(text(body)).toContain('148 155 412 71 284');
   expect(text(body)).toContain('CPU 17 %');
   expect(text(body)).toContain('Messages in –');
 });
@@ -114,7 +115,9 @@ test('names from the network and from files cannot become markup', () => {
     }),
   );
   expect(body.match(/alert\(1\)/g)!.length).toBeGreaterThan(20);
-  expect(body.match(/<script[^>]*>/g)).toEqual([`<script src="${loadAssets().js.path}" defer>`]);
+  expect(body.match(/<script[^>]*>/g)).toEqual([
+    `<script type="module" src="${loadAssets().js.path}">`,
+  ]);
   expect(body).not.toContain('<img src=x');
   expect(body).not.toMatch(/\son\w+=(?!alert\(2\)&gt;)/);
 });
