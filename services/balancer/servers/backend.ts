@@ -98,7 +98,7 @@ export class Backend {
   /** Waits for a place; rejects as `assign` does. */
   enqueue(options?: AssignOptions): Promise<Assignment> {
     const backup = this.#choiceWithoutActive();
-    return this.#wait(backup?.queue ?? this.queue, options?.avoid, options?.signal);
+    return this.#wait(backup?.queue ?? this.queue, options);
   }
 
   /** A place was given back: whoever waited longest, for that server or for any, gets it. */
@@ -158,11 +158,8 @@ export class Backend {
     this.counters.lbtot += 1;
   }
 
-  #wait(
-    queue: WaitQueue,
-    avoid: Server | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<Assignment> {
+  #wait(queue: WaitQueue, options: AssignOptions = {}): Promise<Assignment> {
+    const { avoid, signal, left } = options;
     const { promise, resolve, reject } = Promise.withResolvers<Assignment>();
     const abort = (): void => {
       this.#leave(waiter);
@@ -179,12 +176,13 @@ export class Backend {
     };
     const limit = this.config.timeouts.queue ?? this.config.timeouts.connect;
     const timer = limit === undefined ? undefined : setTimeout(expire, limit);
-    const own = queue !== this.queue;
     const waiter: Waiter = {
       order: order++,
       since: Date.now(),
-      serverQueue: own ? queue.length : 0,
-      backendQueue: own ? 0 : queue.length,
+      servedBefore: queue.served,
+      serverQueue: 0,
+      backendQueue: 0,
+      left,
       avoid,
       grant: resolve,
       refuse: reject,
@@ -203,6 +201,7 @@ export class Backend {
   }
 
   #enter(queue: WaitQueue, waiter: Waiter): void {
+    waiter.servedBefore = queue.served;
     queue.push(waiter);
     this.#countersOf(queue).queued();
     this.#loadedBy(queue);
@@ -211,6 +210,9 @@ export class Backend {
   #unlink(waiter: Waiter): void {
     const { queue } = waiter;
     if (!queue) return;
+    const position = queue.positionOf(waiter);
+    if (queue === this.queue) waiter.backendQueue += position;
+    else waiter.serverQueue += position;
     queue.remove(waiter);
     this.#countersOf(queue).unqueued();
     this.#loadedBy(queue);
@@ -218,6 +220,7 @@ export class Backend {
 
   #leave(waiter: Waiter): void {
     this.#unlink(waiter);
+    waiter.left?.(waiter.serverQueue, waiter.backendQueue);
     waiter.settle();
   }
 
@@ -243,7 +246,9 @@ export class Backend {
       const any = !backup || server === this.#choiceWithoutActive() ? this.queue.first : undefined;
       const waiter = !own ? any : !any || own.order < any.order ? own : any;
       if (!waiter) break;
+      const { queue } = waiter;
       this.#leave(waiter);
+      if (queue) queue.served += 1;
       waiter.grant(this.#seat(server, waiter));
       served += 1;
     }

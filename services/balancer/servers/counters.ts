@@ -29,6 +29,8 @@ export class Counters {
   lbtot = 0;
   connTot = 0;
   reqTot = 0;
+  /** Requests that we answered ourselves (statistics). */
+  intercepted = 0;
   /** Connections opened to servers, and exchanges that used an idle one instead. */
   connect = 0;
   reuse = 0;

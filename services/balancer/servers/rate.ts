@@ -39,11 +39,14 @@ const SAMPLES = 1024;
 
 /** Average over about the last 1024 values (HAProxy's qtime, ctime, rtime, ttime). */
 export class MovingAverage {
+  /** Largest value ever added. */
+  max = 0;
   #mean = 0;
   #count = 0;
 
   add(value: number): void {
     if (this.#count < SAMPLES) this.#count += 1;
+    if (value > this.max) this.max = value;
     this.#mean += (value - this.#mean) / this.#count;
   }
 

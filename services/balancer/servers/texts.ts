@@ -3,7 +3,7 @@ import type { Server } from './server.ts';
 import type { CheckStatus } from './types.ts';
 
 /** What HAProxy calls the results of checks in its event lines. */
-const CHECK_NAMES: Record<CheckStatus, string> = {
+export const CHECK_NAMES: Record<CheckStatus, string> = {
   UNK: 'Unknown',
   INI: 'Initializing',
   SOCKERR: 'Socket error',

@@ -35,7 +35,7 @@ export interface Assignment {
   readonly server: Server;
   /** Milliseconds spent in a queue. */
   readonly waited: number;
-  /** How many were ahead in the server's and in the backend's queue (`srv_queue/backend_queue`). */
+  /** Positions that it had in the queues, as `left` of the options tells them. */
   readonly serverQueue: number;
   readonly backendQueue: number;
   /** Gives the place back and wakes who waits for it. Idempotent. */
@@ -47,6 +47,11 @@ export interface AssignOptions {
   avoid?: Server | undefined;
   /** Leaves the queue when aborted. */
   signal?: AbortSignal | undefined;
+  /**
+   * Told on leaving a queue, for whatever reason: positions in the server's and in the backend's
+   * queue, counted from 1 as in HAProxy's logs; 0 for the queue that it was not in.
+   */
+  left?: ((serverQueue: number, backendQueue: number) => void) | undefined;
 }
 
 /** What a plane needs to know of the frontend that a connection came in on. */

@@ -7,8 +7,13 @@ export interface Waiter {
   readonly order: number;
   /** Milliseconds since the epoch. */
   readonly since: number;
-  readonly serverQueue: number;
-  readonly backendQueue: number;
+  /** The queue's `served` when this one joined. */
+  servedBefore: number;
+  /** Positions in the queues that it has left, so far. */
+  serverQueue: number;
+  backendQueue: number;
+  /** Told on leaving, whichever way. */
+  readonly left: ((serverQueue: number, backendQueue: number) => void) | undefined;
   /** Tried before, and not wanted again while there is another. */
   readonly avoid: Server | undefined;
   readonly grant: (assignment: Assignment) => void;
@@ -23,6 +28,8 @@ export interface Waiter {
 /** First in, first out; a waiter can leave from the middle at the same cost. */
 export class WaitQueue {
   length = 0;
+  /** How many got what they waited for. */
+  served = 0;
   #first: Waiter | undefined;
   #last: Waiter | undefined;
 
@@ -38,6 +45,11 @@ export class WaitQueue {
     else this.#first = waiter;
     this.#last = waiter;
     this.length += 1;
+  }
+
+  /** How many were served while this one waited, itself included: HAProxy's queue position. */
+  positionOf(waiter: Waiter): number {
+    return this.served - waiter.servedBefore + 1;
   }
 
   remove(waiter: Waiter): void {

@@ -112,8 +112,7 @@ export class TcpSession implements EndOwner, Watched {
 
   failed(end: End, _status: number): void {
     if (this.#phase === 'closed') return;
-    if (this.#phase !== 'open') this.#end(this.#phase === 'queue' ? 'CQ' : 'CC');
-    else this.#end(end === this.#client ? 'CD' : 'SD', true);
+    this.#end(end === this.#client ? 'CD' : 'SD', true);
   }
 
   due(now: number): number {
@@ -147,14 +146,18 @@ export class TcpSession implements EndOwner, Watched {
     this.#phase = 'queue';
     this.#leaveQueue = new AbortController();
     const { signal } = this.#leaveQueue;
-    this.#backend!.enqueue({ avoid, signal }).then(
+    const left = (serverQueue: number, backendQueue: number): void => {
+      this.#assignedAt = Date.now();
+      this.#serverQueue += serverQueue;
+      this.#backendQueue += backendQueue;
+    };
+    this.#backend!.enqueue({ avoid, signal, left }).then(
       (place) => {
         if (this.#phase === 'queue') this.#assigned(place);
         else place.release();
       },
       (error: unknown) => {
         if (this.#phase !== 'queue') return;
-        this.#assignedAt = Date.now();
         this.#backend!.counters.econ += 1;
         this.#end(systemCode(error) === ERROR_CODES.QUEUE_TIMEOUT ? 'sQ' : 'SC');
       },
@@ -163,8 +166,6 @@ export class TcpSession implements EndOwner, Watched {
 
   #assigned(place: Assignment): void {
     this.#assignedAt = Date.now();
-    this.#serverQueue += place.serverQueue;
-    this.#backendQueue += place.backendQueue;
     if (this.#lastServer) {
       countRetry(this.#backend!, this.#lastServer, place);
       if (place.server !== this.#lastServer) this.#redispatched = true;
@@ -295,10 +296,10 @@ export class TcpSession implements EndOwner, Watched {
       this.#lastServer.counters.bin += this.#heldBytes;
     }
     this.#held = [];
-    this.#place?.release();
     this.#countEnd(termination);
     const { dontlognull } = this.context.config.options;
     if (this.context.logging && (!dontlognull || this.#bytesIn > 0)) this.#log(termination);
+    this.#place?.release();
     this.#deps.ended(this);
   }
 
@@ -345,7 +346,8 @@ export class TcpSession implements EndOwner, Watched {
       processConnections: this.context.actconn(),
       frontendConnections: counters.scur,
       backendConnections: backend?.counters.scur ?? 0,
-      serverConnections: this.#lastServer?.cur ?? 0,
+      // Without this one, whose place is given to the next only after its line is written.
+      serverConnections: (this.#lastServer?.cur ?? 0) - (this.#place ? 1 : 0),
       retries: this.#retries,
       redispatched: this.#redispatched,
       serverQueue: this.#serverQueue,
