@@ -40,9 +40,12 @@ export const devCommand: Command = {
   monitoring +5; without --base-port these count from 21880
 
 DIR/cluster.yaml is written at the first run, with generated credentials, and is yours to edit;
-DIR/rendered holds what was made from it, DIR/logs what each process said. A process that ends is
-started again. Ctrl-C (or SIGTERM) drains and stops everything in order, a second Ctrl-C ends it
-at once.
+DIR/rendered holds what was made from it, DIR/logs what each process said, DIR/store what the
+brokers keep (another number of nodes has another store). With one node or two nothing durable
+can be stored while a nats-server is away; from three nodes on one may be missing.
+
+A process that ends is started again. Ctrl-C (or SIGTERM) drains and stops everything in order,
+a second Ctrl-C ends it at once.
 
 Events of --json: note, started, process-ready, ready (the last of the start), exited, log,
 stopping, stopped, error. Names: balancer, stats, broker-N, nats-N.`,

@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PROCESS_STATES } from '#core/contracts/status.ts';
+import { describeError } from '#core/errors.ts';
 import { Backoff } from './backoff.ts';
-import { exitReason } from './exit-reason.ts';
+import { type Exit, exitReason } from './exit-reason.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { LogFile } from './log-file.ts';
 import { type LogLine, parseLogLine } from './log-line.ts';
@@ -20,10 +21,8 @@ export interface ProcessEvents {
   complaint: [line: LogLine];
 }
 
-export interface ProcessExit {
+export interface ProcessExit extends Exit {
   pid: number | undefined;
-  code: number | null;
-  signal: NodeJS.Signals | null;
   /** In words. */
   reason: string;
   /** We asked for it. */
@@ -68,25 +67,32 @@ export class SupervisedProcess extends EventEmitter<ProcessEvents> {
     this.#readyAt = undefined;
     this.#lastWords = undefined;
     this.#log.write(`--- ${new Date().toISOString()} starting ${command} ${args.join(' ')}\n`);
-    const child = spawn(command, args, {
-      detached: true,
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
-    });
+    const notStarted = (error: unknown) =>
+      this.#ended({ code: null, signal: null }, `cannot be started: ${describeError(error)}`);
+    let child: ChildProcess;
+    try {
+      child = spawn(command, args, {
+        detached: true,
+        env: { ...process.env, ...env },
+        stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
+      });
+    } catch (error) {
+      // Some failures are thrown (no memory), others come as the event below (no such file).
+      process.nextTick(notStarted, error);
+      return;
+    }
     this.#child = child;
     this.pid = child.pid;
-    const gone = new AbortController();
-    // A failed spawn has no pid and never emits 'exit'; later errors are of the IPC channel only.
+    // One that failed has no pid and never emits 'exit'; later errors are of the IPC channel only.
     child.on('error', (error) => {
-      if (child.pid !== undefined) return;
-      gone.abort(error);
-      this.#ended(child, null, null, `cannot be started: ${error.message}`);
+      if (child.pid === undefined) notStarted(error);
     });
     if (child.pid === undefined) return;
+    const gone = new AbortController();
     this.#collect(child);
     child.once('exit', (code, signal) => {
       gone.abort(new Error(`${name} ended`));
-      void this.#exited(child, code, signal);
+      void this.#exited(child, { code, signal });
     });
     this.emit('started', child.pid);
     this.spec.ready(child, gone.signal).then(
@@ -151,24 +157,19 @@ export class SupervisedProcess extends EventEmitter<ProcessEvents> {
     }
   }
 
-  async #exited(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null) {
+  async #exited(child: ChildProcess, exit: Exit): Promise<void> {
     // What it wrote last may still be in the pipe; a grandchild may hold the pipe open for ever.
     await Promise.race([once(child, 'close'), sleep(LAST_WORDS_WITHIN, undefined, { ref: false })]);
     // Complaints explain an end of its own accord; one by signal or on request explains itself.
-    const own = signal === null && this.state !== 'stopping';
-    const lastWords = own ? this.#lastWords?.text : undefined;
-    this.#ended(child, code, signal, exitReason({ code, signal }, lastWords));
+    const own = exit.signal === null && this.state !== 'stopping';
+    this.#ended(exit, exitReason(exit, own ? this.#lastWords?.text : undefined));
   }
 
-  #ended(
-    child: ChildProcess,
-    code: number | null,
-    signal: NodeJS.Signals | null,
-    reason: string,
-  ): void {
+  #ended(exit: Exit, reason: string): void {
     const expected = this.state === 'stopping';
     const readyFor = this.#readyAt === undefined ? 0 : Date.now() - this.#readyAt;
     const restartIn = expected ? undefined : this.#backoff.next(readyFor);
+    const { pid } = this;
     this.#child = undefined;
     this.pid = undefined;
     this.startedAt = undefined;
@@ -181,6 +182,6 @@ export class SupervisedProcess extends EventEmitter<ProcessEvents> {
         this.start();
       }, restartIn);
     }
-    this.emit('exited', { pid: child.pid, code, signal, reason, expected, restartIn });
+    this.emit('exited', { pid, ...exit, reason, expected, restartIn });
   }
 }

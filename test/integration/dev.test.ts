@@ -234,6 +234,24 @@ test('a killed supervisor leaves nothing that the next start does not clear', as
   expect(alive()).toEqual([]);
 });
 
+test('on Ctrl-C the brokers take leave of their clients through the balancer', async () => {
+  await using dev = await startDev({ nodes: 2 });
+  await dev.ready();
+  const url = `mqtt://127.0.0.1:${dev.ports.mqtt}`;
+  const options = { protocolVersion: 5, reconnectPeriod: 0 } as const;
+  const goodbyes = [0, 1].map(async () => {
+    const client = await mqtt.connectAsync(url, options);
+    return new Promise<number | undefined>((resolve) => {
+      client.once('disconnect', ({ reasonCode }) => resolve(reasonCode));
+      client.once('close', () => resolve(undefined));
+    });
+  });
+  await until(async () => (await spread(dev)).every((count) => count === 1), 'a client on each');
+  expect(await dev.stop('SIGINT')).toBe(0);
+  // 0x8B: server shutting down (MQTT 5, section 3.14.2.1).
+  expect(await Promise.all(goodbyes)).toEqual([0x8b, 0x8b]);
+});
+
 test('a second Ctrl-C does not wait for a process that hangs', async () => {
   await using dev = await startDev({ nodes: 1 });
   await dev.ready();

@@ -116,6 +116,13 @@ describe('a process', () => {
     expect(exit.restartIn).toBe(200);
   });
 
+  test('that the system refuses to start at all is told likewise', async () => {
+    const it = run('', { args: ['a\0b'] });
+    it.start();
+    expect((await exitOf(it)).reason).toMatch(/^cannot be started: /);
+    expect(it.state).toBe('backoff');
+  });
+
   test('waiting for its restart, it can be stopped', async () => {
     const it = run('process.exit(1)');
     it.start();
