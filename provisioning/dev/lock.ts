@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { BrambleError, ERROR_CODES, systemCode } from '#core/errors.ts';
 import { guard } from './data-dir.ts';
 import { readProc } from './proc.ts';
@@ -32,7 +32,7 @@ export function takeLock(file: string): () => void {
       }
       const holder = read(file);
       if (holder && isAlive(holder)) throw taken(file, holder);
-      rmSync(file, { force: true });
+      clear(file, `${draft}.stale`);
     }
     throw taken(file, read(file));
   } finally {
@@ -50,6 +50,24 @@ function link(draft: string, file: string): boolean {
       if (systemCode(error) === 'EEXIST') return false;
       throw error;
     }
+  });
+}
+
+/**
+ * Takes a dead process's lock away. Two that see it at the same time must not remove each other's
+ * new one: who finds that it has moved a living holder's lock puts it back.
+ */
+function clear(file: string, aside: string): void {
+  guard(file, () => {
+    try {
+      renameSync(file, aside);
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return;
+      throw error;
+    }
+    const moved = read(aside);
+    if (moved && isAlive(moved)) link(aside, file);
+    rmSync(aside, { force: true });
   });
 }
 
