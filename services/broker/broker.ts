@@ -88,6 +88,8 @@ export class Broker implements Service, BrokerContext {
         pressure: this.pressure,
         onMessage: (message) => this.router.receive(message),
         interest: () => this.router.interest,
+        shares: () => this.router.shares(),
+        onShared: (key, message) => this.router.receiveShared(key, message),
       });
       this.#ownership = new Ownership(this.members, {
         displacedBy: (...claim) => this.sessions.displacedBy(...claim),

@@ -78,6 +78,43 @@ describe('publish and subscribe across nodes', () => {
   });
 });
 
+describe('shared subscriptions', () => {
+  test('[MQTT-4.8.2-4] each message goes to one member in the cluster, in turn', async () => {
+    const options: IClientOptions = { protocolVersion: 5 };
+    const members: MqttClient[] = [];
+    for (const node of [0, 1, 1]) {
+      const member = await cluster.connect(node, options);
+      await member.subscribeAsync('$share/g/share/#', { qos: 1 });
+      members.push(member);
+    }
+    const plain = await cluster.connect(1, options);
+    await plain.subscribeAsync('share/#', { qos: 1 });
+    for (const node of [0, 1]) {
+      const publisher = await cluster.connect(node, options);
+      for (let i = 0; i < 60; i++)
+        await publisher.publishAsync('share/x', `${node}-${i}`, { qos: 1 });
+    }
+    const all = () => members.flatMap((member) => inbox(member).map((m) => m.payload));
+    await eventually('all arrive', () => all().length >= 120 && inbox(plain).length >= 120);
+    await pause(100);
+    const shares = members.map((member) => inbox(member).length);
+    console.log(`shared over two nodes: published 120, members received ${shares.join(' + ')}`);
+    expect(new Set(all()).size).toBe(120);
+    expect(all().length).toBe(120);
+    expect(Math.min(...shares)).toBeGreaterThan(20);
+    expect(inbox(plain).length).toBe(120);
+    await members[1]!.endAsync();
+    await members[2]!.endAsync();
+    const publisher = await cluster.connect(1, options);
+    await eventually('the last member gets everything', async () => {
+      const before = inbox(members[0]!).length;
+      for (let i = 0; i < 6; i++) await publisher.publishAsync('share/x', 'y', { qos: 1 });
+      await pause(50);
+      return inbox(members[0]!).length === before + 6;
+    });
+  });
+});
+
 describe('retained messages', () => {
   test('are seen from every node, and their removal too', async () => {
     const publisher = await cluster.connect(0);

@@ -1,6 +1,7 @@
 import type { Subscription } from '@nats-io/transport-node';
 import type { Message } from '../message.ts';
 import {
+  encodeEnvelope,
   envelopeHeader,
   readEnvelope,
   readRecords,
@@ -9,6 +10,7 @@ import {
 } from '../router/envelope.ts';
 import { Backlog, type Pressure } from '../router/pressure.ts';
 import type { Uplink } from '../router/router.ts';
+import { type RemoteShare, RemoteShares } from '../router/shares.ts';
 import { LONG_SUBJECT, subjectOfTopic, subjectsOfFilter } from '../router/subjects.ts';
 import { SubscriptionTrie } from '../router/trie.ts';
 import type { Bus } from './bus.ts';
@@ -22,6 +24,10 @@ export interface MeshOptions {
   pressure: Pressure;
   /** What this node wants, to be told whole to a node that is new. */
   interest: () => Iterable<string>;
+  /** Its shared subscriptions and their members. */
+  shares: () => Iterable<[string, number]>;
+  /** Takes what another node gives to this node's members of a shared subscription. */
+  onShared: (key: string, message: Message) => void;
 }
 
 export interface MeshCounters {
@@ -46,6 +52,8 @@ interface Announcement {
   complete?: boolean;
   add: string[];
   remove: string[];
+  /** Members of shared subscriptions; 0 = none any more. */
+  shares: [string, number][];
 }
 
 /** Filters in one announcement. */
@@ -84,6 +92,8 @@ export class Mesh implements Uplink {
   #batch = Date.now() * 1_000;
   #toAdd = new Set<string>();
   #toRemove = new Set<string>();
+  #toShare = new Map<string, number>();
+  readonly #shares = new RemoteShares();
   #announcing: Promise<void> | undefined;
   readonly #backlog: Backlog;
   /** Bytes that nats-server has not confirmed to have read. */
@@ -103,8 +113,18 @@ export class Mesh implements Uplink {
       this.#learn(JSON.parse(data.toString()) as Announcement);
       message.respond();
     });
+    members.serve('share', (data) => {
+      const keyEnd = 2 + data.readUInt16BE(0);
+      const key = data.toString('utf8', 2, keyEnd);
+      const { origin, offset } = readEnvelope(data.subarray(keyEnd));
+      readRecords(data, keyEnd + offset, origin, (message) => {
+        this.counters.routedIn++;
+        this.#options.onShared(key, message);
+      });
+    });
     members.onChange((node, change) => {
       this.#wantedCache.clear();
+      if (change !== 'joined') this.#shares.forget(node);
       if (change === 'left') {
         this.#peers.delete(node);
         return;
@@ -188,6 +208,34 @@ export class Mesh implements Uplink {
     void this.#announce();
   }
 
+  setShare(key: string, members: number): Promise<void> | undefined {
+    this.#toShare.set(key, members);
+    return this.#announce();
+  }
+
+  sharesFor(topic: string): readonly RemoteShare[] | undefined {
+    if (this.#shares.size === 0) return undefined;
+    const found = this.#shares.match(topic);
+    return found.length > 0 ? found : undefined;
+  }
+
+  sendShared(node: string, key: string, message: Message): void {
+    const { bus, members } = this.#options;
+    if (!bus.connected || this.#outstanding > OUTSTANDING_MAX) {
+      this.counters.routeDropped++;
+      return;
+    }
+    this.counters.routedOut++;
+    const keyLength = Buffer.byteLength(key);
+    const head = Buffer.allocUnsafe(2 + keyLength);
+    head.writeUInt16BE(keyLength);
+    head.write(key, 2, 'utf8');
+    const bytes = Buffer.concat([head, encodeEnvelope(message, members.node, 0)]);
+    members.tell(node, 'share', bytes);
+    this.#unflushed += bytes.length;
+    if (this.#unflushed >= FLUSH_BYTES) this.#confirm();
+  }
+
   #flush(): void {
     const pending = this.#pending;
     if (pending.size === 0) return;
@@ -249,12 +297,14 @@ export class Mesh implements Uplink {
     return peer;
   }
 
-  #learn({ node, reset, complete, add, remove }: Announcement): void {
+  #learn({ node, reset, complete, add, remove, shares }: Announcement): void {
     const peer = this.#peer(node);
     if (reset === true) {
       peer.trie = new SubscriptionTrie();
       peer.complete = false;
+      this.#shares.forget(node);
     }
+    for (const [key, members] of shares) this.#shares.set(node, key, members);
     for (const filter of add) peer.trie.set(filter, true, true);
     for (const filter of remove) peer.trie.delete(filter, true);
     if (complete === true) peer.complete = true;
@@ -269,9 +319,11 @@ export class Mesh implements Uplink {
       this.#next = undefined;
       const add = [...this.#toAdd];
       const remove = [...this.#toRemove];
+      const shares = [...this.#toShare];
+      this.#toShare = new Map();
       this.#toAdd = new Set();
       this.#toRemove = new Set();
-      await this.#tellAll(add, remove);
+      await this.#tellAll(add, remove, shares);
       if (this.#announcing === round) this.#announcing = undefined;
     });
     this.#next = round;
@@ -280,10 +332,10 @@ export class Mesh implements Uplink {
   }
   #next: Promise<void> | undefined;
 
-  async #tellAll(add: string[], remove: string[]): Promise<void> {
+  async #tellAll(add: string[], remove: string[], shares: [string, number][]): Promise<void> {
     const { members, bus } = this.#options;
     if (!bus.connected) return;
-    const announcement: Announcement = { node: members.node, add, remove };
+    const announcement: Announcement = { node: members.node, add, remove, shares };
     const bytes = JSON.stringify(announcement);
     await Promise.all(
       members.peers.map(async (node) => {
@@ -300,7 +352,7 @@ export class Mesh implements Uplink {
 
   /** Tells one peer everything. */
   async #announceAll(node: string): Promise<void> {
-    const { members, interest } = this.#options;
+    const { members, interest, shares } = this.#options;
     const filters = [...interest()];
     for (let from = 0; from === 0 || from < filters.length; from += ANNOUNCED_AT_ONCE) {
       const announcement: Announcement = {
@@ -309,6 +361,7 @@ export class Mesh implements Uplink {
         complete: from + ANNOUNCED_AT_ONCE >= filters.length,
         add: filters.slice(from, from + ANNOUNCED_AT_ONCE),
         remove: [],
+        shares: from === 0 ? [...shares()] : [],
       };
       const answer = await members.ask(node, 'interest', JSON.stringify(announcement));
       if (answer === undefined) return;

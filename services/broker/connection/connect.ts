@@ -15,6 +15,11 @@ const CLIENT_ID_MAX = 256;
 const INBOUND_ALIASES = 64;
 const OUTBOUND_ALIASES = 16;
 const WINDOW_MAX = 1_024;
+/**
+ * Longest keep alive of an MQTT 5 client, seconds ([MQTT-3.2.2-21]): one that is gone without a word
+ * is noticed within a minute and a half. Who asks for none gets none.
+ */
+const KEEP_ALIVE_MAX = 60;
 
 /** CONNECT (3.1): who it is, whether it may, its session, then CONNACK. */
 export async function handleConnect(
@@ -92,7 +97,9 @@ export async function handleConnect(
     connection.aliases = { maximum: INBOUND_ALIASES, topics: new Map() };
     connection.connectExpiry = properties.sessionExpiryInterval ?? 0;
   }
-  connection.keepAlive = packet.keepalive ?? 0;
+  const keepAlive = packet.keepalive ?? 0;
+  const capped = version === 5 && keepAlive > KEEP_ALIVE_MAX;
+  connection.keepAlive = capped ? KEEP_ALIVE_MAX : keepAlive;
   const expiry = version === 5 ? connection.connectExpiry : cleanStart ? 0 : NEVER;
 
   const opened = await context.sessions.open(connection, { cleanStart, expiry });
@@ -113,6 +120,7 @@ export async function handleConnect(
               receiveMaximum: RECEIVE_MAXIMUM,
               maximumPacketSize: context.limits.packet,
               topicAliasMaximum: INBOUND_ALIASES,
+              ...(capped ? { serverKeepAlive: KEEP_ALIVE_MAX } : {}),
               ...(packet.clientId === '' ? { assignedClientIdentifier: clientId } : {}),
             },
           }

@@ -25,6 +25,9 @@ const nothing = (): void => {};
 /** After `end`, the longest wait for a client to take the last bytes, milliseconds. */
 const END_TIMEOUT = 2_000;
 
+/** Silence after which the system probes the other side, milliseconds: for clients without keep alive. */
+const TCP_KEEP_ALIVE = 60_000;
+
 /** MQTT over TCP. */
 export class TcpTransport implements Transport {
   remoteAddress: string;
@@ -42,6 +45,7 @@ export class TcpTransport implements Transport {
     this.remoteAddress = socket.remoteAddress ?? '';
     this.remotePort = socket.remotePort ?? 0;
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, TCP_KEEP_ALIVE);
     socket.on('data', (chunk: Buffer) => this.onData(chunk));
     socket.on('error', nothing);
     socket.on('end', () => socket.destroy());

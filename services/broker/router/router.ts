@@ -3,6 +3,7 @@ import { lowerQos, type Message, type Qos } from '../message.ts';
 import type { Session } from '../session/session.ts';
 import type { Subscription } from '../session/subscription.ts';
 import { ShareGroup } from './share-group.ts';
+import { nodeOfMember, type RemoteShare } from './shares.ts';
 import { SubscriptionTrie } from './trie.ts';
 
 /** Whoever takes messages inside the process: the emitter's listeners. Must not throw. */
@@ -15,6 +16,12 @@ export interface Uplink {
   /** Resolves when publications on every node reach this one. */
   addInterest(filter: string): Promise<void> | undefined;
   removeInterest(filter: string): void;
+  /** Tells the others how many members of a shared subscription are here; as addInterest. */
+  setShare(key: string, members: number): Promise<void> | undefined;
+  /** Shared subscriptions with members elsewhere that match; undefined where there are none. */
+  sharesFor(topic: string): readonly RemoteShare[] | undefined;
+  /** Hands a message to the members of a shared subscription on one other node. */
+  sendShared(node: string, key: string, message: Message): void;
 }
 
 export interface RouterOptions {
@@ -55,6 +62,8 @@ export class Router {
   readonly #groups = new Map<string, ShareGroup>();
   readonly #cache = new Map<string, Match>();
   readonly #interest = new Map<string, number>();
+  /** Whose turn it is, by shared subscription with members elsewhere. */
+  readonly #turns = new Map<string, number>();
   #subscriptions = 0;
 
   constructor(options: RouterOptions) {
@@ -92,7 +101,10 @@ export class Router {
         this.#trie.set(filter, group, undefined);
       }
       if (!group.set(session, subscription)) return undefined;
-    } else if (!this.#trie.set(filter, session, subscription)) {
+      this.#subscriptions++;
+      return this.#options.uplink?.setShare(key, group.size);
+    }
+    if (!this.#trie.set(filter, session, subscription)) {
       return undefined;
     }
     this.#subscriptions++;
@@ -109,9 +121,11 @@ export class Router {
         this.#groups.delete(rawFilter);
         this.#trie.delete(filter, group);
       }
-    } else if (!this.#trie.delete(filter, session)) {
+      this.#subscriptions--;
+      void this.#options.uplink?.setShare(rawFilter, group.size);
       return;
     }
+    if (!this.#trie.delete(filter, session)) return;
     this.#subscriptions--;
     this.#removeInterest(filter);
   }
@@ -125,16 +139,58 @@ export class Router {
   }
 
   /** Routes a message of this node: to its own subscribers and to the other nodes. */
-  publish(message: Message): boolean {
-    const reached = this.receive(message);
-    this.#options.uplink?.publish(message);
-    return reached;
+  publish(message: Message): void {
+    const { uplink } = this.#options;
+    const { groups } = this.receive(message);
+    const elsewhere = uplink?.sharesFor(message.topic);
+    if (elsewhere === undefined) {
+      for (const group of groups) group.deliver(message, this.#options.mayReceive);
+    } else {
+      this.#publishShared(message, groups, elsewhere);
+    }
+    uplink?.publish(message);
   }
 
-  /** Routes to this node's subscribers only. Returns whether there was one. */
-  receive(message: Message): boolean {
+  /** A message that another node has given to this one's members of a shared subscription. */
+  receiveShared(key: string, message: Message): void {
+    this.#groups.get(key)?.deliver(message, this.#options.mayReceive);
+  }
+
+  /** Shared subscriptions of this node with their number of members. */
+  *shares(): Generator<[string, number]> {
+    for (const [key, group] of this.#groups) yield [key, group.size];
+  }
+
+  /** [MQTT-4.8.2-4]: one member in the cluster gets it, each in turn. */
+  #publishShared(
+    message: Message,
+    groups: readonly ShareGroup[],
+    elsewhere: readonly RemoteShare[],
+  ): void {
+    for (const group of groups) {
+      if (!elsewhere.some((share) => share.key === group.key)) {
+        group.deliver(message, this.#options.mayReceive);
+      }
+    }
+    for (const share of elsewhere) {
+      const group = groups.find((one) => one.key === share.key);
+      const here = group?.size ?? 0;
+      const turn = (this.#turns.get(share.key) ?? 0) % (here + share.total);
+      this.#turns.set(share.key, turn + 1);
+      if (turn < here && group?.deliver(message, this.#options.mayReceive) === true) continue;
+      const node = nodeOfMember(share, Math.max(0, turn - here) % share.total);
+      if (node !== undefined) this.#options.uplink?.sendShared(node, share.key, message);
+    }
+    if (this.#turns.size > CACHED_TOPICS) this.#turns.clear();
+  }
+
+  /**
+   * Routes to this node's own subscribers. Shared subscriptions are the publishing node's to
+   * decide: they are in the match that is returned.
+   */
+  receive(message: Message): { readonly groups: readonly ShareGroup[] } {
     const match = this.#match(message.topic);
-    const { targets, groups, listeners } = match;
+    const { targets, listeners } = match;
     for (let i = 0; i < targets.length; i++) {
       let target = targets[i]!;
       const { session } = target;
@@ -145,9 +201,8 @@ export class Router {
       const qos = lowerQos(target.qos, message.qos);
       session.deliver(message, qos, target.retainAsPublished && message.retain, target.ids);
     }
-    for (const group of groups) group.deliver(message, this.#options.mayReceive);
     for (const listener of listeners) listener(message);
-    return targets.length + groups.length + listeners.length > 0;
+    return match;
   }
 
   #match(topic: string): Match {

@@ -42,6 +42,15 @@ describe('CONNECT and CONNACK', () => {
     await peer.expectClose();
   });
 
+  test('3.2.2.3.14: a long keep alive is shortened, and told', async () => {
+    const peer = await server.peer();
+    const long = await peer.connect({ version: 5, keepalive: 120 });
+    expect(propertiesOf(long).serverKeepAlive).toBe(60);
+    const other = await server.peer();
+    const short = await other.connect({ version: 5, keepalive: 30 });
+    expect(propertiesOf(short).serverKeepAlive).toBeUndefined();
+  });
+
   test('4.12: enhanced authentication is refused with 0x8C', async () => {
     const peer = await server.peer();
     const connack = await peer.connect({
