@@ -35,6 +35,8 @@ export class Account {
   readonly #began: number;
   #phase: number;
   #closed = false;
+  /** Counted among its backend's sessions. */
+  #session = true;
 
   constructor(frontend: FrontendContext, client: ClientAddress, startedAt: number, began: number) {
     this.frontend = frontend;
@@ -45,22 +47,32 @@ export class Account {
   }
 
   /** The head is complete: the request counts from here on. */
-  requestParsed(requestLine: string, counted: number): void {
+  requestParsed(requestLine: string): void {
     this.requestLine = requestLine;
     const { counters } = this.frontend;
     counters.reqTot += 1;
     counters.requestRate.hit();
-    counters.bin += counted;
     this.requestTime = this.#lap();
   }
 
   backendChosen(backend: Backend, headBytes: number): void {
     this.backend = backend;
     const { counters } = backend;
-    counters.sessionStarted();
+    const now = Date.now();
+    counters.sessionStarted(now);
+    counters.lastSession = now;
     counters.reqTot += 1;
     counters.requestRate.hit();
     counters.bin += headBytes;
+  }
+
+  /** We answer for a proxy ourselves: a `listen`'s backend sees the bytes, but no session. */
+  servedBy(backend: Backend | undefined, headBytes: number): void {
+    this.serverLabel = '<STATS>';
+    if (backend?.config.id !== this.frontend.config.id) return;
+    this.backend = backend;
+    this.#session = false;
+    backend.counters.bin += headBytes;
   }
 
   /** A place on a server; the last one counts. `headBytes` are only known to the first. */
@@ -115,7 +127,7 @@ export class Account {
   answeredLocally(status: number): void {
     this.status = status;
     this.frontend.counters.response(status);
-    this.backend?.counters.response(status);
+    if (this.#session) this.backend?.counters.response(status);
   }
 
   bytesIn(count: number): void {
@@ -136,7 +148,7 @@ export class Account {
     if (this.#closed) return;
     this.#closed = true;
     const { backend, server } = this;
-    backend?.counters.sessionEnded();
+    if (this.#session) backend?.counters.sessionEnded();
     const total = Math.round(performance.now() - this.#began);
     if (server && this.responseTime >= 0) {
       this.#average(server.counters, total);

@@ -178,7 +178,7 @@ export class ClientConnection implements ExchangeClient {
     this.#deadline.clear();
     this.#headOpen = false;
     this.#user = exchange;
-    account.requestParsed(head.requestLine, head.counted);
+    account.requestParsed(head.requestLine);
     const local = this.#respond(head, this.context);
     if (local) exchange.respondLocally(local);
     else exchange.start(this.context.backendFor());

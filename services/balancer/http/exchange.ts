@@ -107,15 +107,14 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
 
   start(backend: Backend | undefined): void {
     const { options } = this.#client.context.config;
-    const firstBytes = this.#request.counted;
-    if (firstBytes > 0) this.#account.bytesIn(firstBytes);
+    const headBytes = this.#head.counted + this.#request.counted;
+    this.#account.bytesIn(headBytes);
     if (!backend) {
       this.#account.requestTime = -1;
       this.#fail(503, 'SC');
       return;
     }
     this.#backend = backend;
-    const headBytes = this.#head.counted + firstBytes;
     this.#account.backendChosen(backend, headBytes);
     if (options.httpConnection === 'close' || backend.config.options.httpConnection === 'close') {
       this.#keepClient = false;
@@ -305,7 +304,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
         this.#responseHead!.keepAlive &&
         upstream.server.config.sendProxy === undefined;
       if (keep) {
-        this.#client.pools.put(upstream);
+        this.#client.pools.put(upstream, this.#client.again);
       } else {
         this.#client.pools.closed(upstream.server);
         upstream.finish();
@@ -432,8 +431,8 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   /** Answers with a page of our own, which the log calls `<STATS>`. */
   respondLocally(response: LocalResponse): void {
     const account = this.#account;
-    this.#client.context.counters.intercepted += 1;
-    account.serverLabel = '<STATS>';
+    account.bytesIn(this.#head.counted);
+    account.servedBy(this.#client.context.backendFor(), this.#head.counted);
     account.queueTime = 0;
     account.connectTime = 0;
     account.responseTime = 0;

@@ -6,13 +6,24 @@ const PURGE_INTERVAL = 5000;
 
 /**
  * The idle connections of one server. How many are kept follows HAProxy: as many as were in use
- * at once lately, an estimate that halves its distance to the present with every purge.
+ * at once lately, an estimate that halves its distance to the present with every purge, and in
+ * any case one of each kind. `safe` are those whose last request was not its client's first: they
+ * have proved that the server keeps connections open.
  */
 class ServerPool {
   readonly idle: Upstream[] = [];
+  readonly safe: Upstream[] = [];
   used = 0;
   #most = 0;
   #need = 0;
+
+  get size(): number {
+    return this.idle.length + this.safe.length;
+  }
+
+  get need(): number {
+    return this.#need;
+  }
 
   took(): void {
     this.used += 1;
@@ -20,21 +31,42 @@ class ServerPool {
     if (this.used > this.#need) this.#need = this.used;
   }
 
-  get need(): number {
-    return this.#need;
+  /** Whether one that is still counted as used may stay. */
+  wants(safe: boolean): boolean {
+    if (this.safe.length === 0 && (safe || this.idle.length === 0)) return true;
+    return this.used + this.size <= Math.max(this.used, this.#need);
   }
 
-  /** Whether one that is still counted as used may stay. */
-  get wantsMore(): boolean {
-    return this.used + this.idle.length <= Math.max(this.used, this.#need);
+  /** The one last used, for its server is least likely to have given it up. */
+  take(): Upstream | undefined {
+    return this.idle.pop() ?? this.safe.pop();
+  }
+
+  keep(upstream: Upstream, safe: boolean): void {
+    const list = safe ? this.safe : this.idle;
+    list.push(upstream);
+    upstream.onIdleEnd = () => {
+      const at = list.indexOf(upstream);
+      if (at >= 0) list.splice(at, 1);
+    };
   }
 
   purge(): void {
-    const excess = this.used + this.idle.length - Math.max(this.used, this.#need);
+    const excess = this.used + this.size - Math.max(this.used, this.#need);
     this.#need = Math.max(this.#most, (this.#need + this.#most) >> 1);
     this.#most = this.used;
-    const kill = Math.min(Math.ceil(excess / 2), this.idle.length);
-    if (kill > 0) for (const upstream of this.idle.splice(0, kill)) upstream.destroy();
+    if (excess > 0) this.#kill(Math.ceil(excess / 2));
+  }
+
+  clear(): void {
+    this.#kill(this.size);
+  }
+
+  /** The oldest first. */
+  #kill(count: number): void {
+    const idle = this.idle.splice(0, count);
+    const safe = this.safe.splice(0, count - idle.length);
+    for (const upstream of [...idle, ...safe]) upstream.destroy();
   }
 }
 
@@ -46,7 +78,7 @@ export class Pools {
   /** An idle connection to the server, the one last used; undefined without one. */
   take(server: Server): Upstream | undefined {
     const pool = this.#of(server);
-    for (let upstream = pool.idle.pop(); upstream; upstream = pool.idle.pop()) {
+    for (let upstream = pool.take(); upstream; upstream = pool.take()) {
       upstream.onIdleEnd = undefined;
       if (!upstream.alive) {
         upstream.destroy();
@@ -68,11 +100,14 @@ export class Pools {
     this.#of(server).used -= 1;
   }
 
-  /** Keeps a connection whose exchange is complete, or closes it when there are enough. */
-  put(upstream: Upstream): void {
+  /**
+   * Keeps a connection whose exchange is complete, or closes it when there are enough. `safe`:
+   * the request was not the first of its client.
+   */
+  put(upstream: Upstream, safe: boolean): void {
     const { server } = upstream;
     const pool = this.#of(server);
-    const keep = upstream.alive && server.running && pool.wantsMore;
+    const keep = upstream.alive && server.running && pool.wants(safe);
     pool.used -= 1;
     if (!keep) {
       upstream.destroy();
@@ -81,20 +116,18 @@ export class Pools {
     upstream.user = undefined;
     upstream.deadline.clear();
     upstream.served += 1;
-    upstream.onIdleEnd = () => {
-      const at = pool.idle.indexOf(upstream);
-      if (at >= 0) pool.idle.splice(at, 1);
-    };
-    pool.idle.push(upstream);
+    pool.keep(upstream, safe);
     this.#timer ??= setInterval(() => this.#purge(), PURGE_INTERVAL).unref();
   }
 
-  /** Idle connections now, of one server or of all. */
-  idle(server?: Server): number {
-    if (server) return this.#pools.get(server)?.idle.length ?? 0;
-    let sum = 0;
-    for (const pool of this.#pools.values()) sum += pool.idle.length;
-    return sum;
+  /** Idle connections to a server now. */
+  idle(server: Server): number {
+    return this.#pools.get(server)?.idle.length ?? 0;
+  }
+
+  /** Those among the idle whose server has proved to keep connections open. */
+  safe(server: Server): number {
+    return this.#pools.get(server)?.safe.length ?? 0;
   }
 
   /** Connections in use now. */
@@ -111,7 +144,7 @@ export class Pools {
   close(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    for (const pool of this.#pools.values()) this.#drop(pool);
+    for (const pool of this.#pools.values()) pool.clear();
   }
 
   #of(server: Server): ServerPool {
@@ -119,21 +152,17 @@ export class Pools {
     if (!pool) {
       const fresh = new ServerPool();
       this.#pools.set(server, fresh);
-      server.on('down', () => this.#drop(fresh));
+      server.on('down', () => fresh.clear());
       pool = fresh;
     }
     return pool;
-  }
-
-  #drop(pool: ServerPool): void {
-    for (const upstream of pool.idle.splice(0)) upstream.destroy();
   }
 
   #purge(): void {
     let idle = 0;
     for (const pool of this.#pools.values()) {
       pool.purge();
-      idle += pool.idle.length;
+      idle += pool.size;
     }
     if (idle > 0) return;
     clearInterval(this.#timer);

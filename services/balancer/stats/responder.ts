@@ -24,17 +24,18 @@ export class StatsResponder {
   }
 
   respond(head: RequestHead, context: FrontendContext): LocalResponse | undefined {
-    const own = this.#at(context.config, head);
-    if (own) return this.#answer(own, context.config, head);
-    const backend = context.backendFor()?.config;
-    const theirs = backend && this.#at(backend, head);
-    return theirs && this.#answer(theirs, backend, head);
+    const config = [context.config, context.backendFor()?.config].find(
+      (each) => each && this.#at(each, head),
+    );
+    if (!config?.stats) return undefined;
+    context.counters.intercepted += 1;
+    return this.#answer(config.stats, config, head);
   }
 
-  /** The statistics of `config` when the request is for them: its address is a prefix. */
-  #at({ stats }: ProxyConfig, head: RequestHead): StatsConfig | undefined {
-    if (!stats || !/^(GET|HEAD|POST)$/.test(head.method)) return undefined;
-    return pathOf(head.target).startsWith(stats.uri) ? stats : undefined;
+  /** Whether the request is for the statistics of `config`: their address is a prefix. */
+  #at({ stats }: ProxyConfig, head: RequestHead): boolean {
+    if (!stats || !/^(GET|HEAD|POST)$/.test(head.method)) return false;
+    return pathOf(head.target).startsWith(stats.uri);
   }
 
   #answer(stats: StatsConfig, config: ProxyConfig, head: RequestHead): LocalResponse {

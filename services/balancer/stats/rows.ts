@@ -11,6 +11,7 @@ export type StatRow = Record<string, string | number>;
 /** Connections to one server that the HTTP plane holds. */
 export interface ServerConnections {
   idle(server: Server): number;
+  safe(server: Server): number;
   used(server: Server): number;
   need(server: Server): number;
 }
@@ -66,7 +67,7 @@ export function buildRows(
     for (const server of backend.servers) {
       rows.push({ id, row: serverRow(server, connections, now) });
     }
-    rows.push({ id, row: backendRow(backend, view, now) });
+    rows.push({ id, row: backendRow(backend, view, connections, now) });
   }
   // A stable sort: within one proxy the frontend was first, then servers, then the backend.
   return rows.sort((a, b) => a.id - b.id).map(({ row }) => row);
@@ -89,17 +90,25 @@ function frontendRow({ config, counters }: FrontendContext, now: number): StatRo
     conn_rate: counters.connectionRate.read(now),
     conn_rate_max: counters.connectionRate.max,
     conn_tot: counters.connTot,
-    intercepted: counters.intercepted,
     dcon: 0,
     dses: 0,
+    ...(config.mode === 'http' ? { intercepted: counters.intercepted } : {}),
     ...cache(config),
     ...NO_H2,
+    ...http1(config, counters.scur, counters.connTot, counters.reqTot),
   };
 }
 
-function backendRow(backend: Backend, view: StatsView, now: number): StatRow {
+function backendRow(
+  backend: Backend,
+  view: StatsView,
+  connections: ServerConnections | undefined,
+  now: number,
+): StatRow {
   const { config, counters, servers } = backend;
   const has = servers.length > 0;
+  let open = 0;
+  for (const server of servers) if (connections) open += connectionsTo(server, connections);
   return {
     ...identity(config, 'BACKEND', BACKEND, 0),
     ...sessions(counters, now),
@@ -123,6 +132,7 @@ function backendRow(backend: Backend, view: StatsView, now: number): StatRow {
     agg_server_check_status: 0,
     agg_check_status: 0,
     ...NO_H2,
+    ...http1(config, open, counters.connect, counters.connect + counters.reuse),
   };
 }
 
@@ -135,6 +145,7 @@ function serverRow(
   const { check } = config;
   const http = backend.config.mode === 'http';
   const idle = connections?.idle(server) ?? 0;
+  const safe = connections?.safe(server) ?? 0;
   return {
     ...identity(backend.config, config.name, SERVER, config.id),
     ...sessions(counters, now),
@@ -149,9 +160,9 @@ function serverRow(
     ...(http ? { ...responses(backend.config, counters), req_tot: counters.reqTot } : {}),
     ...(config.check === undefined ? {} : { lastchg: seconds(now - server.lastChange) }),
     addr: `${config.host}:${config.port}`,
-    srv_icur: idle,
+    srv_icur: idle + safe,
     idle_conn_cur: idle,
-    safe_conn_cur: 0,
+    safe_conn_cur: safe,
     used_conn_cur: http ? (connections?.used(server) ?? 0) : counters.scur,
     need_conn_est: connections?.need(server) ?? 0,
   };
@@ -223,6 +234,22 @@ function responses(config: ProxyConfig, counters: Counters): StatRow {
     hrsp_5xx: counters.hrsp5xx,
     hrsp_other: counters.hrspOther,
   };
+}
+
+/** HAProxy's HTTP/1 layer counts raw bytes and streams under way too; we do not. */
+function http1(config: ProxyConfig, open: number, total: number, streams: number): StatRow {
+  const on = config.mode === 'http';
+  return {
+    h1_open_connections: on ? open : 0,
+    h1_total_connections: on ? total : 0,
+    h1_total_streams: on ? streams : 0,
+    h1_spliced_bytes_in: 0,
+    h1_spliced_bytes_out: 0,
+  };
+}
+
+function connectionsTo(server: Server, connections: ServerConnections): number {
+  return connections.idle(server) + connections.safe(server) + connections.used(server);
 }
 
 function cache(config: ProxyConfig): StatRow {
