@@ -44,7 +44,11 @@ export const GLOBAL_KEYWORDS: KeywordTable<Keyword<GlobalDraft>> = {
   'log-send-hostname': {
     usage: '[<string>]',
     summary: 'put a host name into log lines (default: the name of the system)',
-    parse: (global, statement) => {
+    parse: (global, statement, context) => {
+      if (global.sendHostname !== undefined) {
+        alreadySpecified('log-send-hostname', statement, context);
+        return;
+      }
       global.sendHostname = statement.word(1) || hostname();
     },
   },
@@ -151,8 +155,9 @@ export const GLOBAL_KEYWORDS: KeywordTable<Keyword<GlobalDraft>> = {
   },
 };
 
+/** The first one counts. HAProxy calls it an alert and goes on. */
 function alreadySpecified(keyword: string, statement: Statement, { problems }: Context): void {
-  problems.alert(statement.position, `'${keyword}' already specified. Continuing.`);
+  problems.warn(statement.position, `'${keyword}' already specified. Continuing.`);
 }
 
 function hasNameAndValue(statement: Statement, { problems }: Context): boolean {

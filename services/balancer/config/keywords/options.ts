@@ -94,9 +94,6 @@ export const OPTIONS: KeywordTable<OptionKeyword> = {
     summary: 'tell servers the address of the client in a header',
     side: 'both',
     set: setForwardFor,
-    unset: (draft) => {
-      draft.settings.options.forwardFor = undefined;
-    },
   },
   redispatch: {
     usage: '[ <interval> ]',
@@ -195,6 +192,9 @@ export function parseOption(
     problems.alert(statement.at(1), message);
     return;
   }
+  const { section } = draft;
+  if (row.side === 'frontend' && !hasFrontend(section)) warnIgnored('frontend');
+  if (row.side === 'backend' && !hasBackend(section)) warnIgnored('backend');
   if (sign !== undefined) {
     if (row.unset) {
       row.unset(draft);
@@ -204,9 +204,6 @@ export function parseOption(
     problems.alert(statement.at(1), message);
     return;
   }
-  const { section } = draft;
-  if (row.side === 'frontend' && !hasFrontend(section)) warnIgnored('frontend');
-  if (row.side === 'backend' && !hasBackend(section)) warnIgnored('backend');
   row.set(draft, statement, context);
 
   function warnIgnored(missing: string): void {

@@ -235,7 +235,7 @@ option redispatch 2`;
       },
     });
     const undo = ['clitcpka', 'srvtcpka', 'dontlognull', 'logasap', 'log-health-checks']
-      .concat(['http-server-close', 'forwardfor', 'redispatch'])
+      .concat(['http-server-close', 'redispatch'])
       .map((name) => `no option ${name}`);
     expect(await listen([lines, ...undo].join('\n'))).toMatchObject({
       redispatch: undefined,
@@ -246,7 +246,6 @@ option redispatch 2`;
         logasap: false,
         logHealthChecks: false,
         httpConnection: 'keep-alive',
-        forwardFor: undefined,
       },
     });
     expect(await listen('option redispatch')).toMatchObject({ redispatch: -1 });
