@@ -12,7 +12,11 @@ export interface PollerOptions<T> {
   /** How long one attempt may take, milliseconds. */
   timeout: number;
   onFailure?: (error: unknown) => void;
+  /** How long a peer that has never answered may be starting still, milliseconds; default 10 s. */
+  grace?: number;
 }
+
+const DEFAULT_GRACE = 10_000;
 
 /** One lost answer is noise on a busy Pi; a second one in a row is news. */
 const FAILURES_UNTIL_STALE = 2;
@@ -25,6 +29,7 @@ export class Poller<T> implements Service {
   #state: Sourced<T> = { state: 'pending', since: Date.now() };
   #answeredAt = 0;
   #failures = 0;
+  #startedAt = 0;
   #running: Promise<void> | undefined;
 
   constructor(options: PollerOptions<T>) {
@@ -43,7 +48,9 @@ export class Poller<T> implements Service {
 
   /** Begins to ask. Does not wait for the first answer: a dead peer must not delay our start. */
   async start(): Promise<void> {
-    this.#running ??= this.#run();
+    if (this.#running) return;
+    this.#startedAt = performance.now();
+    this.#running = this.#run();
   }
 
   async close(): Promise<void> {
@@ -88,8 +95,10 @@ export class Poller<T> implements Service {
     this.#failures++;
     if (this.#failures < FAILURES_UNTIL_STALE) return;
     const last = this.#state;
+    const { grace = DEFAULT_GRACE } = this.#options;
     switch (last.state) {
       case 'pending':
+        if (performance.now() - this.#startedAt < grace) return;
         this.#state = { state: 'stale', staleSince: last.since, reason };
         break;
       case 'fresh':

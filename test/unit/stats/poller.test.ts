@@ -7,8 +7,8 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((poller) => poller.close()));
 });
 
-function poll<T>(read: (signal: AbortSignal) => Promise<T>, timeout = 1000) {
-  const poller = new Poller({ name: 'peer', read, interval: 10, timeout });
+function poll<T>(read: (signal: AbortSignal) => Promise<T>, timeout = 1000, grace = 0) {
+  const poller = new Poller({ name: 'peer', read, interval: 10, timeout, grace });
   open.push(poller);
   return poller;
 }
@@ -57,6 +57,19 @@ test('a peer that never answered is stale without a value', async () => {
   await vi.waitFor(() => expect(poller.state.state).toBe('stale'));
   expect(lastKnown(poller.state)).toBeUndefined();
   expect('value' in poller.state).toBe(false);
+});
+
+test('a peer that has not answered yet may be starting; that ends', async () => {
+  let asked = 0;
+  const refuse = async () => {
+    asked++;
+    throw new Error('connection refused');
+  };
+  const poller = poll(refuse, 1000, 500);
+  await poller.start();
+  await vi.waitFor(() => expect(asked).toBeGreaterThan(5));
+  expect(poller.state.state).toBe('pending');
+  await vi.waitFor(() => expect(poller.state.state).toBe('stale'));
 });
 
 test('a peer that hangs is given up after the timeout, and one attempt runs at a time', async () => {
