@@ -14,6 +14,7 @@ import { REASON } from './codec/reason.ts';
 import { Connection } from './connection/connection.ts';
 import type { BrokerContext, Limits } from './context.ts';
 import { type Counters, createCounters } from './counters.ts';
+import { Front } from './front.ts';
 import { TcpListener, WebSocketListener } from './link/listener.ts';
 import type { Transport } from './link/transport.ts';
 import { TrustedAddresses } from './link/trusted.ts';
@@ -66,6 +67,7 @@ export class Broker implements Service, BrokerContext {
   readonly #websocket: WebSocketListener | undefined;
   readonly #health: HealthServer;
   readonly #sys: SysTopics;
+  readonly #front: Front;
   #timers: NodeJS.Timeout[] = [];
   #sequence = Date.now() * 1_000;
   #started = false;
@@ -134,7 +136,12 @@ export class Broker implements Service, BrokerContext {
     }
     const registry = createRegistry({ service: 'broker', node: this.node });
     registerMetrics(registry, this);
-    this.#sys = new SysTopics(this);
+    this.#front = new Front({
+      node: this.node,
+      retained: this.retained,
+      deliver: (message) => this.router.receive(message),
+    });
+    this.#sys = new SysTopics(this, this.#front);
     this.#health = new HealthServer({
       ...config.listen.health,
       unready: () => this.unready(),
@@ -177,6 +184,7 @@ export class Broker implements Service, BrokerContext {
       setInterval(() => this.#tick(), TICK),
       setInterval(() => this.retained.sweep(), RETAINED_SWEEP),
     ];
+    await this.#front.start();
     this.#sys.start();
     this.#started = true;
   }
@@ -222,6 +230,7 @@ export class Broker implements Service, BrokerContext {
   async #close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#sys.close();
+    await this.#front.close();
     await this.#mqtt.close();
     await this.#websocket?.close();
     let closed = 0;

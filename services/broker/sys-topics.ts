@@ -1,6 +1,6 @@
 import packageJson from '../../package.json' with { type: 'json' };
 import type { Broker } from './broker.ts';
-import { Message } from './message.ts';
+import type { Front } from './front.ts';
 import { brokerStatus } from './status.ts';
 
 /** As Mosquitto's `sys_interval`, milliseconds. */
@@ -12,10 +12,12 @@ const INTERVAL = 10_000;
  */
 export class SysTopics {
   readonly #broker: Broker;
+  readonly #front: Front;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(broker: Broker) {
+  constructor(broker: Broker, front: Front) {
     this.#broker = broker;
+    this.#front = front;
   }
 
   start(): void {
@@ -28,13 +30,8 @@ export class SysTopics {
   }
 
   #publish(): void {
-    const broker = this.#broker;
-    const { router, retained } = broker;
-    for (const [name, value] of Object.entries(values(broker))) {
-      const payload = Buffer.from(String(value));
-      const message = new Message(`$SYS/broker/${name}`, 0, true, payload);
-      retained.storeLocal(message);
-      router.receive(message);
+    for (const [name, value] of Object.entries(values(this.#broker))) {
+      this.#front.publish(`$SYS/broker/${name}`, String(value), true);
     }
   }
 }

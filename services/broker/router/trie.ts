@@ -106,10 +106,10 @@ export class SubscriptionTrie<K, V> {
       live = next;
     }
     for (const node of live) {
-      visitAll(node, visit);
       // `a/#` also matches `a` (4.7.1.2).
       const hash = node.children?.get('#');
       if (hash !== undefined) visitAll(hash, visit);
+      visitAll(node, visit);
     }
   }
 
