@@ -53,6 +53,7 @@ export class SupervisedProcess extends EventEmitter<ProcessEvents> {
   #readyAt: number | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
   #lastWords: LogLine | undefined;
+  #lastOnStderr: string | undefined;
 
   constructor(spec: ProcessSpec) {
     super();
@@ -66,6 +67,7 @@ export class SupervisedProcess extends EventEmitter<ProcessEvents> {
     this.startedAt = Date.now();
     this.#readyAt = undefined;
     this.#lastWords = undefined;
+    this.#lastOnStderr = undefined;
     this.#log.write(`--- ${new Date().toISOString()} starting ${command} ${args.join(' ')}\n`);
     const notStarted = (error: unknown) =>
       this.#ended({ code: null, signal: null }, `cannot be started: ${describeError(error)}`);
@@ -138,7 +140,10 @@ export class SupervisedProcess extends EventEmitter<ProcessEvents> {
 
   #collect(child: ChildProcess): void {
     for (const stream of [child.stdout!, child.stderr!]) {
-      const lines = new LineSplitter((line) => this.#read(parseLogLine(line)));
+      const lines = new LineSplitter((line) => {
+        if (stream === child.stderr) this.#lastOnStderr = line;
+        this.#read(parseLogLine(line));
+      });
       stream.on('data', (chunk: Buffer) => {
         this.#log.write(chunk);
         lines.push(chunk);
@@ -162,7 +167,8 @@ export class SupervisedProcess extends EventEmitter<ProcessEvents> {
     await Promise.race([once(child, 'close'), sleep(LAST_WORDS_WITHIN, undefined, { ref: false })]);
     // Complaints explain an end of its own accord; one by signal or on request explains itself.
     const own = exit.signal === null && this.state !== 'stopping';
-    this.#ended(exit, exitReason(exit, own ? this.#lastWords?.text : undefined));
+    const words = this.#lastWords?.text ?? (exit.code === 0 ? undefined : this.#lastOnStderr);
+    this.#ended(exit, exitReason(exit, own ? words : undefined));
   }
 
   #ended(exit: Exit, reason: string): void {

@@ -89,6 +89,12 @@ describe('a process', () => {
     expect(it.lastExit?.reason).toBe(exits[2]?.reason);
   });
 
+  test('that ends without a known complaint is quoted all the same', async () => {
+    const it = run(`console.log('out'); console.error('it is Tuesday'); process.exit(78)`);
+    it.start();
+    expect((await exitOf(it)).reason).toBe('exit code 78: it is Tuesday');
+  });
+
   test('that is killed says so, without what it once complained about', async () => {
     const it = run(`console.error('{"level":"error","msg":"old trouble"}'); ${READY}`);
     it.start();
