@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { BOTH, sessionOf, type Which, withProxy } from '../support/side-by-side.ts';
+import { BOTH, eventOf, sessionOf, type Which, withProxy } from '../support/side-by-side.ts';
 import { Client, echo, nameOnData, Peer, until } from '../support/tcp-peers.ts';
 
 const cleanups: (() => Promise<void> | void)[] = [];
@@ -153,6 +153,25 @@ describe('who ended it, in the log', () => {
     expect(server.bramble.lines).toEqual(server.haproxy.lines);
     expect(server.bramble.lines).toEqual(['x x/a N/N 7 SD 1/0/0 0 0/0']);
     expect(server.bramble.error).toBe('ECONNRESET');
+  });
+});
+
+describe('a check', () => {
+  it('times out on a server that never answers, as in HAProxy', async () => {
+    const port = await silentPort();
+    const body = `listen x
+ bind 127.0.0.1:PORT
+ option log-health-checks
+ server a 127.0.0.1:${port} check inter 300 rise 1 fall 2`;
+    const run = (which: Which): Promise<string[]> =>
+      withProxy(which, body, async (_port, { out }) => {
+        await until(() => out.some((line) => line.includes('no server')), 'it is down');
+        return out.filter((line) => /Server|server/.test(line)).map(eventOf);
+      });
+    const [haproxy, bramble] = await Promise.all(BOTH.map(run));
+    console.log(bramble);
+    expect(bramble).toEqual(haproxy);
+    expect(bramble![0]).toContain('Layer4 timeout');
   });
 });
 

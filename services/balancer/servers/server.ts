@@ -33,7 +33,7 @@ export class Server extends EventEmitter<ServerEvents> {
   checkDuration: number | undefined;
   checkCode: number | undefined;
   checkInfo: string | undefined;
-  /** Failed checks while it was up, and how often it went down (CSV chkfail, chkdown). */
+  /** Failed checks while not fully down, and how often it went down (CSV chkfail, chkdown). */
   checksFailed = 0;
   timesDown = 0;
   /** When it last went up or down, milliseconds since the epoch. */
