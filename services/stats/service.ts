@@ -87,8 +87,13 @@ export class StatsService implements Service {
     await this.#health.close();
   }
 
+  /** A peer may say what nobody foresaw; that costs one second's picture, not the service. */
   #tick(): void {
-    this.#hub.publish(this.#model.refresh());
+    try {
+      this.#hub.publish(this.#model.refresh());
+    } catch (error) {
+      this.#log.error({ err: error }, `no picture of this second: ${describeError(error)}`);
+    }
   }
 
   /** A peer that is silent does not make us unready: showing that is what we are for. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -165,6 +165,21 @@ test('it stops at once with streams and idle connections open', async () => {
   other.child.kill('SIGTERM');
   expect((await other.exited)[0]).toBe(0);
   await ended;
+});
+
+test('cluster.yaml is read again on SIGHUP; a wrong one changes nothing', async () => {
+  await using other = await StatsProcess.start({ balancers: [], nodes: [] });
+  const file = path.join(other.directory, 'cluster.yaml');
+  const good = await readFile(file, 'utf8');
+  const name = async () =>
+    ((await (await fetch(`${other.page}/api/cluster`)).json()) as ClusterSnapshot).cluster;
+  await writeFile(file, good.replace('name: home', 'name: [cabin'));
+  other.child.kill('SIGHUP');
+  await vi.waitFor(() => expect(other.output).toContain('keeps its old configuration'), WITHIN);
+  expect(await name()).toBe('home');
+  await writeFile(file, good.replace('name: home', 'name: cabin'));
+  other.child.kill('SIGHUP');
+  await vi.waitFor(async () => expect(await name()).toBe('cabin'), WITHIN);
 });
 
 test.each([

@@ -8,8 +8,14 @@ type State = Omit<ClusterSnapshot, 'health' | 'events'>;
 /** What happened between two snapshots, as events. */
 export function changesBetween(before: State, now: State): ClusterEvent[] {
   const events: ClusterEvent[] = [];
-  const report = (level: ClusterEvent['level'], subject: string, text: string) => {
+  const report: Report = (level, subject, text) => {
     events.push({ at: now.at, level, subject, text });
+  };
+  const supervised = new Set(lastKnown(now.supervisor)?.processes.map(({ pid }) => pid));
+  const restarted = (subject: string, from: Process, to: Process) => {
+    // The supervisor that started it has told so already, and why.
+    if (supervised.has(to.pid)) return;
+    report('warning', subject, `restarted: process ${from.pid} is now ${to.pid}`);
   };
   const answers = (subject: string, old?: Sourced<unknown>, current?: Sourced<unknown>) => {
     if (!old || !current) return;
@@ -24,7 +30,10 @@ export function changesBetween(before: State, now: State): ClusterEvent[] {
     answers(`${node.name} vitals`, old?.vitals, node.vitals);
     answers(`${node.name} broker`, old?.broker?.status, node.broker?.status);
     answers(`${node.name} nats-server`, old?.nats, node.nats);
-    brokerChanges(`${node.name} broker`, old?.broker?.status, node.broker?.status, report);
+    const [last, current] = [lastKnown(old?.broker?.status), lastKnown(node.broker?.status)];
+    if (!last || !current || last === current) continue;
+    if (isOtherProcess(last, current)) restarted(`${node.name} broker`, last, current);
+    else brokerChanges(`${node.name} broker`, last, current, report);
   }
   for (const balancer of now.balancers) {
     const old = before.balancers.find((b) => b.node === balancer.node);
@@ -32,7 +41,7 @@ export function changesBetween(before: State, now: State): ClusterEvent[] {
     answers(subject, old?.status, balancer.status);
     const [last, current] = [lastKnown(old?.status), lastKnown(balancer.status)];
     if (!last || !current || last === current) continue;
-    if (isOtherProcess(last, current)) report('warning', subject, restarted(last, current));
+    if (isOtherProcess(last, current)) restarted(subject, last, current);
     else rowChanges(subject, last, current, report);
   }
   answers('supervisor', before.supervisor, now.supervisor);
@@ -43,15 +52,11 @@ type Report = (level: ClusterEvent['level'], subject: string, text: string) => v
 
 function brokerChanges(
   subject: string,
-  old: Sourced<BrokerStatus> | undefined,
-  current: Sourced<BrokerStatus> | undefined,
+  last: BrokerStatus,
+  status: BrokerStatus,
   report: Report,
 ): void {
-  const [last, status] = [lastKnown(old), lastKnown(current)];
-  if (!last || !status || last === status) return;
-  if (isOtherProcess(last, status)) {
-    report('warning', subject, restarted(last, status));
-  } else if (last.ready !== status.ready) {
+  if (last.ready !== status.ready) {
     if (status.ready) report('info', subject, 'is ready again');
     else report('warning', subject, `is not ready: ${status.reasons.join(', ')}`);
   } else if (last.natsConnected !== status.natsConnected) {
@@ -67,10 +72,6 @@ interface Process {
 
 function isOtherProcess(a: Process, b: Process): boolean {
   return a.pid !== b.pid || a.startedAt !== b.startedAt;
-}
-
-function restarted(from: Process, to: Process): string {
-  return `restarted: process ${from.pid} is now ${to.pid}`;
 }
 
 /** States worth an event; the steps between them are not. */

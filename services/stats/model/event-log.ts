@@ -11,6 +11,8 @@ const SAME_WITHIN = 2000;
 /** A peer's text is bounded before it is kept. */
 const MAX_TEXT = 300;
 const MAX_SUBJECT = 80;
+/** The last moment that a Date can hold (ECMA-262, 21.4.1.1), milliseconds. */
+const MAX_TIME = 8.64e15;
 
 /** The newest events, newest first; the same one told twice is kept once. */
 export class EventLog {
@@ -35,6 +37,7 @@ export class EventLog {
     let added = 0;
     let list: LoggedEvent[] | undefined;
     for (const raw of events) {
+      if (Math.abs(raw.at) > MAX_TIME) continue;
       const event = bounded(raw);
       const key = keyOf(event);
       if (event.at <= this.#forgotten || this.#keys.has(key)) continue;

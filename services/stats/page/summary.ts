@@ -26,7 +26,7 @@ export function summary(snapshot: ClusterSnapshot, live: Live): Html {
     (problem) =>
       html`<li>${problem.level === 'critical' ? badge('bad', 'critical') : badge('warn', 'warning')} <span class="what"><b>${problem.subject}</b> ${problem.text}</span> <span class="since">since ${moment(problem.since, at)}</span></li>`,
   );
-  const state = html`<p class="state ${tone}">${icon(tone)}<strong>${word}</strong> <span>since ${moment(health.since, at)}</span></p><p class="meaning">${text}</p>`;
+  const state = html`<p class="state ${tone}">${icon(tone)}<strong>${word}</strong> <span>since ${moment(health.since, at)}</span></p><p class="meaning">${text} ${inventory(snapshot)}</p>`;
   return live.block(
     'section',
     'summary',
@@ -39,6 +39,13 @@ export function summary(snapshot: ClusterSnapshot, live: Live): Html {
       figures(snapshot, live),
     ],
   );
+}
+
+/** `2 nodes, 2 brokers, 1 balancer.` */
+function inventory({ nodes, balancers }: ClusterSnapshot): string {
+  const many = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+  const brokers = nodes.filter(({ broker }) => broker).length;
+  return `${many(nodes.length, 'node')}, ${many(brokers, 'broker')}, ${many(balancers.length, 'balancer')}.`;
 }
 
 function figures(snapshot: ClusterSnapshot, live: Live): Html {

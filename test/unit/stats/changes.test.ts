@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest';
 import type { StatRow } from '#core/contracts/status.ts';
 import { changesBetween } from '../../../services/stats/model/changes.ts';
-import { balancerStatus, brokerStatus, vitals } from '../../support/stats-peers.ts';
+import {
+  balancerStatus,
+  brokerStatus,
+  supervisorStatus,
+  vitals,
+} from '../../support/stats-peers.ts';
 import { fresh, node, ROWS, snapshot, stale, withBroker } from './snapshots.ts';
 
 const told = (...states: Parameters<typeof changesBetween>) =>
@@ -39,6 +44,14 @@ test('a restart is seen across the silence between', () => {
     'info: pi1 broker answers again',
     'warning: pi1 broker restarted: process 10 is now 11',
   ]);
+});
+
+test('a restart that the supervisor has told is not told again', () => {
+  const process = { name: 'broker-1', node: 'pi1', state: 'ready' as const, restarts: 1 };
+  const supervisor = fresh(supervisorStatus([{ ...process, pid: 11 }]));
+  const before = snapshot({ supervisor, nodes: [withBroker('pi1', { pid: 10 })] });
+  const after = snapshot({ supervisor, nodes: [withBroker('pi1', { pid: 11 })] });
+  expect(told(before, after)).toEqual([]);
 });
 
 test('readiness and the nats-server are told once each way', () => {

@@ -62,3 +62,8 @@ test('a peer cannot make it hold long texts', () => {
   expect(JSON.stringify(log.events).length).toBeLessThan(1000);
   expect(log.add([event(1, 'x'.repeat(1e6), 'y'.repeat(1e6))])).toBe(0);
 });
+
+test('a moment that is none is left out', () => {
+  const log = new EventLog();
+  expect(log.add([event(1e300, 'a'), event(-1e300, 'b'), event(8.64e15, 'c')])).toBe(1);
+});
