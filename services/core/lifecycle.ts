@@ -69,7 +69,10 @@ export async function runService(service: Service, options: RunOptions): Promise
     process.exit(EXIT_FAILURE);
   };
 
+  let finishing = false;
   const softStop = async (drain: () => Promise<void>): Promise<void> => {
+    if (stopping || finishing) return;
+    finishing = true;
     log.info({ why: 'SIGUSR1' }, `${name} finishing`);
     notifySystemd('STOPPING=1');
     await drain();
@@ -78,8 +81,8 @@ export async function runService(service: Service, options: RunOptions): Promise
 
   if (options.softStop) {
     const drain = options.softStop;
-    process.once('SIGUSR1', () => {
-      if (!stopping) softStop(drain).catch((error: unknown) => fail(error, 'failed to finish'));
+    process.on('SIGUSR1', () => {
+      softStop(drain).catch((error: unknown) => fail(error, 'failed to finish'));
     });
   }
   process.on('SIGTERM', () => void stop('SIGTERM'));

@@ -25,6 +25,8 @@ class BalancerProcess implements Service {
   readonly #supervised = process.env.BRAMBLE_HEALTH !== undefined;
   #balancer: Balancer | undefined;
   #finishing = false;
+  /** The predecessors know that they are to go. */
+  #told = false;
 
   constructor(config: BalancerConfig, line: Handover, console: Console) {
     this.#config = config;
@@ -51,7 +53,7 @@ class BalancerProcess implements Service {
       if (report !== undefined && pidfile !== undefined) removePidfile(pidfile);
       throw error;
     }
-    stopOldProcesses(this.#line, this.#console);
+    this.#stopPredecessors();
     this.#console.started();
     if (report === undefined) return;
     reportReady(report);
@@ -61,8 +63,8 @@ class BalancerProcess implements Service {
   /** Listens at once, or as soon as the predecessors have let go of the ports. */
   async #listen(signal: AbortSignal): Promise<Balancer> {
     const { finish, terminate } = this.#line;
+    const alone = finish.length + terminate.length === 0;
     const deadline = performance.now() + TAKEOVER_LIMIT;
-    let told = finish.length + terminate.length === 0;
     for (;;) {
       const balancer = this.#create();
       try {
@@ -70,13 +72,17 @@ class BalancerProcess implements Service {
         return balancer;
       } catch (error) {
         const inUse = error instanceof BrambleError && error.code === ERROR_CODES.PORT_IN_USE;
-        const alone = finish.length + terminate.length === 0;
         if (!inUse || alone || performance.now() > deadline) throw error;
       }
-      if (!told) stopOldProcesses(this.#line, this.#console);
-      told = true;
+      this.#stopPredecessors();
       await sleep(TAKEOVER_INTERVAL, undefined, { signal });
     }
+  }
+
+  #stopPredecessors(): void {
+    if (this.#told) return;
+    this.#told = true;
+    stopOldProcesses(this.#line, this.#console);
   }
 
   #create(): Balancer {
