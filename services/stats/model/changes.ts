@@ -57,7 +57,7 @@ function brokerChanges(
   report: Report,
 ): void {
   if (last.ready !== status.ready) {
-    if (status.ready) report('info', subject, 'is ready again');
+    if (status.ready) report('info', subject, 'is ready');
     else report('warning', subject, `is not ready: ${status.reasons.join(', ')}`);
   } else if (last.natsConnected !== status.natsConnected) {
     if (status.natsConnected) report('info', subject, 'has its nats-server again');

@@ -26,7 +26,7 @@ export function summary(snapshot: ClusterSnapshot, live: Live): Html {
     (problem) =>
       html`<li>${problem.level === 'critical' ? badge('bad', 'critical') : badge('warn', 'warning')} <span class="what"><b>${problem.subject}</b> ${problem.text}</span> <span class="since">since ${moment(problem.since, at)}</span></li>`,
   );
-  const state = html`<p class="state ${tone}">${icon(tone)}<strong>${word}</strong> <span>since ${moment(health.since, at)}</span></p><p class="meaning">${text} ${inventory(snapshot)}</p>`;
+  const state = html`<p class="state ${tone}">${icon(tone)}<strong>${word}</strong> <span>since ${moment(health.since, at)}</span></p><p class="meaning">${text}</p><p class="meaning">${inventory(snapshot)}</p>`;
   return live.block(
     'section',
     'summary',

@@ -60,7 +60,7 @@ test('readiness and the nats-server are told once each way', () => {
     nodes: [withBroker('pi1', { ready: false, reasons: ['nats-server is away'] })],
   });
   expect(told(ready, unready)).toEqual(['warning: pi1 broker is not ready: nats-server is away']);
-  expect(told(unready, ready)).toEqual(['info: pi1 broker is ready again']);
+  expect(told(unready, ready)).toEqual(['info: pi1 broker is ready']);
   const alone = snapshot({ nodes: [withBroker('pi1', { natsConnected: false })] });
   expect(told(ready, alone)).toEqual(['warning: pi1 broker has lost its nats-server']);
 });
