@@ -85,7 +85,11 @@ export async function talk(
     if (index > 0) await sleep(25);
     socket.write(piece, 'latin1');
   }
-  if (fin) socket.end();
+  if (fin) {
+    // Behind the connection to the server, so that it is no race.
+    if (pieces.length > 0) await sleep(25);
+    socket.end();
+  }
   last = Date.now();
   for (const started = Date.now(); isOpen() && Date.now() - started < limit; await sleep(5)) {
     if (text !== '' && Date.now() - last > quiet) break;
@@ -123,12 +127,12 @@ export function answersIn(text: string): Answer[] {
 /** An httplog line without what differs from run to run. */
 export function requestOf(line: string): string {
   const found =
-    /\] (\S+ \S+) (-?\d+)\/(-?\d+)\/(-?\d+)\/(-?\d+)\/\+?\d+ (-?\d+) (\+?\d+) - - (\S{4}) \S+ (\S+) "(.*)"$/.exec(
+    /\] (\S+ \S+) (-?\d+)\/(-?\d+)\/(-?\d+)\/(-?\d+)\/\+?\d+ (-?\d+) (\+?\d+) - - (\S{4}) \S+ (\S+) "(.*?)"?$/.exec(
       line,
     );
   if (!found) return line;
   const [, who, ...rest] = found;
   const times = rest.slice(0, 4).map((time) => (time === '-1' ? '-1' : 'N'));
   const [status, bytes, end, , request] = rest.slice(4);
-  return `${who} ${times.join('/')} ${status} ${bytes} ${end} "${request}"`;
+  return `${who} ${times.join('/')} ${status} ${bytes} ${end} "${request?.slice(0, 200)}"`;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpCase } from './http-cases.ts';
 import { answersIn, OK, Origin, type Outcome, requestOf, talk } from './http-peers.ts';
-import { freePorts } from './ports.ts';
+import { freePortRange } from './ports.ts';
 import type { ProxyProcess } from './proxy-process.ts';
 import { startEither, type Which } from './side-by-side.ts';
 
@@ -19,9 +19,11 @@ export async function startHttp(
   which: Which,
   more: { frontend?: string; backend?: string; server?: string; timeouts?: string } = {},
 ): Promise<HttpSetup> {
-  const [port, probe] = (await freePorts(2)) as [number, number];
   const origin = new Origin();
   await origin.start();
+  // Below what the kernel hands out, so that no outgoing connection sits on them meanwhile.
+  const port = await freePortRange(2);
+  const probe = port + 1;
   const config = `
 global
     log stdout format raw local0

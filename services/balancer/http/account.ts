@@ -86,6 +86,11 @@ export class Account {
     server.counters.bin += headBytes;
   }
 
+  /** Waited for a place in vain. */
+  leftQueue(): void {
+    this.queueTime = Math.max(this.queueTime, 0) + this.#lap();
+  }
+
   connected(): void {
     this.connectTime = this.#lap();
   }

@@ -125,7 +125,7 @@ export class Connector implements UpstreamUser {
     this.#backend.counters.econ += 1;
     const code = error instanceof BrambleError ? error.code : undefined;
     if (code === ERROR_CODES.QUEUE_TIMEOUT) {
-      this.#account.queueTime = -1;
+      this.#account.leftQueue();
       this.#owner.unobtainable({ status: 503, termination: 'sQ' });
     } else if (code === ERROR_CODES.NO_SERVER) {
       this.#owner.unobtainable({ status: 503, termination: 'SC' });

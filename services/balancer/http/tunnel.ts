@@ -91,7 +91,9 @@ export class Tunnel implements UpstreamUser, ClientUser {
   }
 
   upstreamExpired(): void {
-    this.#close('sD');
+    // Both sides fall silent at once: with equal limits it is the client's, as in HAProxy's logs.
+    const { client, server } = this.#limits;
+    this.#close(client !== undefined && client <= server! ? 'cD' : 'sD');
   }
 
   clientExpired(): void {

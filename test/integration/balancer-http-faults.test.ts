@@ -1,0 +1,356 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { requestOf, type Script, type Talk, talk } from '../support/http-peers.ts';
+import { type HttpSetup, startHttp } from '../support/http-side-by-side.ts';
+import { BOTH, type Which } from '../support/side-by-side.ts';
+import { Client, echo, Peer, until } from '../support/tcp-peers.ts';
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+const post = (length: number, body = ''): string =>
+  `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n${body}`;
+const SHORT = `
+    timeout client 700ms
+    timeout server 400ms
+    timeout http-request 300ms
+    timeout http-keep-alive 250ms
+    timeout queue 300ms
+    timeout tunnel 350ms`;
+
+/** Status lines, end and log of one talk. */
+async function outcome(setup: HttpSetup, pieces: string[], script: Script, how: Talk = {}) {
+  setup.origin.script = script;
+  const from = setup.proxy.out.length;
+  const { text, end } = await talk(setup.port, pieces, { limit: 2500, ...how });
+  await sleep(60);
+  return {
+    status: [...text.matchAll(/HTTP\/1\.[01] (\d{3})/g)].map(([, status]) => Number(status)),
+    end,
+    log: setup.proxy.out.slice(from).map(requestOf),
+  };
+}
+
+async function onBoth<T>(use: (which: Which) => Promise<T>): Promise<[theirs: T, ours: T]> {
+  const [haproxy, ours] = await Promise.all(BOTH.map(use));
+  return [haproxy as T, ours as T];
+}
+
+describe('limits, side by side with HAProxy', () => {
+  let setups: HttpSetup[];
+  beforeAll(async () => {
+    setups = await Promise.all(BOTH.map((which) => startHttp(which, { timeouts: SHORT })));
+  });
+  afterAll(async () => {
+    await Promise.all((setups ?? []).map((setup) => setup[Symbol.asyncDispose]()));
+  });
+
+  const STUCK: Script = [];
+  const CUT_BODY: Script = ['HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc'];
+  const SWITCH: Script = [
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\npong',
+  ];
+  const UPGRADE = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n';
+  const OK: Script = ['HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'];
+  const cases: [name: string, pieces: string[], script: Script][] = [
+    ['no request at all (cR, 408)', [], OK],
+    ['half a head (cR, 408)', ['GET / HT'], OK],
+    ['half a second head (cR, 408)', [`${GET}GET /`], OK],
+    ['idle after an answer (closed in silence)', [GET], OK],
+    ['server says nothing (sH, 504)', [GET], STUCK],
+    ['server stops in its body (sD)', [GET], CUT_BODY],
+    ['silent tunnel (cD)', [UPGRADE], SWITCH],
+  ];
+  test.each(cases)('%s', async (_name, pieces, script) => {
+    const quiet = 1500;
+    const [theirs, ours] = await Promise.all(
+      setups.map((setup) => outcome(setup, pieces, script, { quiet })),
+    );
+    expect(ours).toEqual(theirs);
+  });
+});
+
+describe('a server that cannot be had', () => {
+  test('refuses connections: retried, then 503 and SC', async () => {
+    const [theirs, ours] = await onBoth(async (which) => {
+      await using setup = await startHttp(which, { backend: '    retries 2' });
+      await setup.origin.peer.stop();
+      return await outcome(setup, [GET], [], { limit: 8000 });
+    });
+    expect(ours).toEqual(theirs);
+    expect(ours.log).toEqual(['f b/s1 N/N/-1/-1 503 217 SC-- "GET / HTTP/1.1"']);
+  });
+
+  test('is full: the second waits, and gives up after timeout queue (503, sQ)', async () => {
+    const [theirs, ours] = await onBoth(async (which) => {
+      await using setup = await startHttp(which, { timeouts: SHORT, server: 'maxconn 1' });
+      setup.origin.script = [];
+      const first = new Client(setup.port).send(GET);
+      await until(() => setup.origin.received !== '', 'the first request');
+      const second = await outcome(setup, [GET], [], { limit: 1500 });
+      first.socket.destroy();
+      return second.log.filter((line) => line.includes('sQ'));
+    });
+    expect(ours).toEqual(theirs);
+    expect(ours).toHaveLength(1);
+  });
+});
+
+describe('connections to servers', () => {
+  /** How many connections the server has seen after a fixed sequence. */
+  async function connections(which: Which, option: string): Promise<number> {
+    await using setup = await startHttp(which, { frontend: option });
+    const keeping = new Client(setup.port);
+    for (let i = 1; i <= 10; i++) {
+      keeping.send(GET);
+      await until(() => keeping.received.length >= i * 40, `answer ${i}`);
+    }
+    for (let i = 0; i < 5; i++) await talk(setup.port, [GET]);
+    const three = [0, 1, 2].map(() => new Client(setup.port));
+    for (let round = 1; round <= 4; round++) {
+      for (const client of three) {
+        client.send(GET);
+        await until(() => client.received.length >= round * 40, `answer ${round}`);
+      }
+    }
+    keeping.socket.destroy();
+    for (const client of three) client.socket.destroy();
+    return setup.origin.peer.accepted;
+  }
+
+  test.each([
+    ['kept alive', ''],
+    ['server-close', '    option http-server-close'],
+    ['httpclose', '    option httpclose'],
+  ])('as many as HAProxy opens: %s', async (name, option) => {
+    if (name === 'httpclose') {
+      const [theirs, ours] = await onBoth(async (which) => {
+        await using setup = await startHttp(which, { frontend: option });
+        const { end } = await talk(setup.port, [GET, GET]);
+        return { end, accepted: setup.origin.peer.accepted };
+      });
+      expect(ours).toEqual(theirs);
+      return;
+    }
+    const [theirs, ours] = await onBoth((which) => connections(which, option));
+    console.log(`server connections for 27 requests, ${name}: HAProxy ${theirs}, ours ${ours}`);
+    expect(ours).toBe(theirs);
+  });
+
+  test('one that the server has closed meanwhile costs no request', async () => {
+    await using setup = await startHttp('bramble');
+    const client = new Client(setup.port);
+    for (let i = 1; i <= 50; i++) {
+      client.send(GET);
+      await until(() => client.received.length >= i * 40, `answer ${i}`);
+      for (const socket of setup.origin.peer.sockets) socket.resetAndDestroy();
+    }
+    client.socket.destroy();
+    expect(client.received.toString().match(/200 OK/g)).toHaveLength(50);
+  });
+});
+
+describe('bodies and upgrades', () => {
+  const SIZE = 20 * 1024 * 1024;
+
+  test.each(['content-length', 'chunked'])('20 MB there and back, %s', async (framing) => {
+    const body = randomBytes(SIZE);
+    const want = createHash('sha256').update(body).digest('hex');
+    const peer = await new Peer('echo', (socket) => {
+      // What follows the head goes back as it comes, framing included.
+      let head = '';
+      const onHead = (data: Buffer): void => {
+        head += data.toString('latin1');
+        const end = head.indexOf('\r\n\r\n');
+        if (end < 0) return;
+        socket.off('data', onHead);
+        const length =
+          framing === 'chunked' ? 'Transfer-Encoding: chunked' : `Content-Length: ${SIZE}`;
+        socket.write(`HTTP/1.1 200 OK\r\n${length}\r\n\r\n`);
+        socket.write(Buffer.from(head.slice(end + 4), 'latin1'));
+        echo(socket);
+      };
+      socket.on('data', onHead);
+    }).start();
+    await using echoing = await startHttp('bramble', {
+      backend: `    server big 127.0.0.1:${peer.port}`,
+      server: 'backup',
+    });
+    const hash = await new Promise<string>((resolve, reject) => {
+      const request = new Client(echoing.port);
+      request.socket.on('error', reject);
+      const head = framing === 'chunked' ? 'Transfer-Encoding: chunked' : `Content-Length: ${SIZE}`;
+      request.socket.write(`POST / HTTP/1.1\r\nHost: a\r\n${head}\r\n\r\n`);
+      request.socket.removeAllListeners('data');
+      const parts: Buffer[] = [];
+      let size = 0;
+      request.socket.on('data', (data: Buffer) => {
+        parts.push(data);
+        size += data.length;
+        if (size < SIZE) return;
+        const answer = decode(Buffer.concat(parts), framing === 'chunked');
+        if (answer) resolve(createHash('sha256').update(answer).digest('hex'));
+      });
+      if (framing !== 'chunked') request.socket.write(body);
+      else {
+        for (let at = 0; at < SIZE; at += 100_000) {
+          const part = body.subarray(at, at + 100_000);
+          request.socket.write(`${part.length.toString(16)}\r\n`);
+          request.socket.write(part);
+          request.socket.write('\r\n');
+        }
+        request.socket.write('0\r\n\r\n');
+      }
+    });
+    await peer.stop();
+    expect(hash).toBe(want);
+  });
+
+  function decode(all: Buffer, chunked: boolean): Buffer | undefined {
+    const from = all.indexOf('\r\n\r\n') + 4;
+    const rest = all.subarray(from);
+    if (!chunked) return rest.length >= SIZE ? rest : undefined;
+    const parts: Buffer[] = [];
+    for (let at = 0; at < rest.length; ) {
+      const line = rest.indexOf('\r\n', at);
+      if (line < 0) return undefined;
+      const size = Number.parseInt(rest.toString('latin1', at, line), 16);
+      if (size === 0) return Buffer.concat(parts);
+      parts.push(rest.subarray(line + 2, line + 2 + size));
+      at = line + 2 + size + 2;
+    }
+    return undefined;
+  }
+
+  test('100-continue comes from the server, before the body goes there', async () => {
+    const seen = await onBoth(async (which) => {
+      await using setup = await startHttp(which);
+      setup.origin.script = ['HTTP/1.1 100 Continue\r\n\r\n'];
+      const client = new Client(setup.port).send(
+        'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n',
+      );
+      await until(() => client.received.includes('100 Continue'), 'the 100');
+      setup.origin.script = ['HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'];
+      setup.origin.received = '';
+      client.send('body');
+      await until(() => setup.origin.received === 'body', 'the body');
+      for (const socket of setup.origin.peer.sockets)
+        socket.write(setup.origin.script[0] as string);
+      await until(() => client.received.includes('\r\n\r\nok'), 'the answer');
+      client.socket.destroy();
+      return client.received.toString().toLowerCase();
+    });
+    expect(seen[1]).toBe(seen[0]);
+  });
+
+  test('a WebSocket carries bytes both ways, and each FIN is passed on', async () => {
+    const [theirs, ours] = await onBoth(async (which) => {
+      await using setup = await startHttp(which);
+      setup.origin.script = [
+        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+          'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n',
+      ];
+      const client = new Client(setup.port).send(
+        'GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+          'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+      );
+      await until(() => client.received.includes('\r\n\r\n'), 'the 101');
+      const [socket] = setup.origin.peer.sockets;
+      socket?.on('data', (data: Buffer) => socket.write(data));
+      for (let i = 0; i < 100; i++) client.send(`frame ${String(i).padStart(3)} `);
+      await until(() => client.received.includes('frame  99'), 'the echo');
+      client.socket.end();
+      await client.closed;
+      await until(() => setup.proxy.out.some((line) => line.includes('/chat')), 'the log line');
+      return {
+        text: client.received.toString().toLowerCase(),
+        log: setup.proxy.out.map(requestOf),
+      };
+    });
+    expect(ours).toEqual(theirs);
+  });
+});
+
+describe('2,000 broken exchanges', () => {
+  test('leave nothing behind', async () => {
+    await using setup = await startHttp('bramble', {
+      timeouts: SHORT,
+      server: 'maxconn 20',
+      frontend: '    stats enable\n    stats uri /stats',
+    });
+    const scripts: Script[] = [
+      [],
+      [null],
+      ['rst'],
+      ['HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc', 'rst'],
+      ['HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc', null],
+      ['garbage\r\n\r\n'],
+      ['HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'],
+      ['HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno', null],
+      ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab', null],
+      ['HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\nx'],
+    ];
+    const requests = [
+      '',
+      'GE',
+      GET,
+      GET + GET + GET,
+      'GARBAGE\r\n\r\n',
+      post(10, 'abc'),
+      post(10, 'abcdefghij'),
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab',
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+      'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\nxyz',
+    ];
+    const port = setup.port;
+    const one = async (index: number): Promise<void> => {
+      setup.origin.script = scripts[index % scripts.length]!;
+      const socket = net.connect({ port, host: '127.0.0.1' });
+      socket.on('error', () => {});
+      socket.on('data', () => {});
+      socket.write(requests[Math.floor(index / 10) % requests.length]!);
+      await sleep(index % 7 === 0 ? 60 : index % 4);
+      if (index % 3 === 0) socket.resetAndDestroy();
+      else if (index % 3 === 1) socket.destroy();
+      else {
+        socket.end();
+        await sleep(5);
+        socket.destroy();
+      }
+    };
+    for (let at = 0; at < 2000; at += 40) {
+      await Promise.all(Array.from({ length: 40 }, (_, offset) => one(at + offset)));
+    }
+    let gauges: Record<string, number> = {};
+    const settled = async (): Promise<boolean> => {
+      const { text } = await talk(port, ['GET /stats;csv HTTP/1.0\r\n\r\n'], { limit: 2000 });
+      const lines = text.slice(text.indexOf('# ')).trim().split('\n');
+      const names = lines[0]!.slice(2).split(',');
+      const rows = lines.slice(1).map((line) => line.split(','));
+      gauges = {};
+      for (const row of rows.filter(([proxy]) => proxy === 'f' || proxy === 'b')) {
+        for (const column of ['scur', 'qcur', 'used_conn_cur']) {
+          const value = row[names.indexOf(column)];
+          if (value) gauges[`${row[0]}/${row[1]} ${column}`] = Number(value);
+        }
+      }
+      return Object.entries(gauges).every(
+        ([name, value]) => value === (name === 'f/FRONTEND scur' ? 1 : 0),
+      );
+    };
+    for (let tries = 0; tries < 50 && !(await settled()); tries++) await sleep(100);
+    const [rss] = /VmRSS:.*/.exec(readFileSync(`/proc/${setup.proxy.pid}/status`, 'utf8')) ?? [];
+    console.log(`after 2,000 broken exchanges: ${JSON.stringify(gauges)}, ${rss}`);
+    expect(gauges).toEqual({
+      'f/FRONTEND scur': 1,
+      'b/s1 scur': 0,
+      'b/s1 qcur': 0,
+      'b/s1 used_conn_cur': 0,
+      'b/BACKEND scur': 0,
+      'b/BACKEND qcur': 0,
+    });
+    setup.origin.script = ['HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'];
+    expect((await talk(port, [GET])).text).toContain('200 OK');
+  });
+});
