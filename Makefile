@@ -4,13 +4,17 @@ SHELL := /bin/sh
 .PHONY: help setup setup-test run test unit integration check bench clean
 
 NODES ?= 2
+# npm runs on the system's own Node: ours is what it is about to install.
+SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 node_modules/.installed: package-lock.json
-	npm ci --no-audit --no-fund
+	@PATH="$(SYSTEM_PATH)" command -v npm >/dev/null || \
+	  { echo "bramble: npm is not installed; run: sudo apt-get install nodejs npm" >&2; exit 69; }
+	PATH="$(SYSTEM_PATH)" npm ci --no-audit --no-fund
 	@touch $@
 
 setup: node_modules/.installed ## Install what `make run` needs
