@@ -68,6 +68,7 @@ export class Broker implements Service, BrokerContext {
   readonly #health: HealthServer;
   readonly #sys: SysTopics;
   readonly #front: Front;
+  #wills: Message[] = [];
   #timers: NodeJS.Timeout[] = [];
   #sequence = Date.now() * 1_000;
   #started = false;
@@ -104,6 +105,7 @@ export class Broker implements Service, BrokerContext {
         nodes: cluster.nodes.filter((node) => node.roles.includes('broker')).length,
         log,
         apply: (message, position) => this.retained.apply(message, position),
+        replayed: (topics, position) => this.retained.replayed(topics, position),
       });
     }
     this.retained = new RetainedStore(this.limits.retained, this.#retainedStream);
@@ -267,8 +269,20 @@ export class Broker implements Service, BrokerContext {
     this.sessions.sweep();
   }
 
+  /** Wills leave on a turn of their own: their connections may end while a message is routed. */
   #publishWill(message: Message, clientId: string): void {
     message.publisher = clientId;
+    if (this.#wills.push(message) === 1) setImmediate(() => this.#sendWills());
+  }
+
+  #sendWills(): void {
+    const wills = this.#wills;
+    this.#wills = [];
+    for (const will of wills) this.#sendWill(will);
+  }
+
+  #sendWill(message: Message): void {
+    const { publisher: clientId } = message;
     this.accept(message)?.catch((error: unknown) => {
       this.log.warn({ clientId, topic: message.topic }, `will: ${describeError(error)}`);
     });

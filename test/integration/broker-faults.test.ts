@@ -146,3 +146,39 @@ test('users and rules are read again on SIGHUP; nobody is dropped but those who 
   );
   await cluster.connect(0, { username: 'ada', password: 'a' });
 });
+
+test('a nats-server that comes back: both nodes see what is retained and published then', async () => {
+  cluster = await startBrokers({ count: 2 });
+  const [first, second] = [await cluster.connect(0), await cluster.connect(1)];
+  await second.subscribeAsync('live/#', { qos: 1 });
+  await cluster.natsServers[1]!.kill();
+  await eventually('node 2 is not ready', async () => !(await cluster!.brokers[1]!.ready()).ready);
+  await cluster.natsServers[1]!.restart();
+  for (const broker of cluster.brokers) {
+    await eventually('ready again', async () => (await broker.ready()).ready, 20_000);
+  }
+  await eventually(
+    'the store takes messages again',
+    async () => {
+      return first.publishAsync('back/kept', 'x', { qos: 1, retain: true }).then(
+        () => true,
+        () => false,
+      );
+    },
+    40_000,
+  );
+  await eventually('routed again', async () => {
+    await first.publishAsync('live/x', 'x', { qos: 1 });
+    await pause(50);
+    return inbox(second).some((m) => m.topic === 'live/x');
+  });
+  await eventually(
+    'mirrored again',
+    async () => {
+      await second.subscribeAsync('back/+');
+      await pause(50);
+      return inbox(second).some((m) => m.topic === 'back/kept' && m.retain);
+    },
+    30_000,
+  );
+});

@@ -1,6 +1,7 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { encodeLevel } from '../router/subjects.ts';
 import type { Bus } from './bus.ts';
+import { HybridClock } from './clock.ts';
 
 /** Longest wait for another node's answer, milliseconds: a dead node must not hold up a client. */
 export const PEER_TIMEOUT = 1_000;
@@ -15,6 +16,8 @@ interface Hello {
   node: string;
   /** Differs with each start of a node's broker. */
   incarnation: string;
+  /** The sender's hybrid clock: nobody falls behind anybody by more than a heartbeat. */
+  clock: number;
   /** Wants to be answered at once. */
   ask?: boolean;
   leaving?: boolean;
@@ -26,6 +29,7 @@ export type PeerChange = (node: string, change: 'joined' | 'left' | 'restarted')
 export class Members {
   readonly node: string;
   readonly incarnation = `${process.pid.toString(36)}-${Date.now().toString(36)}`;
+  readonly clock: HybridClock;
   readonly #bus: Bus;
   readonly #peers = new Map<string, { incarnation: string; heard: number }>();
   readonly #listeners: PeerChange[] = [];
@@ -35,6 +39,7 @@ export class Members {
   constructor(bus: Bus, node: string) {
     this.#bus = bus;
     this.node = node;
+    this.clock = new HybridClock(node);
   }
 
   get peers(): string[] {
@@ -89,13 +94,15 @@ export class Members {
   }
 
   #say(extra: Partial<Hello>): void {
-    const hello: Hello = { node: this.node, incarnation: this.incarnation, ...extra };
+    const { node, incarnation, clock } = this;
+    const hello: Hello = { node, incarnation, clock: clock.latest, ...extra };
     this.#bus.nats.publish(HELLO, JSON.stringify(hello));
   }
 
   #heard(data: Buffer): void {
-    const { node, incarnation, ask, leaving } = JSON.parse(data.toString()) as Hello;
+    const { node, incarnation, clock, ask, leaving } = JSON.parse(data.toString()) as Hello;
     if (node === this.node || typeof node !== 'string') return;
+    this.clock.observe(clock);
     const known = this.#peers.get(node);
     if (leaving === true) {
       if (this.#peers.delete(node)) this.#tell(node, 'left');

@@ -60,6 +60,8 @@ interface Announcement {
 const ANNOUNCED_AT_ONCE = 1_000;
 /** Records of one topic that share an envelope, bytes. */
 const ENVELOPE_LIMIT = 65_536;
+/** Until a node that did not answer is told again, milliseconds. */
+const RETRY = 1_000;
 const SUBJECTS_CACHED = 10_000;
 /** What may be on the way to nats-server; beyond, publications to other nodes are dropped. Bytes. */
 const OUTSTANDING_MAX = 32 << 20;
@@ -124,7 +126,11 @@ export class Mesh implements Uplink {
     });
     members.onChange((node, change) => {
       this.#wantedCache.clear();
-      if (change !== 'joined') this.#shares.forget(node);
+      if (change !== 'joined') {
+        this.#shares.forget(node);
+        // Its next start counts from its own clock, which may be behind.
+        this.#lastBatch.delete(node);
+      }
       if (change === 'left') {
         this.#peers.delete(node);
         return;
@@ -148,6 +154,7 @@ export class Mesh implements Uplink {
   close(): void {
     this.#flush();
     this.#long?.unsubscribe();
+    this.#long = undefined;
     for (const { subscription } of this.#subscriptions.values()) subscription.unsubscribe();
     this.#subscriptions.clear();
   }
@@ -364,7 +371,20 @@ export class Mesh implements Uplink {
         shares: from === 0 ? [...shares()] : [],
       };
       const answer = await members.ask(node, 'interest', JSON.stringify(announcement));
-      if (answer === undefined) return;
+      if (answer === undefined) {
+        this.#retry(node);
+        return;
+      }
     }
+  }
+
+  /** A node that is alive and has not answered is told again. */
+  #retry(node: string): void {
+    const again = (): void => {
+      if (this.#long !== undefined && this.#options.members.peers.includes(node)) {
+        void this.#announceAll(node);
+      }
+    };
+    setTimeout(again, RETRY).unref();
   }
 }

@@ -1,9 +1,10 @@
 import type { SessionTransfer } from '../session/registry.ts';
+import type { Epoch } from './clock.ts';
 import type { Members } from './members.ts';
 
 export interface OwnershipHandlers {
   /** Returns whether this node has a newer connection of that client id; closes an older one. */
-  displacedBy: (clientId: string, epoch: number, cleanStart: boolean) => boolean;
+  displacedBy: (clientId: string, epoch: Epoch, cleanStart: boolean) => boolean;
   export: (clientId: string, cleanStart: boolean) => Buffer | undefined;
   surrender: (clientId: string) => Buffer | undefined;
 }
@@ -16,9 +17,8 @@ export interface ClaimResult {
 
 interface ClaimQuestion {
   clientId: string;
-  epoch: number;
+  epoch: Epoch;
   cleanStart: boolean;
-  node: string;
 }
 
 interface ClaimAnswer {
@@ -51,8 +51,6 @@ export class Ownership {
   readonly #members: Members;
   readonly #handlers: OwnershipHandlers;
   readonly #exports = new Map<string, { bytes: Buffer; timer: NodeJS.Timeout }>();
-  #epoch = 0;
-  #order = 0;
 
   constructor(members: Members, handlers: OwnershipHandlers) {
     this.#members = members;
@@ -73,19 +71,14 @@ export class Ownership {
     this.#exports.clear();
   }
 
-  /**
-   * Later than every epoch given or seen here: microseconds since the epoch, whose last three
-   * digits tell the nodes apart, so that two are never the same.
-   */
-  nextEpoch(): number {
-    const now = Date.now();
-    this.#epoch = Math.max(now, this.#epoch + 1);
-    return this.#epoch * 1_000 + this.#nodeOrder();
+  /** Later than every claim made or heard of here. */
+  nextEpoch(): Epoch {
+    return this.#members.clock.next();
   }
 
-  async claim(clientId: string, epoch: number, cleanStart: boolean): Promise<ClaimResult> {
-    const { peers, node } = this.#members;
-    const question: ClaimQuestion = { clientId, epoch, cleanStart, node };
+  async claim(clientId: string, epoch: Epoch, cleanStart: boolean): Promise<ClaimResult> {
+    const { peers } = this.#members;
+    const question: ClaimQuestion = { clientId, epoch, cleanStart };
     const bytes = JSON.stringify(question);
     let superseded = false;
     let session: SessionTransfer | undefined;
@@ -105,7 +98,7 @@ export class Ownership {
   }
 
   #answer({ clientId, epoch, cleanStart }: ClaimQuestion): ClaimAnswer {
-    this.#epoch = Math.max(this.#epoch, Math.floor(epoch / 1_000));
+    this.#members.clock.observe(epoch.time);
     if (this.#handlers.displacedBy(clientId, epoch, cleanStart)) return { superseded: true };
     const bytes = this.#handlers.export(clientId, cleanStart);
     if (bytes === undefined) return {};
@@ -147,15 +140,5 @@ export class Ownership {
       offset += bytes.length;
       if (offset >= reply.readUInt32BE(0) || bytes.length === 0) return Buffer.concat(parts);
     }
-  }
-
-  #nodeOrder(): number {
-    if (this.#order === 0) {
-      for (const byte of Buffer.from(this.#members.node)) {
-        this.#order = (this.#order * 31 + byte) % 997;
-      }
-      this.#order += 1;
-    }
-    return this.#order;
   }
 }

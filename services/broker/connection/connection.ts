@@ -63,6 +63,7 @@ export class Connection implements SessionOutlet {
   readonly #backlog: Backlog;
   readonly #outboundAliases = new Map<string, number>();
   #seen = false;
+  #overflown = false;
   #reading = true;
   #holds = 0;
 
@@ -114,7 +115,12 @@ export class Connection implements SessionOutlet {
   }
 
   overflow(): void {
-    this.fail(new ProtocolFault(REASON.QUOTA_EXCEEDED, 'the session can hold no more messages'));
+    if (this.#overflown) return;
+    this.#overflown = true;
+    // Not within the loop that routes: what an end sets off is routed itself.
+    setImmediate(() => {
+      this.fail(new ProtocolFault(REASON.QUOTA_EXCEEDED, 'the session can hold no more messages'));
+    });
   }
 
   /** A PUBLISH with what only this client gets: its subscription identifiers, its aliases. */
@@ -216,7 +222,7 @@ export class Connection implements SessionOutlet {
       return;
     }
     if (this.state !== 'open' || this.keepAlive === 0) return;
-    if (now - this.lastSeen > this.keepAlive * 1000 * KEEP_ALIVE_FACTOR && this.#reading) {
+    if (now - this.lastSeen > this.keepAlive * 1000 * KEEP_ALIVE_FACTOR) {
       this.disconnect(REASON.KEEP_ALIVE_TIMEOUT, 'lost');
     }
   }

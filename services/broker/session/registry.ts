@@ -1,3 +1,4 @@
+import { type Epoch, isLater } from '../cluster/clock.ts';
 import type { Ownership } from '../cluster/ownership.ts';
 import { REASON } from '../codec/reason.ts';
 import { type Will, willMessage } from '../codec/will.ts';
@@ -27,8 +28,8 @@ export interface OpenOptions {
   expiry: number;
 }
 
-/** A session that came from another node for a client that was gone meanwhile, milliseconds. */
-const IMPORT_KEPT = 60_000;
+/** Without other nodes nobody compares. */
+const ALONE: Epoch = { time: 0, node: '' };
 
 interface DelayedWill {
   will: Will;
@@ -43,7 +44,7 @@ export class SessionRegistry {
   readonly #options: RegistryOptions;
   readonly #sessions = new Map<string, Session>();
   /** The connection that has, or is about to have, the client id. */
-  readonly #current = new Map<string, { connection: Connection; epoch: number }>();
+  readonly #current = new Map<string, { connection: Connection; epoch: Epoch }>();
   readonly #delayedWills = new Map<string, DelayedWill>();
   readonly #connections = new Set<Connection>();
   #open = 0;
@@ -95,7 +96,7 @@ export class SessionRegistry {
   ): Promise<{ session: Session; present: boolean } | undefined> {
     const { clientId } = connection;
     const { ownership, counters } = this.#options;
-    const epoch = ownership?.nextEpoch() ?? 0;
+    const epoch = ownership?.nextEpoch() ?? ALONE;
     this.#displace(clientId, cleanStart);
     const mine = { connection, epoch };
     this.#current.set(clientId, mine);
@@ -144,8 +145,7 @@ export class SessionRegistry {
     session.outlet = undefined;
     connection.will = undefined;
     const { expiryInterval } = session;
-    session.expiresAt =
-      expiryInterval === NEVER ? Number.POSITIVE_INFINITY : Date.now() + expiryInterval * 1000;
+    session.expiresAt = endOf(session);
     // [MQTT-3.1.2-10]: DISCONNECT by the client takes the will away.
     if (will !== undefined && cause !== 'client') {
       const delay = Math.min(will.delay, expiryInterval);
@@ -156,9 +156,9 @@ export class SessionRegistry {
   }
 
   /** What another node's claim does here. Returns whether this node has a newer connection. */
-  displacedBy(clientId: string, epoch: number, cleanStart: boolean): boolean {
+  displacedBy(clientId: string, epoch: Epoch, cleanStart: boolean): boolean {
     const current = this.#current.get(clientId);
-    if (current !== undefined && current.epoch > epoch) return true;
+    if (current !== undefined && isLater(current.epoch, epoch)) return true;
     this.#displace(clientId, cleanStart);
     return false;
   }
@@ -219,7 +219,7 @@ export class SessionRegistry {
     const seen = importSession(session, transfer.state);
     // Permissions first: the router remembers who may receive a topic.
     this.#authorize(session, connection);
-    session.expiresAt = Date.now() + IMPORT_KEPT;
+    session.expiresAt = endOf(session);
     const waits: Promise<void>[] = [];
     for (const subscription of session.subscriptions.values()) {
       const effective = this.#options.router.subscribe(session, subscription);
@@ -264,6 +264,11 @@ export class SessionRegistry {
     session.queuedBytes = 0;
     session.inflight.clear();
   }
+}
+
+/** When a session ends whose connection ends now, milliseconds since the epoch. */
+function endOf({ expiryInterval }: Session): number {
+  return expiryInterval === NEVER ? Number.POSITIVE_INFINITY : Date.now() + expiryInterval * 1000;
 }
 
 /** Asked after each wait: the state changes meanwhile. */

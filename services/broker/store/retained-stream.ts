@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import {
-  DeliverPolicy,
   DiscardPolicy,
   type JetStreamClient,
   type JetStreamManager,
+  type JsMsg,
   jetstream,
   jetstreamManager,
   RetentionPolicy,
@@ -15,6 +15,7 @@ import { asBuffer, type Bus } from '../cluster/bus.ts';
 import type { Message } from '../message.ts';
 import { encodeEnvelope, readEnvelope, readRecords } from '../router/envelope.ts';
 import type { RetainedLog } from './retained.ts';
+import { StreamFollower } from './stream-follower.ts';
 
 export const RETAINED_STREAM = 'BRAMBLE_RETAINED';
 const SUBJECT = 'bramble.retained';
@@ -34,25 +35,43 @@ export interface RetainedStreamOptions {
   log: Logger;
   /** Takes each message in the order of the stream. */
   apply: (message: Message, position: number) => void;
+  /** The whole content has been applied: these topics, up to this position. */
+  replayed: (topics: ReadonlySet<string>, position: number) => void;
 }
 
 /**
  * The retained messages' replicated log: one JetStream stream that keeps the last message of each
  * subject, a subject being a topic's digest, since topics outgrow what a subject may be. Each node
- * follows it with an ordered (ephemeral) consumer, which starts with the whole content.
+ * follows it.
  */
 export class RetainedStream implements RetainedLog {
   readonly #options: RetainedStreamOptions;
   #jetstream: JetStreamClient | undefined;
   #manager: JetStreamManager | undefined;
-  #closed = false;
-  #stop: (() => void) | undefined;
-  #position = 0;
+  readonly #follower: StreamFollower;
+  /** Topics seen in the replay that is going on. */
+  #replay: Set<string> | undefined;
+  readonly #onUp = (): void => this.#follower.restart();
   #purges = new Map<string, { sequence: number; at: number }>();
   #purgeTimer: NodeJS.Timeout | undefined;
 
   constructor(options: RetainedStreamOptions) {
     this.#options = options;
+    this.#follower = new StreamFollower({
+      jetstream: () => this.#jetstream!,
+      stream: RETAINED_STREAM,
+      connected: () => options.bus.connected,
+      log: options.log,
+      onMessage: (message) => this.#take(message),
+      onReplay: () => {
+        this.#replay = new Set();
+      },
+      onReplayed: (last) => {
+        const seen = this.#replay ?? new Set();
+        this.#replay = undefined;
+        options.replayed(seen, last);
+      },
+    });
   }
 
   /** Resolves when everything that the stream held has been applied. */
@@ -64,20 +83,24 @@ export class RetainedStream implements RetainedLog {
       try {
         this.#jetstream = jetstream(bus.nats, { timeout: APPEND_TIMEOUT });
         this.#manager = await jetstreamManager(bus.nats, { timeout: APPEND_TIMEOUT });
-        const last = await this.#ensureStream(this.#manager);
-        await this.#follow(last);
-        return;
+        await this.#ensureStream(this.#manager);
+        break;
       } catch (error) {
         if (attempt % 10 === 0) log.warn({ err: error }, 'waiting for JetStream');
         await new Promise((resolve) => setTimeout(resolve, RETRY));
       }
     }
+    bus.on('up', this.#onUp);
+    const ended = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+    await Promise.race([this.#follower.start(), ended]);
   }
 
   close(): void {
-    this.#closed = true;
+    this.#options.bus.off('up', this.#onUp);
     clearInterval(this.#purgeTimer);
-    this.#stop?.();
+    this.#follower.close();
   }
 
   async append(message: Message): Promise<void> {
@@ -99,8 +122,12 @@ export class RetainedStream implements RetainedLog {
     }
   }
 
-  /** Returns the last sequence that the stream holds now. */
-  async #ensureStream(manager: JetStreamManager): Promise<number> {
+  /** Every node does so: the second purge of the same message finds nothing. */
+  expire(topic: string, position: number): void {
+    if (position > 0) this.#purges.set(subjectOf(topic), { sequence: position, at: 0 });
+  }
+
+  async #ensureStream(manager: JetStreamManager): Promise<void> {
     const config = {
       name: RETAINED_STREAM,
       subjects: [`${SUBJECT}.*`],
@@ -112,46 +139,18 @@ export class RetainedStream implements RetainedLog {
       allow_rollup_hdrs: true,
     };
     try {
-      const info = await manager.streams.info(RETAINED_STREAM);
-      return info.state.last_seq;
+      await manager.streams.info(RETAINED_STREAM);
     } catch {
-      const info = await manager.streams.add(config);
-      return info.state.last_seq;
+      await manager.streams.add(config);
     }
   }
 
-  /** Follows the stream for good; resolves once `last` has been applied. */
-  async #follow(last: number): Promise<void> {
-    const js = this.#jetstream!;
-    const consumer = await js.consumers.get(RETAINED_STREAM, {
-      deliver_policy: DeliverPolicy.LastPerSubject,
-      filter_subjects: `${SUBJECT}.*`,
-    });
-    const pending = (await consumer.info(true)).num_pending;
-    await new Promise<void>((resolve, reject) => {
-      let left = pending;
-      if (left === 0 || last === 0) resolve();
-      consumer
-        .consume({
-          callback: (message) => {
-            this.#take(asBuffer(message.data), message.seq, message.subject, message.time);
-            left--;
-            if (left === 0) resolve();
-          },
-        })
-        .then((messages) => {
-          this.#stop = () => messages.stop();
-          if (this.#closed) messages.stop();
-        }, reject);
-    });
-  }
-
-  #take(bytes: Buffer, sequence: number, subject: string, time: Date): void {
-    if (sequence <= this.#position) return;
-    this.#position = sequence;
+  #take({ data, seq: sequence, subject, time }: JsMsg): void {
     try {
+      const bytes = asBuffer(data);
       const { origin, offset } = readEnvelope(bytes);
       readRecords(bytes, offset, origin, (message) => {
+        this.#replay?.add(message.topic);
         this.#options.apply(message, sequence);
         const old = Date.now() - time.getTime() > TOMBSTONE_KEPT;
         if (message.payload.length === 0 && old) this.#purges.set(subject, { sequence, at: 0 });

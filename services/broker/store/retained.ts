@@ -5,6 +5,8 @@ import { TopicTree } from './topic-tree.ts';
 export interface RetainedLog {
   /** Resolves when the message is durable; an empty payload removes the topic's message. */
   append(message: Message): Promise<void>;
+  /** Takes a message out that has expired, unless a newer one has come. */
+  expire(topic: string, position: number): void;
 }
 
 interface Entry {
@@ -46,8 +48,16 @@ export class RetainedStore {
 
   /** Keeps the message, or with an empty payload forgets the topic's ([MQTT-3.3.1-6], -7). */
   store(message: Message): Promise<void> | undefined {
+    const before = this.#tree.get(message.topic);
     this.#put(message, 0);
-    return this.#log?.append(message);
+    return this.#log?.append(message).catch((error: unknown) => {
+      // Not stored, so not retained: what was there before is.
+      const now = this.#tree.get(message.topic);
+      const ours = message.payload.length === 0 ? now === undefined : now?.message === message;
+      if (ours && before !== undefined) this.#put(before.message, before.position);
+      else if (ours) this.#delete(message.topic);
+      throw error;
+    });
   }
 
   /** Keeps a message on this node only. */
@@ -63,6 +73,15 @@ export class RetainedStore {
     this.#put(message, position);
   }
 
+  /** The log was told from its beginning: what it does not have any more goes. */
+  replayed(topics: ReadonlySet<string>, position: number): void {
+    const gone: string[] = [];
+    for (const { message, position: known } of this.#tree.values()) {
+      if (known > 0 && known <= position && !topics.has(message.topic)) gone.push(message.topic);
+    }
+    for (const topic of gone) this.#delete(topic);
+  }
+
   get(topic: string): Message | undefined {
     const message = this.#tree.get(topic)?.message;
     return message?.expired(Date.now()) ? undefined : message;
@@ -76,14 +95,15 @@ export class RetainedStore {
     }
   }
 
-  /** Forgets what has expired; each node does so for itself. */
+  /** Forgets what has expired. */
   sweep(): void {
     const now = Date.now();
-    const gone: string[] = [];
-    for (const { message } of this.#tree.values()) {
-      if (message.expired(now)) gone.push(message.topic);
+    const gone: Entry[] = [];
+    for (const entry of this.#tree.values()) if (entry.message.expired(now)) gone.push(entry);
+    for (const { message, position } of gone) {
+      this.#delete(message.topic);
+      this.#log?.expire(message.topic, position);
     }
-    for (const topic of gone) this.#delete(topic);
   }
 
   #put(message: Message, position: number): void {
