@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import net from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startBalancer } from '../support/balancer.ts';
 import { startHaproxy } from '../support/haproxy.ts';
@@ -17,6 +18,10 @@ async function peer(name: string, serve: ConstructorParameters<typeof Peer>[1]):
 afterEach(async () => {
   await Promise.all(peers.splice(0).map((one) => one.stop()));
 });
+
+const hasIPv6 = Object.values(networkInterfaces()).some((list) =>
+  list?.some(({ address }) => address === '::1'),
+);
 
 const DEFAULTS = `
 global
@@ -157,6 +162,26 @@ describe('the process', () => {
       expect([...up.values()]).toEqual([0]);
       expect([...(await samples(health, 'haproxy_backend_backup_servers')).values()]).toEqual([1]);
     });
+  });
+
+  it.runIf(hasIPv6)('listens and connects on IPv6', async () => {
+    const server = net.createServer((socket) => {
+      // Checks end with a reset.
+      socket.on('error', () => {});
+      socket.end(socket.remoteAddress ?? 'gone');
+    });
+    server.listen(0, '::1');
+    await once(server, 'listening');
+    const { port: target } = server.address() as net.AddressInfo;
+    const body = `listen x\n bind 127.0.0.1:PORT\n bind ::1:PORT\n server a [::1]:${target} check`;
+    await withHealth(body, async (port, _health, { out }) => {
+      const client = net.connect(port, '::1');
+      let text = '';
+      for await (const data of client) text += data;
+      expect(text).toBe('::1');
+      expect(await lineMatching(out, / x x\/a /)).toMatch(/^::1:\d+ \[/);
+    });
+    server.close();
   });
 
   it('names every address that it could not have, and leaves none open', async () => {

@@ -14,6 +14,7 @@ import { receiveProxyHeader } from './receive-proxy.ts';
 const BACKLOG = 4096;
 const DEFAULT_HEADER_TIMEOUT = 10_000;
 const QUIET_TIME = 1000;
+const EVERY_ADDRESS = new Set(['', '0.0.0.0', '::']);
 
 export interface ListenerDeps {
   readonly admission: Admission;
@@ -122,7 +123,7 @@ export class Listener implements Waiting {
 
   #serve(handle: TcpHandle): void {
     const acceptedAt = Date.now();
-    const client = addressesOf(handle);
+    const client = this.#addressesOf(handle);
     if (!client) {
       handle.close();
       return;
@@ -142,6 +143,22 @@ export class Listener implements Waiting {
     });
   }
 
+  /** Both ends of a connection; undefined when it has gone already. */
+  #addressesOf(handle: TcpHandle): ClientAddress | undefined {
+    const peer: SocketName = {};
+    if (handle.getpeername(peer) !== 0) return undefined;
+    const { host, port } = this.bind;
+    const own: SocketName = { address: host, port };
+    // Where one address is bound, it is the one that was connected to.
+    if (EVERY_ADDRESS.has(host) && handle.getsockname(own) !== 0) return undefined;
+    return {
+      host: plain(peer.address!),
+      port: peer.port!,
+      localHost: plain(own.address!),
+      localPort: own.port!,
+    };
+  }
+
   #hand(
     handle: TcpHandle,
     client: ClientAddress,
@@ -159,19 +176,6 @@ export class Listener implements Waiting {
     if (this.#waiting.length > 0) this.#deps.admission.wait(this);
     this.#deps.admission.leave();
   }
-}
-
-/** Both ends of a connection; undefined when it has gone already. */
-function addressesOf(handle: TcpHandle): ClientAddress | undefined {
-  const peer: SocketName = {};
-  const own: SocketName = {};
-  if (handle.getpeername(peer) !== 0 || handle.getsockname(own) !== 0) return undefined;
-  return {
-    host: plain(peer.address!),
-    port: peer.port!,
-    localHost: plain(own.address!),
-    localPort: own.port!,
-  };
 }
 
 /** IPv4 clients of an IPv6 socket by their own address. */

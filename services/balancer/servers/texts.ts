@@ -24,11 +24,15 @@ function reason(server: Server): string {
   return text;
 }
 
+/** Under `option log-health-checks` the check's own line has just said why. */
+const reasonOnce = (server: Server): string =>
+  server.backend.config.options.logHealthChecks ? '' : reason(server);
+
 /** `Server x/y is UP, reason: …`, as HAProxy logs it. */
 export function serverUp(server: Server, requeued: number): string {
   const { backend } = server;
   return (
-    `${title(server)} ${fullName(server)} is UP${reason(server)}. ` +
+    `${title(server)} ${fullName(server)} is UP${reasonOnce(server)}. ` +
     `${backend.active} active and ${backend.backups} backup servers online.` +
     `${backend.usable && backend.active === 0 ? ' Running on backup.' : ''} ` +
     `${requeued} sessions requeued, ${backend.queue.length} total in queue.`
@@ -39,7 +43,7 @@ export function serverUp(server: Server, requeued: number): string {
 export function serverDown(server: Server, requeued: number): string {
   const { backend } = server;
   return (
-    `${title(server)} ${fullName(server)} is DOWN${reason(server)}. ` +
+    `${title(server)} ${fullName(server)} is DOWN${reasonOnce(server)}. ` +
     `${backend.active} active and ${backend.backups} backup servers left.` +
     `${backend.usable && backend.active === 0 ? ' Running on backup.' : ''} ` +
     `${server.cur} sessions active, ${requeued} requeued, ` +

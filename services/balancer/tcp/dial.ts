@@ -1,4 +1,3 @@
-import { isIPv6 } from 'node:net';
 import type { ServerConfig } from '../model.ts';
 import { createConnectRequest, createHandle, type TcpHandle } from './handle.ts';
 import { KEEPALIVE_IDLE } from './keepalive.ts';
@@ -23,7 +22,7 @@ export class Dial {
     const request = createConnectRequest();
     request.oncomplete = settle;
     const { host, port } = server;
-    const status = isIPv6(host)
+    const status = host.includes(':')
       ? this.handle.connect6(request, host, port)
       : this.handle.connect(request, host, port);
     if (status !== 0) setImmediate(settle, status);

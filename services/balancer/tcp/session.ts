@@ -297,8 +297,7 @@ export class TcpSession implements EndOwner, Watched {
     }
     this.#held = [];
     this.#countEnd(termination);
-    const { dontlognull } = this.context.config.options;
-    if (this.context.logging && (!dontlognull || this.#bytesIn > 0)) this.#log(termination);
+    this.#log(termination);
     this.#place?.release();
     this.#deps.ended(this);
   }
@@ -324,8 +323,9 @@ export class TcpSession implements EndOwner, Watched {
   }
 
   #log(termination: string): void {
+    const { counters, config, logging } = this.context;
+    if (!logging || (config.options.dontlognull && this.#bytesIn === 0)) return;
     const { client } = this.#accepted;
-    const { counters, config } = this.context;
     const backend = this.#backend;
     const assignedAt = this.#assignedAt;
     this.context.log({
