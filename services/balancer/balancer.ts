@@ -10,6 +10,7 @@ import { Admission } from './listeners/admission.ts';
 import { connectionLimit } from './listeners/descriptors.ts';
 import { Frontend } from './listeners/frontend.ts';
 import { Listener } from './listeners/listener.ts';
+import { logConnections } from './listeners/log-connections.ts';
 import { onSockets } from './listeners/sockets.ts';
 import { BalancerLog } from './log/balancer-log.ts';
 import type { BalancerConfig, ProxyConfig } from './model.ts';
@@ -144,8 +145,10 @@ export class Balancer implements Service, StatsView {
   }
 
   #listenersOf(frontend: Frontend): Listener[] {
-    const handler =
-      frontend.config.mode === 'tcp' ? this.#tcp.handle : onSockets(this.#http.handle);
+    const { mode, options } = frontend.config;
+    const plane = mode === 'tcp' ? this.#tcp.handle : onSockets(this.#http.handle);
+    const plain = frontend.logging && options.logFormat === undefined;
+    const handler = plain ? logConnections(plane) : plane;
     const { admission } = this;
     const deps = { admission, handler, wheel: this.#wheel, log: this.#deps.log };
     return frontend.config.binds.map((bind) => new Listener(bind, frontend, deps));

@@ -104,7 +104,7 @@ export interface LogTarget {
   maxLevel: number;
   /** Lines more severe than this are sent as if they were of this level. */
   minLevel: number;
-  /** Longest line in bytes, its line feed included; longer ones are cut. */
+  /** Longest line in bytes, its line feed not counted; longer ones are cut. */
   maxLength: number;
 }
 

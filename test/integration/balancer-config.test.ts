@@ -226,7 +226,6 @@ const SAME: readonly [string, string][] = [
       'option httpclose',
       'option http-keep-alive',
       'option log-health-checks',
-      'option logasap',
       'option tcpka',
       'option srvtcpka',
       'option httpclose x',
@@ -515,8 +514,14 @@ const STRICTER: readonly [string, string, number[]][] = [
   ],
   [
     'options of later',
-    defaults('option httpchk', 'option tcp-check', 'option abortonclose', 'option httplog clf'),
-    [2, 3, 4, 5],
+    defaults(
+      'option httpchk',
+      'option tcp-check',
+      'option abortonclose',
+      'option httplog clf',
+      'option logasap',
+    ),
+    [2, 3, 4, 5, 6],
   ],
   ['algorithms of later', backend('balance source', 'balance first', 'balance random'), [2, 3, 4]],
   [

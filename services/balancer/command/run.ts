@@ -101,9 +101,9 @@ class BalancerProcess implements Service {
   }
 
   async close(): Promise<void> {
-    // A soft stop that is under way has no end of its own.
+    // A soft stop that is under way waits for the last connection: that is now.
     if (this.#finishing) this.#balancer?.destroy();
-    else await this.#balancer?.close();
+    await this.#balancer?.close();
     this.#removePidfile();
   }
 

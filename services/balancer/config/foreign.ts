@@ -65,7 +65,7 @@ export const FOREIGN_OPTIONS = words(`
   h1-case-adjust-bogus-client h1-case-adjust-bogus-server http-buffer-request
   http-ignore-probes http-no-delay http-pretend-keepalive http-restrict-req-hdr-names
   http-tunnel http-use-htx http-use-proxy-header httpchk httpslog idle-close-on-response
-  independent-streams ldap-check log-separate-errors mysql-check nolinger originalto persist
+  independent-streams ldap-check log-separate-errors logasap mysql-check nolinger originalto persist
   pgsql-check prefer-last-server redis-check smtpchk socket-stats splice-auto splice-request
   splice-response spop-check ssl-hello-chk tcp-check tcp-smart-accept tcp-smart-connect
   transparent

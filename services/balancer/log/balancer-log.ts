@@ -46,8 +46,8 @@ export class ProxyLog {
     for (const { target, header, output } of this.#routes) {
       if (severity > target.maxLevel) continue;
       const line = header(Math.max(severity, target.minLevel), now) + message;
-      const room = target.maxLength - 1;
-      output.write(line.length > room ? `${line.slice(0, room)}\n` : `${line}\n`);
+      const { maxLength } = target;
+      output.write(line.length > maxLength ? `${line.slice(0, maxLength)}\n` : `${line}\n`);
     }
   }
 }

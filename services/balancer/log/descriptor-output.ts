@@ -1,20 +1,29 @@
-import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
-import { systemCode } from '#core/errors.ts';
+import { closeSync, constants, fstatSync, openSync, type Stats, writeSync } from 'node:fs';
+import { BrambleError, ERROR_CODES, systemCode } from '#core/errors.ts';
 import { CLOSE_PATIENCE, MAX_BUFFERED, type Output } from './output.ts';
 import { SocketOutput } from './socket-output.ts';
 
 /** Between two attempts to write to a reader that is behind, in milliseconds. */
 const RETRY_INTERVAL = 20;
 
-/** The output for an open descriptor (1, 2, or one that was inherited), whatever it is. */
+/** The output for an open descriptor (1, 2, or one that was inherited). Throws STORAGE if it is not. */
 export function openDescriptor(descriptor: number): Output {
-  const kind = fstatSync(descriptor);
+  const kind = statusOf(descriptor);
   if (kind.isSocket()) return new SocketOutput(descriptor);
   if (kind.isFIFO() || kind.isCharacterDevice()) {
     const own = reopen(descriptor);
     if (own !== undefined) return new DescriptorOutput(own, true);
   }
   return new DescriptorOutput(descriptor, false);
+}
+
+function statusOf(descriptor: number): Stats {
+  try {
+    return fstatSync(descriptor);
+  } catch (cause) {
+    const message = `log : file descriptor ${descriptor} is not open`;
+    throw new BrambleError(ERROR_CODES.STORAGE, message, { cause });
+  }
 }
 
 /**

@@ -1,6 +1,20 @@
 import { Socket } from 'node:net';
 import { CLOSE_PATIENCE, MAX_BUFFERED, type Output } from './output.ts';
 
+/** One a descriptor for as long as the process lives: to close it would close the descriptor. */
+const sockets = new Map<number, Socket>();
+
+function socketOf(descriptor: number): Socket {
+  const known = sockets.get(descriptor);
+  if (known) return known;
+  const socket = new Socket({ fd: descriptor, readable: false, writable: true });
+  // Whoever writes finds it destroyed.
+  socket.on('error', () => undefined);
+  socket.unref();
+  sockets.set(descriptor, socket);
+  return socket;
+}
+
 /** A stream socket that was handed to us as a descriptor, as systemd and supervisors do. */
 export class SocketOutput implements Output {
   readonly #socket: Socket;
@@ -11,11 +25,7 @@ export class SocketOutput implements Output {
   #closed = false;
 
   constructor(descriptor: number) {
-    this.#socket = new Socket({ fd: descriptor, readable: false, writable: true });
-    this.#socket.on('error', () => {
-      this.#closed = true;
-    });
-    this.#socket.unref();
+    this.#socket = socketOf(descriptor);
   }
 
   get dropped(): number {
@@ -23,7 +33,8 @@ export class SocketOutput implements Output {
   }
 
   write(line: string): void {
-    if (this.#closed || this.#size + this.#socket.writableLength + line.length > MAX_BUFFERED) {
+    const waiting = this.#size + this.#socket.writableLength;
+    if (this.#closed || this.#socket.destroyed || waiting + line.length > MAX_BUFFERED) {
       this.#dropped++;
       return;
     }
@@ -46,11 +57,12 @@ export class SocketOutput implements Output {
     if (this.#closed) return;
     this.#flush();
     this.#closed = true;
-    if (this.#socket.writableLength === 0) return;
+    if (this.#socket.writableLength === 0 || this.#socket.destroyed) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const overdue = setTimeout(resolve, CLOSE_PATIENCE);
-    this.#socket.once('drain', resolve).once('error', resolve);
+    this.#socket.once('drain', resolve).once('close', resolve);
     await promise;
+    this.#socket.off('drain', resolve).off('close', resolve);
     clearTimeout(overdue);
   }
 }

@@ -21,7 +21,7 @@ interface OptionKeyword extends KeywordInfo {
   unset?(draft: ProxyDraft): void;
 }
 
-type Flag = 'clitcpka' | 'srvtcpka' | 'dontlognull' | 'logasap' | 'logHealthChecks';
+type Flag = 'clitcpka' | 'srvtcpka' | 'dontlognull' | 'logHealthChecks';
 
 const flag = (key: Flag, side: OptionKeyword['side'], summary: string): OptionKeyword => ({
   usage: '',
@@ -64,7 +64,6 @@ export const OPTIONS: KeywordTable<OptionKeyword> = {
     },
   },
   dontlognull: flag('dontlognull', 'frontend', 'no log line for connections without a byte'),
-  logasap: flag('logasap', 'frontend', 'log when the transfer starts instead of at its end'),
   'log-health-checks': flag('logHealthChecks', 'backend', 'log the result of checks that change'),
   httplog: {
     usage: '',

@@ -215,7 +215,6 @@ log stdout local0
 option clitcpka
 option srvtcpka
 option dontlognull
-option logasap
 option log-health-checks
 option httplog
 option http-server-close
@@ -227,14 +226,13 @@ option redispatch 2`;
         clitcpka: true,
         srvtcpka: true,
         dontlognull: true,
-        logasap: true,
         logHealthChecks: true,
         logFormat: 'httplog',
         httpConnection: 'server-close',
         forwardFor: { header: 'X-Client', except: '10.0.0.0/8', ifNone: true },
       },
     });
-    const undo = ['clitcpka', 'srvtcpka', 'dontlognull', 'logasap', 'log-health-checks']
+    const undo = ['clitcpka', 'srvtcpka', 'dontlognull', 'log-health-checks']
       .concat(['http-server-close', 'redispatch'])
       .map((name) => `no option ${name}`);
     expect(await listen([lines, ...undo].join('\n'))).toMatchObject({
@@ -243,7 +241,6 @@ option redispatch 2`;
         clitcpka: false,
         srvtcpka: false,
         dontlognull: false,
-        logasap: false,
         logHealthChecks: false,
         httpConnection: 'keep-alive',
       },
