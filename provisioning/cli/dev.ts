@@ -23,7 +23,7 @@ export const devCommand: Command = {
       max: HIGHEST_PORT,
       text: 'move every port to P and above',
     },
-    anonymous: { type: 'flag', text: 'let MQTT clients in without credentials' },
+    anonymous: { type: 'flag', text: 'no credentials for MQTT and the statistics' },
     data: { type: 'string', value: 'DIR', text: 'configuration, messages and logs (.bramble)' },
     config: {
       type: 'string',

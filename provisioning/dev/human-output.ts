@@ -92,7 +92,7 @@ export class HumanOutput implements Output {
     const command = (verb: string) =>
       `${this.#mqttCommand} ${verb} -h ${host} -p ${ports.mqtt}${who} -t hello`;
     return [
-      '  Try it, in two other terminals:',
+      '  Try it, in two other terminals in this folder:',
       `    ${this.#style.bold(`${command('sub')} -v`)}`,
       `    ${this.#style.bold(`${command('pub')} -m world`)}`,
     ];
@@ -114,8 +114,8 @@ function endpoints({ host, ports, nodes, stats }: Summary): Row[] {
     ['MQTT, WebSocket', `ws://${host}:${ports.websocket}/`, ''],
     ['Page', `http://${host}:${ports.page}/`, ''],
   ];
-  if (stats) {
-    const remark = `user ${stats.user}, password ${stats.password}`;
+  if (ports.stats !== undefined) {
+    const remark = stats ? `user ${stats.user}, password ${stats.password}` : '';
     rows.push(['Balancer', `http://${host}:${ports.stats}/haproxy?stats`, remark]);
   }
   return rows;

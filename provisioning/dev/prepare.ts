@@ -44,6 +44,7 @@ export function preparePlan(options: DevOptions, data: DataDir, nats: NatsProgra
     ports,
     nodes,
     natsSyncInterval: nats.syncInterval,
+    openStats: options.anonymous,
   };
   if (anonymous) writeAnonymous(plan.clusterFile, file);
   return { plan, note };

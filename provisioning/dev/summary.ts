@@ -10,7 +10,7 @@ export interface Summary {
   login: { user: string; password: string } | undefined;
   /** Nobody can log in at all. */
   closed: boolean;
-  /** Who may see the balancer's statistics. */
+  /** Who may see the balancer's statistics; undefined where they are open or not served. */
   stats: { user: string; password: string } | undefined;
   /** Milliseconds from the start of the command. */
   took: number;
@@ -20,8 +20,9 @@ const HASHED = /^\$scrypt\$/;
 /** Shown where only a hash is known. */
 const UNKNOWN_PASSWORD = 'PASSWORD';
 
-export function summarize({ cluster, host, ports, nodes }: Plan, took: number): Summary {
-  const stats = cluster.balancer.stats;
+export function summarize(plan: Plan, took: number): Summary {
+  const { cluster, host, ports, nodes, openStats } = plan;
+  const stats = openStats ? undefined : cluster.balancer.stats;
   return {
     host,
     ports: {
@@ -29,7 +30,7 @@ export function summarize({ cluster, host, ports, nodes }: Plan, took: number): 
       connectors: ports.connectors,
       websocket: ports.websocket,
       page: ports.page,
-      ...(stats === undefined ? {} : { stats: ports.stats }),
+      ...(stats === undefined && !openStats ? {} : { stats: ports.stats }),
     },
     nodes: nodes.map(({ name }) => name),
     login: loginOf(cluster),

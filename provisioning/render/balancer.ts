@@ -64,9 +64,9 @@ ${servers((node) => node.ports.websocket)}
 ${statsPage(plan)}`;
 }
 
-function statsPage({ cluster, host, ports }: Plan): string {
+function statsPage({ cluster, host, ports, openStats }: Plan): string {
   const login = cluster.balancer.stats;
-  if (!login)
+  if (!login && !openStats)
     return '# No page of its own: cluster.yaml names no balancer.stats user who may see it.\n';
   return `# The balancer's own page, and the same as CSV with ;csv at the end.
 listen stats
@@ -78,7 +78,7 @@ listen stats
     stats enable
     stats uri /haproxy?stats
     stats refresh 5s
-    stats auth ${quote(`${login.user}:${login.password}`)}
+${openStats ? '    # --anonymous: open to whoever is on this machine.' : `    stats auth ${quote(`${login!.user}:${login!.password}`)}`}
 `;
 }
 

@@ -23,6 +23,8 @@ export interface Plan {
   nodes: readonly PlannedNode[];
   /** Whether this nats-server knows `sync_interval` (2.10 and later). */
   natsSyncInterval: boolean;
+  /** Whether the balancer's statistics need no login: only where MQTT needs none either. */
+  openStats: boolean;
 }
 
 /** The first lines of every rendered file, in the comment syntax that they all share. */

@@ -100,7 +100,9 @@ describe('two nodes', () => {
     const page = await fetch(`http://127.0.0.1:${dev.ports.page}/`);
     expect(page.status).toBe(200);
     const stats = `http://127.0.0.1:${dev.ports.stats}/haproxy?stats;csv`;
-    expect((await fetch(stats)).status).toBe(401);
+    const csv = await fetch(stats);
+    expect(csv.status).toBe(200);
+    expect(await csv.text()).toMatch(/^# pxname,svname,/);
     const { supervisorHealth, balancerHealth, statsHealth, nodes } = dev.ports;
     for (const port of [
       supervisorHealth,
@@ -305,8 +307,7 @@ balancer: { extra: own.cfg }
   );
   const args = ['--config', path.join(dir, 'cluster.yaml')];
   await using dev = await startDev({ nodes: undefined, base, args });
-  const { ports } = await dev.ready();
-  expect(ports).not.toHaveProperty('stats');
+  await dev.ready();
   const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${own}`);
   expect(await spread(dev)).toEqual([0, 1]);
   await client.endAsync();
@@ -336,6 +337,8 @@ test('with credentials: strangers are refused, and the printed lines work as the
 
   const stranger = mqtt.connectAsync(`mqtt://127.0.0.1:${dev.ports.mqtt}`, { reconnectPeriod: 0 });
   await expect(stranger).rejects.toThrow(/not authorized/i);
+  const stats = await fetch(`http://127.0.0.1:${dev.ports.stats}/haproxy?stats`);
+  expect(stats.status).toBe(401);
 
   const shell = (text: string) =>
     spawn('/bin/sh', ['-c', `exec ${text.trim()}`], { detached: true });

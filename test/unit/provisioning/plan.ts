@@ -7,6 +7,7 @@ export interface PlanOptions {
   secret?: string;
   stats?: { user: string; password: string } | undefined;
   syncInterval?: boolean;
+  openStats?: boolean;
   root?: string;
 }
 
@@ -32,5 +33,6 @@ export function planOf(nodes: number, options: PlanOptions = {}): Plan {
       store: `${root}/store/nats-${index + 1}`,
     })),
     natsSyncInterval: syncInterval,
+    openStats: options.openStats ?? false,
   };
 }

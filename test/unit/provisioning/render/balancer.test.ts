@@ -46,6 +46,13 @@ test('without a user for it there is no statistics page', () => {
   expect(renderBalancer(planOf(1, { stats: undefined }))).not.toMatch(/^listen stats/m);
 });
 
+test('the statistics are open only where no credentials are wanted at all', () => {
+  expect(renderBalancer(planOf(1))).toMatch(/^ {4}stats auth /m);
+  const open = renderBalancer(planOf(1, { openStats: true, stats: undefined }));
+  expect(open).toMatch(/^listen stats/m);
+  expect(open).not.toMatch(/stats auth/);
+});
+
 test('everything is bound to loopback', () => {
   const binds = [...renderBalancer(planOf(2)).matchAll(/^\s*bind (\S+):\d+$/gm)];
   expect(binds.map(([, host]) => host)).toEqual(Array(4).fill('127.0.0.1'));
