@@ -2,7 +2,7 @@ import net from 'node:net';
 import { systemCode } from '#core/errors.ts';
 import type { ServerConfig } from '../model.ts';
 import type { CheckReport } from '../servers/types.ts';
-import { encodeLocalHeader } from '../tcp/proxy-header.ts';
+import { encodeCheckHeader, type ProxyEnds } from '../tcp/proxy-header.ts';
 
 /** What the C library calls the errors that a connect may meet, for HAProxy's `info:`. */
 const REASONS: Record<string, string> = {
@@ -19,6 +19,9 @@ const REASONS: Record<string, string> = {
 
 /** Trouble on our own side, which says nothing of the server. */
 const OWN_FAULTS = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'EAGAIN']);
+
+/** How long a server that got a header may take to close, milliseconds. */
+const DEFAULT_LINGER = 2000;
 
 /** A check on its way, which can be called off. */
 export interface RunningCheck {
@@ -59,9 +62,10 @@ export function checkTcp(
   socket.once('connect', () => {
     // A server that expects a header would log its absence at every check.
     if (check?.sendProxy) {
-      socket.end(encodeLocalHeader(server.sendProxy ?? 'v1'));
+      socket.end(encodeCheckHeader(server.sendProxy ?? 'v1', endsOf(socket)));
       socket.resume();
-      setTimeout(() => socket.destroy(), limit ?? DEFAULT_LINGER).unref();
+      const linger = setTimeout(() => socket.destroy(), limit ?? DEFAULT_LINGER);
+      socket.once('close', () => clearTimeout(linger));
     } else {
       socket.resetAndDestroy();
     }
@@ -80,4 +84,10 @@ export function checkTcp(
   };
 }
 
-const DEFAULT_LINGER = 2000;
+/** Our end as the client's, the server's as where it connected to. */
+const endsOf = ({ localAddress, localPort, remoteAddress, remotePort }: net.Socket): ProxyEnds => ({
+  host: localAddress ?? '0.0.0.0',
+  port: localPort ?? 0,
+  localHost: remoteAddress ?? '0.0.0.0',
+  localPort: remotePort ?? 0,
+});

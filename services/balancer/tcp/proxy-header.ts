@@ -19,9 +19,12 @@ export function encodeProxyHeader(version: 'v1' | 'v2', ends: ProxyEnds): Buffer
   return version === 'v1' ? encodeV1(ends) : encodeV2(ends);
 }
 
-/** Version 2 without addresses: a health check, which no client stands behind. */
-export function encodeLocalHeader(version: 'v1' | 'v2'): Buffer {
-  return version === 'v1' ? Buffer.from('PROXY UNKNOWN\r\n') : V2_LOCAL;
+/**
+ * The header of a health check, which no client stands behind: version 2 says so (LOCAL), version 1
+ * names our own end, as HAProxy does.
+ */
+export function encodeCheckHeader(version: 'v1' | 'v2', own: ProxyEnds): Buffer {
+  return version === 'v1' ? encodeV1(own) : V2_LOCAL;
 }
 
 function encodeV1({ host, port, localHost, localPort }: ProxyEnds): Buffer {

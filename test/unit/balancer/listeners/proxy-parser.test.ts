@@ -7,7 +7,7 @@ import {
 } from '../../../../services/balancer/listeners/proxy-parser.ts';
 import {
   bytesOfSix,
-  encodeLocalHeader,
+  encodeCheckHeader,
   encodeProxyHeader,
 } from '../../../../services/balancer/tcp/proxy-header.ts';
 
@@ -87,15 +87,13 @@ describe('PROXY header', () => {
     expect(parseProxyHeader(Buffer.from(text, 'latin1'))).toEqual({ kind: 'invalid', reason });
   });
 
-  it('without a client names nobody', () => {
-    for (const which of ['v1', 'v2'] as const) {
-      const header = encodeLocalHeader(which);
-      expect(parseProxyHeader(header)).toEqual({
-        kind: 'header',
-        length: header.length,
-        ends: undefined,
-      });
-    }
+  it.each([
+    ['v2', encodeCheckHeader('v2', { host: '', port: 0, localHost: '', localPort: 0 })],
+    ['v1', Buffer.from('PROXY UNKNOWN\r\n')],
+    ['v1', Buffer.from('PROXY UNKNOWN ffff:f::1 ::1 65535 65535\r\n')],
+  ])('without a client names nobody (%s)', (_version, header) => {
+    const parsed = parseProxyHeader(header);
+    expect(parsed).toEqual({ kind: 'header', length: header.length, ends: undefined });
   });
 
   it('writes IPv6 addresses in canonical form', () => {
