@@ -4,6 +4,7 @@ import { generate, type Packet, type Parser, parser } from 'mqtt-packet';
 import { pino } from 'pino';
 import { parseCluster } from '#core/config/cluster.ts';
 import { Broker } from '../../services/broker/broker.ts';
+import { startNats } from './nats.ts';
 
 export interface InProcessBroker {
   broker: Broker;
@@ -13,42 +14,57 @@ export interface InProcessBroker {
   stop(): Promise<void>;
 }
 
-/** A broker in this process, alone, on ports of the system's choice. */
+/**
+ * A broker in this process, alone, on ports of the system's choice. With BRAMBLE_TEST_NODES=2 it is
+ * two brokers with nats-servers, and each new client goes to the other one: what holds on one node
+ * must hold across nodes.
+ */
 export async function startInProcess(
   mqtt = '{ anonymous: true }',
   options: { proxyProtocol?: boolean; trusted?: string[] } = {},
 ): Promise<InProcessBroker> {
-  const text = `cluster: { name: test, secret: 0123456789abcdef }\nnodes: [{ name: pi1, address: 127.0.0.1 }]\nmqtt: ${mqtt}\n`;
+  const count = Number(process.env.BRAMBLE_TEST_NODES ?? '1');
+  const engine = count > 1 ? await startNats(count) : undefined;
+  const nodes = Array.from({ length: count }, (_, i) => `{ name: pi${i + 1}, address: 127.0.0.1 }`);
+  const text = `cluster: { name: test, secret: 0123456789abcdef }\nnodes: [${nodes.join(', ')}]\nmqtt: ${mqtt}\n`;
   const { proxyProtocol = false, trusted = ['127.0.0.1', '::1'] } = options;
-  const broker = new Broker({
-    config: {
-      node: 'pi1',
-      cluster: 'cluster.yaml',
-      listen: {
-        mqtt: { host: '127.0.0.1', port: 0, proxyProtocol },
-        websocket: { host: '127.0.0.1', port: 0, proxyProtocol },
-        health: { host: '127.0.0.1', port: 0 },
+  const brokers = nodes.map((_, i) => {
+    const server = engine?.servers[i];
+    const nats = server && { url: server.url, user: server.user, password: server.password };
+    return new Broker({
+      config: {
+        node: `pi${i + 1}`,
+        cluster: 'cluster.yaml',
+        listen: {
+          mqtt: { host: '127.0.0.1', port: 0, proxyProtocol },
+          websocket: { host: '127.0.0.1', port: 0, proxyProtocol },
+          health: { host: '127.0.0.1', port: 0 },
+        },
+        trusted,
+        ...(nats ? { nats } : {}),
       },
-      trusted,
-    },
-    cluster: parseCluster(text),
-    log: pino({ level: 'silent' }),
+      cluster: parseCluster(text),
+      log: pino({ level: 'silent' }),
+    });
   });
-  await broker.start(new AbortController().signal);
+  await Promise.all(brokers.map((broker) => broker.start(new AbortController().signal)));
+  const [broker] = brokers as [Broker];
   const peers: Peer[] = [];
+  let next = 0;
   return {
     broker,
     port: broker.ports.mqtt,
     websocketPort: broker.ports.websocket,
     async peer(connect) {
-      const peer = await Peer.open(broker.ports.mqtt);
+      const peer = await Peer.open(brokers[next++ % count]!.ports.mqtt);
       peers.push(peer);
       if (connect !== undefined) await peer.connect(connect);
       return peer;
     },
     async stop() {
       for (const peer of peers) peer.socket.destroy();
-      await broker.close();
+      await Promise.all(brokers.map((one) => one.close()));
+      await engine?.stop();
     },
   };
 }
