@@ -90,7 +90,8 @@ async function observe(which: Which) {
       KAFKA_PORT: String(kafka),
       STATS_PORT: String(stats),
     },
-    ports: [],
+    // The last to listen.
+    ports: [stats],
   });
   const csv = async (): Promise<string> =>
     (await talk(stats, [get('/haproxy?stats;csv', `Connection: close\r\n${AUTH}`)])).text;

@@ -35,10 +35,6 @@ defaults
     timeout client 10s
     timeout server 10s
 ${more.timeouts ?? ''}
-listen probe
-    mode tcp
-    no log
-    bind 127.0.0.1:${probe}
 frontend f
     bind 127.0.0.1:${port}
     default_backend b
@@ -46,6 +42,11 @@ ${more.frontend ?? ''}
 backend b
 ${more.backend ?? ''}
     server s1 127.0.0.1:${origin.port} ${more.server ?? ''}
+# The last to listen: who reaches it reaches all.
+listen probe
+    mode tcp
+    no log
+    bind 127.0.0.1:${probe}
 `;
   try {
     const proxy = await startEither(which, { config, ports: [probe] });
