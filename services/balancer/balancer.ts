@@ -85,6 +85,11 @@ export class Balancer implements Service, StatsView {
     return this.#tcp.size + this.#http.size;
   }
 
+  /** Log lines that were given up because a target did not take them. */
+  get droppedLogLines(): number {
+    return this.#log.dropped;
+  }
+
   /** Binds everything or nothing; an error names each address that could not be had. */
   async start(): Promise<void> {
     const health = this.#deps.health ?? process.env.BRAMBLE_HEALTH;

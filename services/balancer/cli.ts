@@ -14,6 +14,8 @@ const EXIT_ERROR = 1;
 const EXIT_NO_LISTENER = 2;
 
 const STDERR = 2;
+/** Where neither the files nor the system limit them; a number that statistics can show. */
+const MOST_CONNECTIONS = 1_000_000;
 /** Program name in log lines, as HAProxy takes it from its own. */
 const LOG_TAG = 'bramble-balancer';
 
@@ -93,7 +95,7 @@ function load(line: CommandLine): Promise<Loaded> {
       proxyMaxconn: line.proxyMaxconn,
       pidfile: line.pidfile,
       daemon: line.foreground ? false : line.daemon || undefined,
-      defaultMaxconn: connectionLimit(undefined),
+      defaultMaxconn: Math.min(connectionLimit(undefined), MOST_CONNECTIONS),
       logTag: LOG_TAG,
     },
   });

@@ -1,7 +1,7 @@
 import type { BalancerStatus } from '#core/contracts/status.ts';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import { HealthServer, type Unreadiness } from '#core/health.ts';
-import { createRegistry } from '#core/metrics.ts';
+import { Counter, createRegistry } from '#core/metrics.ts';
 import { processPart } from '#core/process-part.ts';
 import type { Balancer } from './balancer.ts';
 import { registerMetrics } from './metrics.ts';
@@ -19,6 +19,15 @@ export function createHealthServer(balancer: Balancer, address: string): HealthS
   const { host, port } = parseAddress(address);
   const registry = createRegistry({});
   registerMetrics(registry, balancer);
+  new Counter({
+    name: 'haproxy_process_dropped_logs_total',
+    help: 'Log lines given up because a target did not take them.',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(balancer.droppedLogLines);
+    },
+  });
   const unready = (): Unreadiness => (balancer.listening ? [] : ['not listening']);
   const status = (): BalancerStatus => {
     const part = processPart(unready());

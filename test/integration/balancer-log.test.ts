@@ -1,9 +1,13 @@
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { startBalancer } from '../support/balancer.ts';
+import { BALANCER_PROGRAM, startBalancer } from '../support/balancer.ts';
 import { startHaproxy } from '../support/haproxy.ts';
 import { freePorts } from '../support/ports.ts';
 import { lineMatching, type ProxyProcess } from '../support/proxy-process.ts';
@@ -149,4 +153,57 @@ listen t\n bind 127.0.0.1:${port}\n server s 127.0.0.1:${closed} check inter 100
     expect(ours).toHaveLength(theirs.length);
     expect(ours.endsWith('\n')).toBe(true);
   });
+});
+
+test('a stdout that nobody reads costs lines, not service', async () => {
+  const [http = 0, health = 0] = await freePorts(2);
+  const directory = mkdtempSync(join(tmpdir(), 'balancer-unread-'));
+  const file = join(directory, 'test.cfg');
+  writeFileSync(
+    file,
+    `global\n log stdout format raw local0
+defaults\n timeout client 5s\n timeout server 5s\n timeout connect 1s
+listen h\n mode http\n log global\n option httplog\n bind 127.0.0.1:${http}\n`,
+  );
+  const child = spawn(BALANCER_PROGRAM, ['-db', '-f', file], {
+    // A pipe that this process never reads from.
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, BRAMBLE_HEALTH: `127.0.0.1:${health}` },
+  });
+  const exited = once(child, 'exit');
+  const dropped = async (): Promise<number> => {
+    const answer = await fetch(`http://127.0.0.1:${health}/metrics`);
+    const found = /^haproxy_process_dropped_logs_total (\d+)$/m.exec(await answer.text());
+    return Number(found?.[1]);
+  };
+  try {
+    for (const end = Date.now() + 20_000; Date.now() < end; await sleep(50)) {
+      if (
+        await fetch(`http://127.0.0.1:${health}/readyz`).then(
+          (it) => it.ok,
+          () => false,
+        )
+      )
+        break;
+    }
+    let answered = 0;
+    const target = `/${'a'.repeat(1000)}`;
+    for (let round = 0; round < 60; round++) {
+      const requests = Array.from({ length: 50 }, () => fetch(`http://127.0.0.1:${http}${target}`));
+      for (const answer of await Promise.all(requests)) {
+        if (answer.status === 503) answered++;
+        await answer.arrayBuffer();
+      }
+    }
+    const lost = await dropped();
+    console.log(`${answered} requests answered, ${lost} of their lines dropped`);
+    expect(answered).toBe(3000);
+    expect(lost).toBeGreaterThan(0);
+    child.kill('SIGTERM');
+    const [code] = await exited;
+    expect(code).toBe(0);
+  } finally {
+    child.kill('SIGKILL');
+    rmSync(directory, { recursive: true });
+  }
 });
