@@ -137,6 +137,20 @@ describe('retained messages', () => {
   });
 });
 
+test('what was acknowledged on one node is retained on the other at once, 100 times of 100', async () => {
+  const publisher = await cluster.connect(0);
+  const reader = await cluster.connect(1);
+  for (let i = 0; i < 100; i++) {
+    await publisher.publishAsync(`at-once/${i}`, 'x', { qos: 1, retain: true });
+    await reader.subscribeAsync(`at-once/${i}`);
+  }
+  await eventually('all are seen', () => inbox(reader).length >= 100, 2_000);
+  console.log(
+    `subscribed on the other node right after PUBACK: 100, seen: ${inbox(reader).length}`,
+  );
+  expect(inbox(reader).every((m) => m.retain)).toBe(true);
+});
+
 describe('takeover', () => {
   test('a second connection on the other node displaces the first, with 0x8E', async () => {
     const first = await cluster.connect(0, { clientId: 'twin', protocolVersion: 5 });

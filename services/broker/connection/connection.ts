@@ -59,6 +59,8 @@ export class Connection implements SessionOutlet {
   /** MQTT 5: the expiry that CONNECT asked for, for the rule of [MQTT-3.14.2-2]. */
   connectExpiry = 0;
   lastSeen = performance.now();
+  /** Publishes that were refused. */
+  refusals = 0;
   readonly #framer: Framer;
   readonly #backlog: Backlog;
   readonly #outboundAliases = new Map<string, number>();

@@ -31,7 +31,10 @@ export function handlePublish(connection: Connection, frame: Buffer, body: numbe
   const first = qos === 1 ? PUBACK : PUBREC;
   const refuse = (reason: number, why: string): void => {
     counters.denied++;
-    context.log.info({ clientId: connection.clientId, topic, reason }, `publish refused: ${why}`);
+    if (isPowerOfTen(++connection.refusals)) {
+      const { clientId, refusals } = connection;
+      context.log.info({ clientId, topic, reason, refusals }, `publish refused: ${why}`);
+    }
     // A 3.1.1 client cannot be told: the message is acknowledged and goes nowhere (3.3.5.2).
     const code = version === 5 ? reason : REASON.SUCCESS;
     if (qos === 2 && code < 0x80) session.received.add(packetId);
@@ -102,6 +105,11 @@ export function handleAcknowledgement(connection: Connection, frame: Buffer, bod
       connection.acks.now(() => sendAck(connection, PUBCOMP, packetId, code));
     }
   }
+}
+
+/** A client that is refused at full speed leaves seven lines for ten million refusals. */
+function isPowerOfTen(count: number): boolean {
+  return Number.isInteger(Math.log10(count));
 }
 
 function sendAck(connection: Connection, first: number, packetId: number, reason: number): void {

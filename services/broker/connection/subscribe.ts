@@ -49,6 +49,11 @@ export async function handleSubscribe(
     // MQTT 5, 4.8.2: shared subscriptions get no retained messages.
     if (sendRetained && parseShared(filter) === undefined) retainedFor.push(subscription);
   }
+  // Both at once: the others hear of the filters, and this node of what is retained.
+  if (retainedFor.length > 0) {
+    const caughtUp = context.retained.caughtUp();
+    if (caughtUp !== undefined) waits.push(caughtUp);
+  }
   if (waits.length > 0) await Promise.all(waits);
   if (connection.state !== 'open') return;
   connection.sendPacket({ cmd: 'suback', messageId: packet.messageId!, granted });

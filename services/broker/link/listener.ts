@@ -29,6 +29,8 @@ export interface ListenerOptions {
 const WEBSOCKET_PATHS = new Set(['/', '/mqtt']);
 /** Connections that the system queues for us, so that a reconnect storm is not refused. */
 const BACKLOG = 4_096;
+/** Sockets that may be on their way to a WebSocket at a time. */
+const UPGRADING_MAX = 1_024;
 
 /** Accepts MQTT over TCP. */
 export class TcpListener implements Service {
@@ -82,6 +84,8 @@ export class WebSocketListener implements Service {
   readonly #options: ListenerOptions;
   #server: net.Server | undefined;
   #http: http.Server | undefined;
+  /** Sockets that have not asked for WebSocket yet. */
+  readonly #upgrading = new Map<Socket, NodeJS.Timeout>();
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -115,6 +119,7 @@ export class WebSocketListener implements Service {
         return;
       }
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+        this.#settle(socket as Socket);
         const { address, port } = sourceOf(socket as Socket);
         onTransport(new WebSocketTransport(webSocket, address, port));
       });
@@ -122,6 +127,16 @@ export class WebSocketListener implements Service {
     const server = net.createServer((socket) => {
       socket.on('error', (error) => log.debug({ err: error }, describeError(error)));
       acceptSocket(socket, this.#options, (rest, address, port) => {
+        if (this.#upgrading.size >= UPGRADING_MAX) {
+          socket.destroy();
+          return;
+        }
+        // The HTTP server's own timeouts belong to its own listener, which this is not.
+        this.#upgrading.set(
+          socket,
+          setTimeout(() => socket.destroy(), connectTimeout),
+        );
+        socket.once('close', () => this.#settle(socket));
         if (address !== undefined) sources.set(socket, { address, port });
         upgrades.emit('connection', socket);
         if (rest.length > 0) socket.unshift(rest);
@@ -141,7 +156,13 @@ export class WebSocketListener implements Service {
 
   destroy(): void {
     this.#server?.close();
+    for (const socket of this.#upgrading.keys()) socket.destroy();
     this.#http?.closeAllConnections();
+  }
+
+  #settle(socket: Socket): void {
+    clearTimeout(this.#upgrading.get(socket));
+    this.#upgrading.delete(socket);
   }
 }
 

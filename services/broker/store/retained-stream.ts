@@ -14,6 +14,7 @@ import type { Logger } from '#core/log.ts';
 import { asBuffer, type Bus } from '../cluster/bus.ts';
 import type { Message } from '../message.ts';
 import { encodeEnvelope, readEnvelope, readRecords } from '../router/envelope.ts';
+import { ReadBarrier } from './read-barrier.ts';
 import type { RetainedLog } from './retained.ts';
 import { StreamFollower } from './stream-follower.ts';
 
@@ -51,12 +52,18 @@ export class RetainedStream implements RetainedLog {
   readonly #follower: StreamFollower;
   /** Topics seen in the replay that is going on. */
   #replay: Set<string> | undefined;
+  readonly #barrier: ReadBarrier;
+  #applied = 0;
   readonly #onUp = (): void => this.#follower.restart();
   #purges = new Map<string, { sequence: number; at: number }>();
   #purgeTimer: NodeJS.Timeout | undefined;
 
   constructor(options: RetainedStreamOptions) {
     this.#options = options;
+    this.#barrier = new ReadBarrier({
+      last: async () => (await this.#manager!.streams.info(RETAINED_STREAM)).state.last_seq,
+      applied: () => this.#applied,
+    });
     this.#follower = new StreamFollower({
       jetstream: () => this.#jetstream!,
       stream: RETAINED_STREAM,
@@ -122,6 +129,10 @@ export class RetainedStream implements RetainedLog {
     }
   }
 
+  caughtUp(): Promise<void> | undefined {
+    return this.#options.bus.connected ? this.#barrier.pass() : undefined;
+  }
+
   /** Every node does so: the second purge of the same message finds nothing. */
   expire(topic: string, position: number): void {
     if (position > 0) this.#purges.set(subjectOf(topic), { sequence: position, at: 0 });
@@ -146,6 +157,7 @@ export class RetainedStream implements RetainedLog {
   }
 
   #take({ data, seq: sequence, subject, time }: JsMsg): void {
+    this.#applied = sequence;
     try {
       const bytes = asBuffer(data);
       const { origin, offset } = readEnvelope(bytes);

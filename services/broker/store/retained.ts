@@ -7,6 +7,8 @@ export interface RetainedLog {
   append(message: Message): Promise<void>;
   /** Takes a message out that has expired, unless a newer one has come. */
   expire(topic: string, position: number): void;
+  /** Resolves when everything that was acknowledged anywhere until now has been applied here. */
+  caughtUp(): Promise<void> | undefined;
 }
 
 interface Entry {
@@ -64,6 +66,11 @@ export class RetainedStore {
   storeLocal(message: Message): void {
     this.#local.add(message.topic);
     this.#put(message, 0);
+  }
+
+  /** To be waited for before `match`, so that what was acknowledged elsewhere is seen. */
+  caughtUp(): Promise<void> | undefined {
+    return this.#log?.caughtUp();
   }
 
   /** Takes what the log says, in its order. */

@@ -169,6 +169,16 @@ describe('WebSocket', () => {
     await new Promise((go) => text.once('close', go));
   });
 
+  test('a socket that never asks for WebSocket is closed in time', async () => {
+    server = await startInProcess('{ anonymous: true, limits: { connect: 200 ms } }');
+    for (const bytes of ['', 'GET /mqtt HTTP/1.1\r\nHost:']) {
+      const socket = net.connect(server.websocketPort, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.write(bytes);
+      await new Promise((go) => socket.once('close', go));
+    }
+  });
+
   test('behind a PROXY header', async () => {
     server = await startInProcess('{ anonymous: true }', { proxyProtocol: true });
     const socket = net.connect(server.websocketPort, '127.0.0.1');

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { ReadBarrier } from '../../../services/broker/store/read-barrier.ts';
+
+test('waits until what the log has is applied; readers share a question', async () => {
+  let applied = 3;
+  let asked = 0;
+  const barrier = new ReadBarrier({
+    last: async () => {
+      asked++;
+      return 5;
+    },
+    applied: () => applied,
+  });
+  let passed = 0;
+  const readers = Array.from({ length: 100 }, async () => {
+    await barrier.pass();
+    passed++;
+  });
+  await new Promise((go) => setTimeout(go, 20));
+  expect(passed).toBe(0);
+  applied = 5;
+  await Promise.all(readers);
+  expect([passed, asked]).toEqual([100, 1]);
+  await barrier.pass();
+  expect(asked).toBe(2);
+});
+
+test('a position that never comes holds readers up once; a log without answer, not again for a while', async () => {
+  const purged = new ReadBarrier({ last: async () => 9, applied: () => 7 });
+  await purged.pass();
+  const from = performance.now();
+  await purged.pass();
+  expect(performance.now() - from).toBeLessThan(100);
+  const dead = new ReadBarrier({ last: () => new Promise(() => {}), applied: () => 0 });
+  await dead.pass();
+  expect(dead.pass()).toBeUndefined();
+});
