@@ -10,6 +10,7 @@ export function renderStats(plan: Plan): string {
   const config: z.input<typeof statsConfigSchema> = {
     cluster: clusterFile,
     page: { host, port: ports.page },
+    mqtt: { host, port: ports.mqtt },
     health: { host, port: ports.statsHealth },
     supervisor: at(ports.supervisorHealth, '/status'),
     balancers: [{ node: nodes[0]!.name, status: at(ports.balancerHealth, '/status') }],

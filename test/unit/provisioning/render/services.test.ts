@@ -46,4 +46,5 @@ test('stats.yaml is what the page reads, and names everyone', () => {
   expect(config.nodes.map(({ name }) => name)).toEqual(['pi1', 'pi2', 'pi3']);
   expect(config.supervisor).toBe(`http://127.0.0.1:${plan.ports.supervisorHealth}/status`);
   expect(config.balancers).toHaveLength(1);
+  expect(config.mqtt).toEqual({ host: '127.0.0.1', port: plan.ports.mqtt });
 });
