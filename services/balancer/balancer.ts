@@ -7,7 +7,7 @@ import { Checks } from './checks/checks.ts';
 import { createHealthServer } from './health.ts';
 import { HttpPlane } from './http/plane.ts';
 import { Admission } from './listeners/admission.ts';
-import { connectionLimit } from './listeners/descriptors.ts';
+import { connectionLimit, holdLimit } from './listeners/descriptors.ts';
 import { Frontend } from './listeners/frontend.ts';
 import { Listener } from './listeners/listener.ts';
 import { logConnections } from './listeners/log-connections.ts';
@@ -61,7 +61,7 @@ export class Balancer implements Service, StatsView {
     this.config = config;
     this.#deps = deps;
     this.#log = new BalancerLog(config);
-    this.admission = new Admission(connectionLimit(config.global.maxconn));
+    this.admission = new Admission(connectionLimit(config.global.maxconn), holdLimit());
     const proxies = config.proxies.filter((proxy) => !proxy.disabled);
     this.backends = proxies
       .filter((proxy) => proxy.kind !== 'frontend')
@@ -124,6 +124,8 @@ export class Balancer implements Service, StatsView {
 
   destroy(): void {
     this.#listening = false;
+    for (const listener of this.#listeners) void listener.close();
+    void this.#health?.close();
     this.#checks.stop();
     const gone = new BrambleError(ERROR_CODES.CLOSED, 'the balancer is closing');
     for (const backend of this.backends) backend.dismiss(gone);

@@ -12,11 +12,15 @@ export class Admission {
   /** Connections being served now. */
   current = 0;
   total = 0;
+  /** Accepted connections that wait for room, over all listeners. */
+  held = 0;
+  readonly holdLimit: number;
   readonly #limit: number;
   readonly #waiting = new Set<Waiting>();
 
-  constructor(limit: number | undefined) {
-    this.#limit = limit ?? Number.POSITIVE_INFINITY;
+  constructor(limit: number, holdLimit: number) {
+    this.#limit = limit;
+    this.holdLimit = holdLimit;
   }
 
   get limit(): number {

@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 
 /** Kept for listeners, checks, logs and the runtime itself. */
 const RESERVE = 100;
+/** Most connections that may wait for room, and their share of the descriptors. */
+const MAX_HELD = 4096;
+const HELD_SHARE = 1 / 8;
 const FALLBACK = 1024;
 
 /** Files that this process may have open (RLIMIT_NOFILE); the runtime has raised it already. */
@@ -15,12 +18,17 @@ export function descriptorLimit(): number {
   }
 }
 
+/** How many accepted connections may wait for room. */
+export function holdLimit(): number {
+  return Math.min(MAX_HELD, Math.floor(descriptorLimit() * HELD_SHARE));
+}
+
 /**
  * Most connections at a time: what `global maxconn` says, and never more than descriptors are there
- * for, two a connection (HAProxy manual, `maxconn`). At the limit connections wait; without
- * descriptors the system would drop them.
+ * for, two a connection (HAProxy manual, `maxconn`) beside those that wait. At the limit connections
+ * wait; without descriptors the system would drop them.
  */
 export function connectionLimit(maxconn: number | undefined): number {
-  const possible = Math.max(1, Math.floor((descriptorLimit() - RESERVE) / 2));
+  const possible = Math.max(1, Math.floor((descriptorLimit() - RESERVE - holdLimit()) / 2));
   return Math.min(maxconn ?? Number.POSITIVE_INFINITY, possible);
 }

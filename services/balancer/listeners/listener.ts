@@ -10,7 +10,7 @@ import type { Admission, Waiting } from './admission.ts';
 import type { ClientAddress, HandleHandler } from './handler.ts';
 import { receiveProxyHeader } from './receive-proxy.ts';
 
-/** Longest line of connections that wait for room; the kernel's own limit by default. */
+/** The kernel's own limit by default. */
 const BACKLOG = 4096;
 const DEFAULT_HEADER_TIMEOUT = 10_000;
 const QUIET_TIME = 1000;
@@ -26,7 +26,7 @@ export interface ListenerDeps {
 /**
  * One `bind`: listens, and hands over each connection that fits under the three limits (the bind's,
  * the frontend's, the process's). The others wait, untouched and uncounted, as they would in the
- * kernel's backlog; beyond a backlog's length they are refused.
+ * kernel's backlog; beyond what the process may hold they are refused.
  */
 export class Listener implements Waiting {
   readonly bind: BindConfig;
@@ -74,7 +74,10 @@ export class Listener implements Waiting {
     if (!server) return;
     this.#server = undefined;
     this.#deps.admission.forget(this);
-    for (const handle of this.#waiting.splice(0)) handle.reset();
+    for (const handle of this.#waiting.splice(0)) {
+      this.#deps.admission.held -= 1;
+      handle.reset();
+    }
     server.close();
     await once(server, 'close');
   }
@@ -82,7 +85,10 @@ export class Listener implements Waiting {
   admit(): void {
     if (this.#admitting) return;
     this.#admitting = true;
-    while (this.#waiting.length > 0 && !this.#full) this.#serve(this.#waiting.shift()!);
+    while (this.#waiting.length > 0 && !this.#full) {
+      this.#deps.admission.held -= 1;
+      this.#serve(this.#waiting.shift()!);
+    }
     this.#admitting = false;
     if (this.#waiting.length > 0) this.#deps.admission.wait(this);
   }
@@ -103,11 +109,15 @@ export class Listener implements Waiting {
     }
     if (this.#waiting.length === 0 && !this.#full) {
       this.#serve(handle);
-    } else if (this.#waiting.length < BACKLOG) {
+      return;
+    }
+    const { admission } = this.#deps;
+    if (admission.held < admission.holdLimit) {
       this.#waiting.push(handle);
-      this.#deps.admission.wait(this);
+      admission.held += 1;
+      admission.wait(this);
     } else {
-      this.#complain(`${BACKLOG} connections wait already, refusing more`);
+      this.#complain(`${admission.held} connections wait already, refusing more`);
       handle.reset();
     }
   }

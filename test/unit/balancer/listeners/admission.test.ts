@@ -18,7 +18,7 @@ function waiting(admission: Admission, name: string, wanted: number, got: string
 
 describe('Admission', () => {
   it('lets those who wait in by turns, as others leave', () => {
-    const admission = new Admission(1);
+    const admission = new Admission(1, 10);
     const got: string[] = [];
     admission.enter();
     admission.wait(waiting(admission, 'a', 3, got));
@@ -30,7 +30,7 @@ describe('Admission', () => {
   });
 
   it('asks each once when nobody can come in for reasons of their own', () => {
-    const admission = new Admission(10);
+    const admission = new Admission(10, 10);
     let asked = 0;
     const stubborn: Waiting = {
       admit: () => {
