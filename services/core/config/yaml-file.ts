@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
+import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
-import { BrambleError, ERROR_CODES, systemCode } from '../errors.ts';
+import { BrambleError, describeError, ERROR_CODES, systemCode } from '../errors.ts';
 import { nearest } from './nearest.ts';
 
 /** One thing that is wrong with a file, and where. Line and column count from 1. */
@@ -52,7 +52,7 @@ export function parseYaml<S extends z.ZodType>(text: string, file: string, schem
   if (document.errors.length > 0) {
     throw new ConfigError(document.errors.map((e) => at(e.pos[0], e.message)));
   }
-  const result = schema.safeParse(document.toJS() ?? {});
+  const result = schema.safeParse(plainValue(document, at));
   if (result.success) return result.data;
 
   const problems = result.error.issues.flatMap((issue) => {
@@ -69,6 +69,26 @@ export function parseYaml<S extends z.ZodType>(text: string, file: string, schem
   });
   problems.sort((a, b) => a.line - b.line || a.column - b.column);
   throw new ConfigError(problems);
+}
+
+/** The document as plain values. An alias without its anchor, or a bomb of them, is a problem too. */
+function plainValue(
+  document: Document,
+  at: (offset: number, message: string) => ConfigProblem,
+): unknown {
+  try {
+    return document.toJS() ?? {};
+  } catch (cause) {
+    let offset = 0;
+    visit(document, {
+      Alias(_key, alias) {
+        if (alias.resolve(document) !== undefined) return undefined;
+        offset = alias.range?.[0] ?? 0;
+        return visit.BREAK;
+      },
+    });
+    throw new ConfigError([at(offset, describeError(cause))], cause);
+  }
 }
 
 function dotted(path: Path): string {

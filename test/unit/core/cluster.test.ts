@@ -74,6 +74,20 @@ describe('cluster.yaml', () => {
     expect(problems('cluster: [')[0]).toMatch(/^1:\d+ /);
   });
 
+  test('says where an alias has no anchor, and refuses a bomb of aliases', () => {
+    expect(problems(`${MINIMAL}vip: *nowhere\n`)[0]).toMatch(/^7:6 .*nowhere/);
+    const bomb = Array.from({ length: 9 }, (_, i) => {
+      const inner =
+        i === 0
+          ? 'x'
+          : Array(9)
+              .fill(`*a${i - 1}`)
+              .join(', ');
+      return `a${i}: &a${i} [${inner}]`;
+    });
+    expect(problems(bomb.join('\n'))).toHaveLength(1);
+  });
+
   test('throws nothing but ConfigError, whatever the text', () => {
     const line = fc.oneof(fc.constantFrom(...MINIMAL.split('\n')), fc.string({ maxLength: 20 }));
     fc.assert(
