@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { Message } from '../../../services/broker/message.ts';
 import { ReadBarrier } from '../../../services/broker/store/read-barrier.ts';
+import { startInProcess } from '../../support/broker-peer.ts';
 
 test('waits until what the log has is applied; readers share a question', async () => {
   let applied = 3;
@@ -34,4 +36,23 @@ test('a position that never comes holds readers up once; a log without answer, n
   const dead = new ReadBarrier({ last: () => new Promise(() => {}), applied: () => 0 });
   await dead.pass();
   expect(dead.pass()).toBeUndefined();
+});
+
+test('SUBACK waits for it, so that the retained messages behind it are complete', async () => {
+  const server = await startInProcess();
+  const { retained } = server.broker;
+  let caughtUp = (): void => {};
+  retained.caughtUp = () =>
+    new Promise((go) => {
+      caughtUp = go;
+    });
+  const peer = await server.peer({});
+  peer.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'late/#', qos: 1 }] });
+  await new Promise((go) => setTimeout(go, 50));
+  expect(peer.received.length).toBe(1);
+  retained.apply(new Message('late/x', 1, true, Buffer.from('x')), 1);
+  caughtUp();
+  await peer.expect('suback');
+  expect((await peer.expect('publish')).topic).toBe('late/x');
+  await server.stop();
 });
