@@ -288,7 +288,7 @@ listen outer\n bind 127.0.0.1:${front}\n server x 127.0.0.1:${back} ${how}\n`,
     const named = await peer('a', nameOnData);
     const body = `listen x
  bind 127.0.0.1:PORT accept-proxy
- timeout client 400
+ timeout client 1500
  server a 127.0.0.1:${named.port}`;
     await withHealth(body, async (port, health) => {
       const wrong = new Client(port).send('GET / HTTP/1.0\r\n\r\n');

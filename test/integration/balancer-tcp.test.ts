@@ -178,7 +178,7 @@ describe('places and queues', () => {
       const a = await peer('a');
       const body = `listen x
  bind 127.0.0.1:PORT
- timeout queue 600
+ timeout queue 3s
  server a 127.0.0.1:${a.port} maxconn 1`;
       return withProxy(which, body, async (port, { out }) => {
         const order: string[] = [];
@@ -219,6 +219,7 @@ describe('places and queues', () => {
  server a 127.0.0.1:${a.port}`;
       return withProxy(which, body, async (port) => {
         const clients = Array.from({ length: 5 }, () => new Client(port).send('?'));
+        await until(() => clients.filter((it) => it.received.length > 0).length >= 2, 'two');
         await lagged(300);
         const served = clients.filter((client) => client.received.length > 0);
         const before = [served.length, a.accepted];

@@ -79,7 +79,7 @@ describe('Checks', () => {
     await one.start();
     await until(() => server!.state === 'up', 'it is up again');
     checks.stop();
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await new Promise((resolve) => setTimeout(resolve, 200));
     const seen = one.accepted;
     await new Promise((resolve) => setTimeout(resolve, 120));
     expect(one.accepted).toBe(seen);
