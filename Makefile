@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each of them works on a fresh Debian-like machine with Node >= 20.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test unit integration check bench clean
+.PHONY: help setup setup-test run test unit integration check bench screenshot clean
 
 NODES ?= 2
 # npm runs on the system's own Node: ours is what it is about to install.
@@ -41,6 +41,9 @@ check: node_modules/.installed ## Format, lint, types
 
 bench: setup-test ## Print ratios against real peers in the same run
 	node test/bench/main.ts
+
+screenshot: setup-test ## Take the README's picture of a running cluster again
+	node test/tools/screenshot.ts
 
 clean: ## Remove what was built and the dev cluster's data
 	rm -rf node_modules .bramble image/out test-results
