@@ -71,6 +71,31 @@ describe('limits, side by side with HAProxy', () => {
   });
 });
 
+test('FIN right behind three requests: all three are answered', async () => {
+  const [theirs, ours] = await onBoth(async (which) => {
+    await using setup = await startHttp(which);
+    const client = new Client(setup.port);
+    client.socket.end(GET.repeat(3));
+    await client.closed;
+    return client.received.toString().toLowerCase();
+  });
+  expect(ours).toBe(theirs);
+  expect(ours.match(/200 ok/g)).toHaveLength(3);
+});
+
+test('a head byte by byte is one head', async () => {
+  await using setup = await startHttp('bramble');
+  const client = new Client(setup.port);
+  client.socket.setNoDelay(true);
+  for (const char of `GET / HTTP/1.1\r\nHost: a\r\nX: ${'y'.repeat(300)}\r\n\r\n`) {
+    client.send(char);
+    await sleep(0);
+  }
+  await until(() => client.received.includes('ok'), 'the answer');
+  client.socket.destroy();
+  expect(setup.origin.received).toContain(`x: ${'y'.repeat(300)}\r\n`);
+});
+
 describe('a server that cannot be had', () => {
   test('refuses connections: retried, then 503 and SC', async () => {
     const [theirs, ours] = await onBoth(async (which) => {

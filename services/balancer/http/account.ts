@@ -69,6 +69,9 @@ export class Account {
   /** We answer for a proxy ourselves: a `listen`'s backend sees the bytes, but no session. */
   servedBy(backend: Backend | undefined, headBytes: number): void {
     this.serverLabel = '<STATS>';
+    this.queueTime = 0;
+    this.connectTime = 0;
+    this.responseTime = 0;
     if (backend?.config.id !== this.frontend.config.id) return;
     this.backend = backend;
     this.#session = false;
@@ -113,9 +116,10 @@ export class Account {
     this.status = status;
     this.backend?.counters.response(status);
     this.frontend.counters.response(status);
-    if (!this.server) return;
-    this.server.counters.response(status);
-    this.server.counters.reqTot += 1;
+    if (this.server) {
+      this.server.counters.response(status);
+      this.server.counters.reqTot += 1;
+    }
   }
 
   /** What came is no request, or none came in time. */

@@ -3,9 +3,11 @@ import type { AcceptedConnection, ClientAddress } from '../listeners/handler.ts'
 import type { FrontendContext } from '../servers/types.ts';
 import { Account } from './account.ts';
 import { writeParts } from './body-flow.ts';
+import { LF } from './chars.ts';
+import type { ClientUser, ExchangeClient } from './client-side.ts';
 import { Deadline } from './deadline.ts';
 import { type ErrorStatus, errorResponse, type LocalResponse } from './errors.ts';
-import { type ClientUser, Exchange, type ExchangeClient } from './exchange.ts';
+import { Exchange } from './exchange.ts';
 import { MAX_HEAD } from './field-scanner.ts';
 import { INCOMPLETE, type RequestHead } from './head.ts';
 import type { Pools } from './pool.ts';
@@ -36,6 +38,8 @@ export class ClientConnection implements ExchangeClient {
   #input: Buffer | undefined;
   #user: ClientUser | undefined;
   #requests = 0;
+  /** Length of a head that was looked at and is incomplete. */
+  #tried = 0;
   #advancing = false;
   /** When the head under way began: date, and on the clock of performance.now(). */
   #headSince: number;
@@ -60,6 +64,10 @@ export class ClientConnection implements ExchangeClient {
     this.#input = head;
     this.#headSince = acceptedAt;
     this.#headBegan = performance.now();
+  }
+
+  get draining(): boolean {
+    return this.#draining;
   }
 
   get again(): boolean {
@@ -134,8 +142,19 @@ export class ClientConnection implements ExchangeClient {
   #data(chunk: Buffer): void {
     if (this.#closing) return;
     this.#input = this.#input ? Buffer.concat([this.#input, chunk]) : chunk;
+    if (this.#hopeless(chunk)) return;
     this.#advance();
     if (this.#user && this.#input && this.#input.length >= MAX_HEAD) this.#socket.pause();
+  }
+
+  /**
+   * Whether another look at a head under way would find nothing new: no line has ended since and
+   * it has not doubled. Without this a head sent byte by byte would cost its length squared.
+   */
+  #hopeless(chunk: Buffer): boolean {
+    if (this.#user || this.#tried === 0) return false;
+    const { length } = this.#input!;
+    return length < MAX_HEAD && length < 2 * this.#tried && !chunk.includes(LF);
   }
 
   /** Uses what has come, as far as it can be used now. */
@@ -155,7 +174,8 @@ export class ClientConnection implements ExchangeClient {
       }
       if (at === input.length) input = undefined;
     }
-    this.#input = input && at > 0 ? input.subarray(at) : input;
+    // A copy: kept bytes must not pin the whole read that they came in.
+    if (!this.#closing) this.#input = input && at > 0 ? Buffer.from(input.subarray(at)) : input;
     this.#advancing = false;
     if (this.#ended) this.#afterEnd();
   }
@@ -165,10 +185,10 @@ export class ClientConnection implements ExchangeClient {
     if (!this.#headOpen) this.#openHead();
     const head = parseRequestHead(input, at, input.length);
     if (head === INCOMPLETE) {
-      // Kept bytes must not pin the whole read that they came in.
-      this.#input = input.subarray(at);
+      this.#tried = input.length - at;
       return -1;
     }
+    this.#tried = 0;
     this.#requests += 1;
     if (typeof head === 'number') return this.#refuse(head, 'PR');
     const account = this.#account();

@@ -1,4 +1,15 @@
+import type { ProxyConfig } from '../model.ts';
 import { BODY_CHUNKED, type RequestHead, type ResponseHead } from './head.ts';
+
+/** How long connections live: the stricter of what frontend and backend say (manual, section 4). */
+export function connectionMode(
+  frontend: ProxyConfig,
+  backend: ProxyConfig,
+): ProxyConfig['options']['httpConnection'] {
+  const modes = [frontend.options.httpConnection, backend.options.httpConnection];
+  if (modes.includes('close')) return 'close';
+  return modes.includes('server-close') ? 'server-close' : 'keep-alive';
+}
 
 /**
  * The `connection` line (with CRLF, or '') that a request carries to its server, in HAProxy's

@@ -1,8 +1,8 @@
 import type { Backend } from '../servers/backend.ts';
-import type { FrontendContext } from '../servers/types.ts';
 import type { Account } from './account.ts';
 import { BodyFlow, writeParts } from './body-flow.ts';
-import { requestConnection, responseConnection } from './connection-field.ts';
+import type { ClientUser, ExchangeClient } from './client-side.ts';
+import { connectionMode, requestConnection, responseConnection } from './connection-field.ts';
 import { Connector, type ConnectorOwner, type Unobtainable } from './connector.ts';
 import { type ErrorStatus, errorResponse, type LocalResponse } from './errors.ts';
 import { forwardedForLine } from './forwarded-for.ts';
@@ -10,56 +10,16 @@ import {
   BODY_TUNNEL,
   BODY_UNTIL_CLOSE,
   INCOMPLETE,
+  isRepeatable,
   type RequestHead,
   type ResponseHead,
 } from './head.ts';
-import type { Pools } from './pool.ts';
-import { parseResponseHead } from './response-head.ts';
+import { sendLocal } from './local-answer.ts';
+import { ResponseReader } from './response-reader.ts';
 import { Tunnel } from './tunnel.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 
-/** The client's side, as an exchange sees it. */
-export interface ExchangeClient {
-  readonly context: FrontendContext;
-  readonly pools: Pools;
-  /** Not the first request of its connection. */
-  readonly again: boolean;
-  /** Writes to the client; false = wait for `clientDrained`. */
-  send(head: string, parts: readonly Buffer[]): boolean;
-  /** Takes body bytes again that were held back. */
-  resume(): void;
-  /** Takes none until `resume`. */
-  pause(): void;
-  /** Limit on the client's next sign of life, milliseconds; undefined = none. */
-  limit(milliseconds: number | undefined): void;
-  /** Sends FIN behind what was written; more may still come from the client. */
-  sendEnd(): void;
-  /** Somebody else looks after the client from here on. */
-  handOver(user: ClientUser): void;
-  /** The exchange is over; `keep` = the connection may carry another. */
-  exchangeDone(keep: boolean): void;
-}
-
-/** Who looks after what the client does while a request is under way. */
-export interface ClientUser {
-  /** Whether `takeBody` wants what the client sends. */
-  readonly wantsBody: boolean;
-  /** Takes bytes from the client; returns the position behind what it took. */
-  takeBody(input: Buffer, offset: number): number;
-  /** The client takes more again. */
-  clientDrained(): void;
-  /** The client has sent its FIN; everything before it was handed over. */
-  clientEnded(): void;
-  /** The client's connection is gone. */
-  clientClosed(): void;
-  /** The limit on the client has passed. */
-  clientExpired(): void;
-}
-
 type Phase = 'connect' | 'wait' | 'relay' | 'done';
-
-/** Methods that may be sent twice without harm (RFC 9110, 9.2.2). */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /** One request and its response, from the parsed head to the last byte both ways. */
 export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
@@ -73,10 +33,12 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   #phase: Phase = 'connect';
   /** The first part of the body, which came with the head. */
   #firstBody: readonly Buffer[] = [];
-  #responseInput: Buffer | undefined;
+  readonly #reader: ResponseReader;
   #response: BodyFlow | undefined;
   #responseHead: ResponseHead | undefined;
   #keepClient: boolean;
+  /** Whether the server connection may outlive the exchange, as far as options say. */
+  #keepServer = false;
   #clientEnded = false;
   #serverEnded = false;
   /** The server's connection is gone or useless, what is left of the request goes nowhere. */
@@ -87,6 +49,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     this.#head = head;
     this.#account = account;
     this.#request = new BodyFlow(head.body);
+    this.#reader = new ResponseReader(head.method);
     this.#keepClient = head.keepAlive;
   }
 
@@ -106,7 +69,6 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   }
 
   start(backend: Backend | undefined): void {
-    const { options } = this.#client.context.config;
     const headBytes = this.#head.counted + this.#request.counted;
     this.#account.bytesIn(headBytes);
     if (!backend) {
@@ -116,21 +78,14 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     }
     this.#backend = backend;
     this.#account.backendChosen(backend, headBytes);
-    if (options.httpConnection === 'close' || backend.config.options.httpConnection === 'close') {
-      this.#keepClient = false;
-    }
+    const mode = connectionMode(this.#client.context.config, backend.config);
+    if (mode === 'close') this.#keepClient = false;
+    this.#keepServer = mode === 'keep-alive';
     this.#connector = new Connector(backend, this.#client.pools, this.#account, this, {
       mayReuse: this.#client.again && this.#keepServer,
       headBytes,
     });
     this.#connector.start();
-  }
-
-  /** Whether the server connection may outlive the exchange, as far as options say. */
-  get #keepServer(): boolean {
-    const { options } = this.#client.context.config;
-    const backend = this.#backend?.config.options;
-    return options.httpConnection === 'keep-alive' && backend?.httpConnection === 'keep-alive';
   }
 
   obtained(upstream: Upstream): void {
@@ -139,11 +94,11 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     if (upstream.served === 0) this.#account.connected();
     else this.#account.reused();
     this.#phase = 'wait';
-    const body = this.#firstBody;
-    if (!writeParts(upstream.socket, this.#requestText(), body)) this.#client.pause();
-    else if (!this.#request.done) this.#client.resume();
     upstream.deadline.set(this.#backend!.config.timeouts.server);
     if (!this.#request.done) this.#limitClient();
+    const ready = writeParts(upstream.socket, this.#requestText(), this.#firstBody);
+    if (!ready) this.#client.pause();
+    else if (!this.#request.done) this.#client.resume();
   }
 
   unobtainable({ status, termination }: Unobtainable): void {
@@ -151,15 +106,11 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   }
 
   #requestText(): string {
-    const { text } = this.#head;
-    const { options } = this.#client.context.config;
-    const forwarded = forwardedForLine(
-      options.forwardFor,
-      this.#backend!.config.options.forwardFor,
-      this.#account.client.host,
-      this.#head,
-    );
-    return `${text}${forwarded}${requestConnection(this.#head, this.#keepServer)}\r\n`;
+    const frontend = this.#client.context.config.options.forwardFor;
+    const backend = this.#backend!.config.options.forwardFor;
+    const { host } = this.#account.client;
+    const forwarded = forwardedForLine(frontend, backend, host, this.#head);
+    return `${this.#head.text}${forwarded}${requestConnection(this.#head, this.#keepServer)}\r\n`;
   }
 
   takeBody(input: Buffer, offset: number): number {
@@ -188,15 +139,11 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   }
 
   upstreamData(chunk: Buffer): void {
-    const upstream = this.#upstream!;
     if (this.#phase === 'wait') {
-      const input = this.#responseInput ? Buffer.concat([this.#responseInput, chunk]) : chunk;
-      this.#responseInput = undefined;
-      this.#readHead(input);
-      return;
-    }
-    if (this.#phase === 'relay' && !this.#response!.done) {
-      upstream.deadline.set(this.#backend!.config.timeouts.server);
+      this.#reader.push(chunk);
+      this.#readHeads();
+    } else if (this.#phase === 'relay' && !this.#response!.done) {
+      this.#upstream!.deadline.set(this.#backend!.config.timeouts.server);
       this.#forward('', chunk, this.#response!.collect(chunk, 0));
     } else {
       // More than the response: nothing that could be asked for, so this one is not kept.
@@ -204,28 +151,22 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     }
   }
 
-  #readHead(input: Buffer): void {
-    let at = 0;
-    while (this.#phase === 'wait') {
-      const head = parseResponseHead(input, at, input.length, this.#head.method);
-      if (head === INCOMPLETE) {
-        this.#responseInput = at === 0 ? input : input.subarray(at);
-        return;
-      }
+  /** Passes interim responses on, then starts with the final one. */
+  #readHeads(): void {
+    for (;;) {
+      const head = this.#reader.next();
+      if (head === INCOMPLETE) return;
       if (typeof head === 'number') {
         this.#badResponse(502, 'PH');
         return;
       }
-      at += head.consumed;
       if (head.status >= 200 || head.status === 101) {
-        this.#respond(head, input, at);
+        this.#respond(head, this.#reader.input, this.#reader.at);
         return;
       }
-      if (!this.#head.http10) {
-        this.#account.bytesOut(head.counted);
-        this.#client.send(`${head.text}\r\n`, []);
-      }
-      if (at === input.length) return;
+      if (this.#head.http10) continue;
+      this.#account.bytesOut(head.counted);
+      this.#client.send(`${head.text}\r\n`, []);
     }
   }
 
@@ -248,7 +189,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
       this.#openTunnel(head, input, at);
       return;
     }
-    if (head.body === BODY_UNTIL_CLOSE) this.#keepClient = false;
+    if (head.body === BODY_UNTIL_CLOSE || this.#client.draining) this.#keepClient = false;
     const text = `${head.text}${responseConnection(head, this.#head, this.#keepClient)}\r\n`;
     this.#phase = 'relay';
     this.#forward(text, input, next);
@@ -310,7 +251,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
         upstream.finish();
       }
     }
-    this.#finish('--', this.#keepClient && !this.#clientEnded);
+    this.#finish('--', this.#keepClient);
   }
 
   upstreamEnded(): void {
@@ -348,8 +289,6 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     else if (this.#phase === 'relay' && this.#response!.done) this.#discardRest();
     else if (this.#phase === 'relay') this.#cut('SD');
   }
-
-  upstreamConnected(): void {}
 
   upstreamDrained(): void {
     this.#client.resume();
@@ -397,13 +336,12 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   #lostBeforeResponse(): void {
     const upstream = this.#upstream!;
     const reused = upstream.served > 0;
-    const untouched = this.#responseInput === undefined;
-    if (!reused || !untouched) {
+    if (!reused || !this.#reader.untouched) {
       this.#badResponse(502, 'SH');
       return;
     }
     this.#dropUpstream();
-    if (this.#head.body === 0 && IDEMPOTENT.has(this.#head.method)) {
+    if (isRepeatable(this.#head)) {
       this.#phase = 'connect';
       this.#serverEnded = false;
       this.#connector!.again();
@@ -433,24 +371,16 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     const account = this.#account;
     account.bytesIn(this.#head.counted);
     account.servedBy(this.#client.context.backendFor(), this.#head.counted);
-    account.queueTime = 0;
-    account.connectTime = 0;
-    account.responseTime = 0;
     account.answeredLocally(response.status);
     this.#answer(response, 'LR');
   }
 
   #answer(response: LocalResponse, termination: string): void {
     this.#dropUpstream();
-    const keep =
-      this.#keepClient && this.#request.done && !this.#clientEnded && response.text !== '';
+    const keep = this.#keepClient && this.#request.done && response.text !== '';
     this.#account.status = response.status;
     this.#account.bytesOut(response.counted);
-    let connection = '';
-    if (!keep) connection = 'connection: close\r\n';
-    else if (this.#head.http10) connection = 'connection: keep-alive\r\n';
-    const parts = this.#head.method === 'HEAD' || response.body.length === 0 ? [] : [response.body];
-    if (response.text !== '') this.#client.send(`${response.text}${connection}\r\n`, parts);
+    sendLocal(this.#client, this.#head, response, keep);
     this.#finish(termination, keep);
   }
 

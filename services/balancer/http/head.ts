@@ -45,6 +45,13 @@ export const BAD_REQUEST = 400;
 export const UNPROCESSABLE = 422;
 export type Refusal = typeof INCOMPLETE | typeof BAD_REQUEST | typeof UNPROCESSABLE;
 
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/** Whether a request may be sent twice without harm (RFC 9110, 9.2.2) and still is at hand. */
+export function isRepeatable({ method, body }: RequestHead): boolean {
+  return body === 0 && IDEMPOTENT.has(method);
+}
+
 /** The fields of a head as name and value, for those who need to look inside. */
 export function* fieldsOf(head: HeadBase): Generator<[name: string, value: string]> {
   let from = head.lineLength + 2;

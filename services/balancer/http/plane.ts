@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { AcceptedConnection, ConnectionHandler } from '../listeners/handler.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import { ClientConnection, type LocalResponder } from './client-connection.ts';
@@ -35,7 +34,7 @@ export class HttpPlane {
     for (const connection of this.#connections.keys()) connection.drain();
     await Promise.all(
       [...this.#connections.values()].map((socket) =>
-        socket.closed ? undefined : once(socket, 'close'),
+        socket.closed ? undefined : new Promise((resolve) => socket.once('close', resolve)),
       ),
     );
     this.pools.close();

@@ -1,6 +1,6 @@
 import type { Account } from './account.ts';
 import { writeParts } from './body-flow.ts';
-import type { ClientUser, ExchangeClient } from './exchange.ts';
+import type { ClientUser, ExchangeClient } from './client-side.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 
 /** Limits on silence, milliseconds; undefined = none. */
@@ -99,8 +99,6 @@ export class Tunnel implements UpstreamUser, ClientUser {
   clientExpired(): void {
     this.#close('cD');
   }
-
-  upstreamConnected(): void {}
 
   #active(): void {
     this.#client.limit(this.#limits.client);

@@ -7,7 +7,7 @@ const FLUSH_LIMIT = 5000;
 
 /** Who uses a server connection at the moment. */
 export interface UpstreamUser {
-  upstreamConnected(): void;
+  upstreamConnected?(): void;
   upstreamData(chunk: Buffer): void;
   /** The server has sent its FIN. */
   upstreamEnded(): void;
@@ -71,7 +71,7 @@ export class Upstream {
 
   #listen(): void {
     const { socket } = this;
-    socket.on('connect', () => this.user?.upstreamConnected());
+    socket.on('connect', () => this.user?.upstreamConnected?.());
     socket.on('data', (chunk: Buffer) => {
       if (this.user) this.user.upstreamData(chunk);
       else this.#endIdle();
