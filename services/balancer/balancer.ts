@@ -107,6 +107,7 @@ export class Balancer implements Service, StatsView {
     }
     this.startedAt = Date.now();
     this.#listening = true;
+    for (const listener of this.#listeners) listener.open();
     this.#checks.start();
   }
 

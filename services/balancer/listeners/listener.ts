@@ -35,6 +35,7 @@ export class Listener implements Waiting {
   readonly #waiting: TcpHandle[] = [];
   #server: net.Server | undefined;
   #current = 0;
+  #open = false;
   #admitting = false;
   #complainedAt = Number.NEGATIVE_INFINITY;
 
@@ -53,7 +54,10 @@ export class Listener implements Waiting {
     return this.#waiting.length;
   }
 
-  /** Rejects with PORT_IN_USE or LISTEN_REFUSED, naming proxy and address. */
+  /**
+   * Takes the address; who connects waits until `open`. Rejects with PORT_IN_USE or LISTEN_REFUSED,
+   * naming proxy and address.
+   */
   async start(): Promise<void> {
     const { host, port } = this.bind;
     const server = net.createServer();
@@ -66,6 +70,12 @@ export class Listener implements Waiting {
     this.#server = server;
     const { _handle: handle } = server as unknown as { _handle: ListenHandle };
     handle.onconnection = (status, client) => this.#accepted(status, client);
+  }
+
+  /** Begins to serve. */
+  open(): void {
+    this.#open = true;
+    this.admit();
   }
 
   /** Stops listening; those that wait are refused, those being served are left alone. */
@@ -96,6 +106,7 @@ export class Listener implements Waiting {
   get #full(): boolean {
     const { config, counters } = this.context;
     return (
+      !this.#open ||
       this.#current >= (this.bind.maxconn ?? Number.POSITIVE_INFINITY) ||
       counters.scur >= config.maxconn ||
       this.#deps.admission.full

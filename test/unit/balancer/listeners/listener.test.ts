@@ -22,7 +22,12 @@ interface Served {
   done: () => void;
 }
 
-async function listen(limits: { maxconn?: number; admission?: Admission; bindMax?: number }) {
+async function listen(limits: {
+  maxconn?: number;
+  admission?: Admission;
+  bindMax?: number;
+  open?: boolean;
+}) {
   const config = proxyConfig([], { maxconn: limits.maxconn ?? 100 });
   const admission = limits.admission ?? new Admission(100, 100);
   const context: FrontendContext = {
@@ -49,6 +54,7 @@ async function listen(limits: { maxconn?: number; admission?: Admission; bindMax
     handler: (connection, _context, done) => served.push({ connection, done }),
   });
   await listener.start();
+  if (limits.open ?? true) listener.open();
   cleanups.push(() => listener.close());
   cleanups.push(() => {
     for (const { connection } of served) connection.handle.close();
@@ -113,6 +119,15 @@ describe('Listener', () => {
     await until(() => sockets.filter((socket) => socket.destroyed).length === 4, 'four refused');
     await later();
     expect([sockets[0]!.destroyed, admission.held]).toEqual([false, 0]);
+  });
+
+  it('serves nobody before it is opened', async () => {
+    const { listener, context, served, connect } = await listen({ open: false });
+    await connect();
+    await until(() => listener.waiting === 1, 'one waits');
+    expect([served.length, context.counters.scur]).toEqual([0, 0]);
+    listener.open();
+    expect([served.length, listener.waiting]).toEqual([1, 0]);
   });
 
   it('passes over a connection that went while it waited', async () => {
