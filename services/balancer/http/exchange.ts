@@ -31,7 +31,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   #connector: Connector | undefined;
   #upstream: Upstream | undefined;
   #phase: Phase = 'connect';
-  /** The first part of the body, which came with the head. */
+  /** What came of the body with the head. */
   #firstBody: readonly Buffer[] = [];
   readonly #reader: ResponseReader;
   #response: BodyFlow | undefined;
@@ -40,7 +40,6 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   /** Whether the server connection may outlive the exchange, as far as options say. */
   #keepServer = false;
   #clientEnded = false;
-  #serverEnded = false;
   /** The server's connection is gone or useless, what is left of the request goes nowhere. */
   #discardBody = false;
 
@@ -96,13 +95,13 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     this.#phase = 'wait';
     upstream.deadline.set(this.#backend!.config.timeouts.server);
     if (!this.#request.done) this.#limitClient();
-    const ready = writeParts(upstream.socket, this.#requestText(), this.#firstBody);
-    if (!ready) this.#client.pause();
+    const text = this.#requestText();
+    if (!writeParts(upstream.socket, text, this.#firstBody)) this.#client.pause();
     else if (!this.#request.done) this.#client.resume();
   }
 
-  unobtainable({ status, termination }: Unobtainable): void {
-    this.#fail(status, termination);
+  unobtainable(why: Unobtainable): void {
+    this.#fail(why.status, why.termination);
   }
 
   #requestText(): string {
@@ -118,8 +117,8 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     this.#account.bytesIn(this.#request.counted);
     if (this.#request.done) this.#client.limit(undefined);
     else this.#limitClient();
-    const upstream = this.#upstream;
-    if (upstream && !this.#discardBody) {
+    const upstream = this.#discardBody ? undefined : this.#upstream;
+    if (upstream) {
       if (!writeParts(upstream.socket, '', this.#request.output)) this.#client.pause();
       if (this.#phase === 'wait') upstream.deadline.set(this.#backend!.config.timeouts.server);
     }
@@ -238,13 +237,9 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     this.#upstream = undefined;
     if (upstream) {
       upstream.socket.resume();
-      const keep =
-        this.#keepServer &&
-        !this.#discardBody &&
-        !this.#serverEnded &&
-        this.#responseHead!.keepAlive &&
-        upstream.server.config.sendProxy === undefined;
-      if (keep) {
+      const own = upstream.server.config.sendProxy !== undefined;
+      const wanted = this.#keepServer && !this.#discardBody && !own;
+      if (wanted && this.#responseHead!.keepAlive) {
         this.#client.pools.put(upstream, this.#client.again);
       } else {
         this.#client.pools.closed(upstream.server);
@@ -255,7 +250,6 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   }
 
   upstreamEnded(): void {
-    this.#serverEnded = true;
     if (this.#phase === 'wait') {
       this.#lostBeforeResponse();
       return;
@@ -277,7 +271,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     this.#discardRest();
   }
 
-  /** The response is through but not the request, and the server is gone: nobody wants the rest. */
+  /** Only the request is under way, and the server is gone: nobody wants the rest. */
   #discardRest(): void {
     this.#discardBody = true;
     this.#limitClient();
@@ -309,12 +303,14 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
 
   clientEnded(): void {
     this.#clientEnded = true;
-    if (this.#request.done) return;
-    this.#cut('CD');
+    if (!this.#request.done) this.#cut('CD');
   }
 
   clientClosed(): void {
-    this.#cut(`C${this.#phaseLetter}`);
+    let letter = 'D';
+    if (this.#phase === 'connect') letter = this.#connector?.phase ?? 'R';
+    else if (this.#phase === 'wait' && this.#request.done) letter = 'H';
+    this.#cut(`C${letter}`);
   }
 
   clientExpired(): void {
@@ -326,24 +322,16 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     }
   }
 
-  get #phaseLetter(): string {
-    if (this.#phase === 'connect') return this.#connector?.phase ?? 'R';
-    if (this.#phase === 'wait') return this.#request.done ? 'H' : 'D';
-    return 'D';
-  }
-
   /** RFC 9112, 9.3.1: what went out on a connection that its server was closing may go again. */
   #lostBeforeResponse(): void {
     const upstream = this.#upstream!;
-    const reused = upstream.served > 0;
-    if (!reused || !this.#reader.untouched) {
+    if (upstream.served === 0 || !this.#reader.untouched) {
       this.#badResponse(502, 'SH');
       return;
     }
     this.#dropUpstream();
     if (isRepeatable(this.#head)) {
       this.#phase = 'connect';
-      this.#serverEnded = false;
       this.#connector!.again();
       return;
     }
@@ -368,23 +356,22 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
 
   /** Answers with a page of our own, which the log calls `<STATS>`. */
   respondLocally(response: LocalResponse): void {
-    const account = this.#account;
-    account.bytesIn(this.#head.counted);
-    account.servedBy(this.#client.context.backendFor(), this.#head.counted);
-    account.answeredLocally(response.status);
+    const { counted } = this.#head;
+    this.#account.bytesIn(counted);
+    this.#account.servedBy(this.#client.context.backendFor(), counted);
+    this.#account.answeredLocally(response.status);
     this.#answer(response, 'LR');
   }
 
   #answer(response: LocalResponse, termination: string): void {
     this.#dropUpstream();
     const keep = this.#keepClient && this.#request.done && response.text !== '';
-    this.#account.status = response.status;
     this.#account.bytesOut(response.counted);
     sendLocal(this.#client, this.#head, response, keep);
     this.#finish(termination, keep);
   }
 
-  /** Ends the exchange where no word to the client is possible any more. */
+  /** Ends it where no word to the client is possible any more. */
   #cut(termination: string): void {
     if (this.#phase === 'connect') this.#connector?.abort();
     this.#dropUpstream();

@@ -22,7 +22,7 @@ const CELLS: readonly (readonly [heading: string, show: (row: StatRow) => Cell])
   ['Total', (row) => row.stot],
   ['Per second', (row) => pair(row.rate, row.rate_max)],
   ['Queue', (row) => pair(row.qcur, row.qmax)],
-  ['Requests', (row) => row.req_tot],
+  ['Requests', (row) => (row.mode === 'http' ? row.req_tot : undefined)],
   ['In', (row) => bytes(row.bin)],
   ['Out', (row) => bytes(row.bout)],
   ['Denied', (row) => sum(row.dreq, row.dresp)],
@@ -32,7 +32,7 @@ const CELLS: readonly (readonly [heading: string, show: (row: StatRow) => Cell])
   ['3xx', (row) => row.hrsp_3xx],
   ['4xx', (row) => row.hrsp_4xx],
   ['5xx', (row) => row.hrsp_5xx],
-  ['Answers in', (row) => (row.rtime === undefined ? undefined : `${row.rtime}&nbsp;ms`)],
+  ['Answers in', (row) => answerTime(row)],
   ['Weight', (row) => row.weight],
   ['Check', (row) => check(row)],
   ['Outages', (row) => outages(row)],
@@ -100,7 +100,7 @@ function section(rows: readonly StatRow[], upOnly: boolean): string {
   return `<section>
 <h2 id="${escapeHtml(String(first.pxname))}">${escapeHtml(String(first.pxname))}<span>mode ${first.mode}</span></h2>
 <div class="scroll"><table>
-<thead><tr><th></th><th scope="col">State</th>${head}</tr></thead>
+<thead><tr><td></td><th scope="col" class="state">State</th>${head}</tr></thead>
 <tbody>
 ${visible.map((row) => line(row, used)).join('\n')}
 </tbody>
@@ -117,12 +117,14 @@ function line(row: StatRow, used: typeof CELLS): string {
   const age = row.lastchg === undefined ? '' : ` <i>${since(row.lastchg)}</i>`;
   const cells = used.map(([heading, show]) => {
     const value = show(row);
-    return value === undefined ? `<td></td>` : `<td data-of="${heading}">${value}</td>`;
+    return value === undefined
+      ? `<td></td>`
+      : `<td data-of="${heading}"><span>${value}</span></td>`;
   });
   const backup = row.bck === 1 && row.type === SERVER ? ' <i>backup</i>' : '';
   return (
     `<tr class="${name}${kind}"><th scope="row">${escapeHtml(String(title))}${backup}</th>` +
-    `<td class="state" data-of="State"><span title="${word}">${escapeHtml(status)}</span>${age}</td>` +
+    `<td class="state" data-of="State"><span title="${word}">${escapeHtml(status)}${age}</span></td>` +
     `${cells.join('')}</tr>`
   );
 }
@@ -135,7 +137,7 @@ function totals(rows: readonly StatRow[], uptime: number): string {
     list.reduce((total, row) => total + Number(row[column] ?? 0), 0);
   const frontends = of(FRONTEND);
   const entries: [string, Cell][] = [
-    ['Up since', since(Math.floor(uptime / 1000))],
+    ['Uptime', since(Math.floor(uptime / 1000))],
     ['Sessions now', add(frontends, 'scur')],
     ['Sessions per second', add(frontends, 'rate')],
     ['Requests', add(frontends, 'req_tot')],
@@ -154,6 +156,11 @@ function countDown(rows: readonly StatRow[]): string {
 
 function pair(now: Cell, most: Cell): Cell {
   return now === undefined ? undefined : `${now} <i>/ ${most}</i>`;
+}
+
+function answerTime(row: StatRow): Cell {
+  if (row.mode !== 'http' || row.rtime === undefined) return undefined;
+  return `${row.rtime}&nbsp;ms`;
 }
 
 function sum(...values: Cell[]): Cell {

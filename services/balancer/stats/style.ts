@@ -37,6 +37,7 @@ table { border-collapse: collapse; width: 100%; font-size: .86rem; }
 th, td { padding: .35rem .6rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
 thead th { color: var(--faint); font-weight: 500; }
+thead th.state { text-align: left; }
 tbody th { text-align: left; font-weight: 600; position: sticky; left: 0; background: var(--tint); }
 td.state { text-align: left; font-weight: 600; color: var(--word); }
 td i { color: var(--faint); font-style: normal; }

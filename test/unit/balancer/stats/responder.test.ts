@@ -118,7 +118,7 @@ describe('what it answers', () => {
     expect(html).not.toContain('<web>');
     expect(html).not.toMatch(/<script|https?:\/\//);
     expect(html).toMatch(/<tr class="down"><th scope="row">gone/);
-    expect(html).toContain('>DOWN</span>');
+    expect(html).toMatch(/>DOWN <i>\d+s<\/i><\/span>/);
     expect(html).toContain('prefers-color-scheme: dark');
     expect(html).toContain('name="viewport"');
   });
