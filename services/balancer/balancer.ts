@@ -17,6 +17,7 @@ import type { BalancerConfig, ProxyConfig } from './model.ts';
 import { Backend } from './servers/backend.ts';
 import type { EventReport, StatsView } from './servers/types.ts';
 import { StatsResponder } from './stats/responder.ts';
+import type { ServerConnections } from './stats/rows.ts';
 import { TcpPlane } from './tcp/plane.ts';
 import { TimerWheel } from './tcp/timer-wheel.ts';
 
@@ -83,6 +84,11 @@ export class Balancer implements Service, StatsView {
   /** Connections being served now. */
   get connections(): number {
     return this.#tcp.size + this.#http.size;
+  }
+
+  /** Connections to servers that are kept for the next request. */
+  get serverConnections(): ServerConnections {
+    return this.#http.pools;
   }
 
   /** Log lines that were given up because a target did not take them. */

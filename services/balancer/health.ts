@@ -35,7 +35,7 @@ export function createHealthServer(balancer: Balancer, address: string): HealthS
       service: 'balancer',
       ...part,
       reasons: [...part.reasons, ...lostBackends(balancer)],
-      rows: buildRows(balancer),
+      rows: buildRows(balancer, balancer.serverConnections),
     };
   };
   return new HealthServer({ host, port, unready, registry, status });

@@ -13,9 +13,7 @@ import {
 } from '../support/side-by-side.ts';
 import { Client, echo, nameOnData, Peer, until } from '../support/tcp-peers.ts';
 
-const PI_CLUSTER = fileURLToPath(
-  new URL('../../../shared/examples/pi-cluster.cfg', import.meta.url),
-);
+const PI_CLUSTER = fileURLToPath(new URL('../fixtures/pi-cluster.cfg', import.meta.url));
 
 const peers: Peer[] = [];
 const peer = async (name: string, serve: ConstructorParameters<typeof Peer>[1] = nameOnData) => {
