@@ -7,6 +7,7 @@ import type { Logger } from '#core/log.ts';
 import { createRegistry } from '#core/metrics.ts';
 import { Access } from './auth/access.ts';
 import { Bus } from './cluster/bus.ts';
+import { Interest } from './cluster/interest.ts';
 import { Members } from './cluster/members.ts';
 import { Mesh } from './cluster/mesh.ts';
 import { Ownership } from './cluster/ownership.ts';
@@ -88,10 +89,14 @@ export class Broker implements Service, BrokerContext {
       this.mesh = new Mesh({
         bus,
         members: this.members,
+        interest: new Interest({
+          bus,
+          members: this.members,
+          filters: () => this.router.interest,
+          shares: () => this.router.shares(),
+        }),
         pressure: this.pressure,
         onMessage: (message) => this.router.receive(message),
-        interest: () => this.router.interest,
-        shares: () => this.router.shares(),
         onShared: (key, message) => this.router.receiveShared(key, message),
       });
       this.#ownership = new Ownership(this.members, {

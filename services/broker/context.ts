@@ -27,6 +27,6 @@ export interface BrokerContext {
    * could not be made durable. The one place through which every publish passes.
    */
   accept(message: Message): Promise<void> | undefined;
-  /** Whether somebody here or elsewhere may take another connection. */
+  /** Whether this node has all the connections that it may have. */
   readonly full: boolean;
 }

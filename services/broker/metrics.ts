@@ -48,6 +48,21 @@ export function registerMetrics(registry: Registry, broker: Broker): void {
       },
     });
   }
+  const own = [
+    ['denied_total', 'publishes refused by access rules or limits', 'denied'],
+    ['faults_total', 'connections ended for a fault of the client', 'malformed'],
+  ] as const;
+  for (const [name, help, key] of own) {
+    new Counter({
+      name: `bramble_broker_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(broker.counters[key]);
+      },
+    });
+  }
   new Gauge({
     name: 'bramble_broker_nats_connected',
     help: '1 while the nats-server of this node answers',

@@ -1,5 +1,7 @@
-/** How long a subscriber may be behind and still hold its publishers back, milliseconds. */
-const GRACE = 100;
+/** How long a subscriber that is behind may make no progress and still hold publishers, ms. */
+const GRACE = 250;
+/** Progress is a queue that has become shorter by this share of its limit. */
+const PROGRESS = 1 / 16;
 /** Longest hold of a publisher at a time, milliseconds. */
 const HOLD = 10;
 /** Behind means above this share of the limit; caught up means below the other. */
@@ -8,16 +10,25 @@ const CAUGHT_UP = 1 / 8;
 
 /**
  * Holds a publisher back for a moment while a subscriber that otherwise keeps up is behind, so
- * that bursts are not lost. Whoever stays behind for longer than GRACE has no such say until it
- * has caught up: a slow or frozen subscriber loses its own messages and delays nobody.
+ * that bursts are not lost. Whoever makes no progress for GRACE has no such say any more: a frozen
+ * or very slow subscriber loses its own messages and delays nobody.
  */
 export class Pressure {
   #raised = false;
   #relief: Promise<void> | undefined;
   #release: (() => void) | undefined;
 
+  /** When it was raised last. */
+  #raisedAt = 0;
+
+  /** Whether somebody was behind just now. */
+  get recent(): boolean {
+    return performance.now() - this.#raisedAt < HOLD;
+  }
+
   raise(): void {
     this.#raised = true;
+    this.#raisedAt = performance.now();
   }
 
   /** Asked by a publisher after each message: what it has to wait for, if anything. */
@@ -46,8 +57,10 @@ export class Pressure {
 export class Backlog {
   readonly #pressure: Pressure;
   readonly #limit: number;
-  /** When it fell behind; 0 = it has caught up. */
+  /** When it fell behind or last made progress; 0 = it has caught up. */
   #since = 0;
+  /** Its longest since then. */
+  #peak = 0;
 
   constructor(pressure: Pressure, limit: number) {
     this.#pressure = pressure;
@@ -58,7 +71,12 @@ export class Backlog {
   update(length: number): void {
     if (length > this.#limit * BEHIND) {
       const now = performance.now();
-      if (this.#since === 0) this.#since = now;
+      if (this.#since === 0 || length < this.#peak - this.#limit * PROGRESS) {
+        this.#since = now;
+        this.#peak = length;
+      } else if (length > this.#peak) {
+        this.#peak = length;
+      }
       if (now - this.#since < GRACE) this.#pressure.raise();
     } else if (this.#since !== 0 && length < this.#limit * CAUGHT_UP) {
       this.#since = 0;

@@ -50,6 +50,13 @@ export interface SessionEvents {
 export type DropReason = 'queue-full' | 'too-large' | 'expired' | 'slow';
 
 const PACKET_ID_MAX = 65_535;
+/** How long a message may take from one node to another, milliseconds. */
+const TRANSFER_ECHO = 3_000;
+
+/** What tells a message from all others in the cluster. */
+export function messageKey({ origin, sequence }: Message): string {
+  return `${origin}\0${sequence}`;
+}
 
 /**
  * What a client id owns beyond a connection (MQTT 5, 4.1): subscriptions, messages that wait or
@@ -82,6 +89,7 @@ export class Session {
   readonly #events: SessionEvents;
 
   readonly #backlog: Backlog;
+  #transferred: ReadonlySet<string> | undefined;
 
   constructor(clientId: string, limits: SessionLimits, events: SessionEvents, pressure: Pressure) {
     this.clientId = clientId;
@@ -93,6 +101,7 @@ export class Session {
   /** Takes a routed message: sends it, keeps it, or drops it and counts that. Never waits. */
   deliver(message: Message, qos: Qos, retain: boolean, ids: readonly number[] | undefined): void {
     const outlet = this.outlet;
+    if (this.#transferred?.has(messageKey(message)) === true) return;
     if (qos === 0) {
       // QoS 0 is not kept for a session that is away; a slow one loses its own.
       if (outlet === undefined) return;
@@ -116,6 +125,14 @@ export class Session {
     this.queue.push({ message: message.detach(), qos, retain, ids });
     // Only a client that is there can catch up.
     if (outlet !== undefined) this.#backlog.update(this.queue.length);
+  }
+
+  /** For a while, drops what came with a transfer and arrives by the ordinary way too. */
+  ignoreAgain(keys: ReadonlySet<string>): void {
+    this.#transferred = keys;
+    setTimeout(() => {
+      if (this.#transferred === keys) this.#transferred = undefined;
+    }, TRANSFER_ECHO).unref();
   }
 
   /** Appends what another node kept for it; that node's bounds were the same as ours. */

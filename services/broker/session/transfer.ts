@@ -1,6 +1,6 @@
 import type { Message, Qos } from '../message.ts';
 import { readRecords, recordLength, writeRecord } from '../router/envelope.ts';
-import type { Session } from './session.ts';
+import { messageKey, type Session } from './session.ts';
 import type { Subscription } from './subscription.ts';
 
 interface EntryState {
@@ -82,7 +82,7 @@ export function importSession(session: Session, bytes: Buffer, seen?: SeenMessag
     }
     for (const id of state.received) session.received.add(id);
   } else {
-    for (const { message } of here) known.add(keyOf(message));
+    for (const { message } of here) known.add(messageKey(message));
     session.queue.clear();
     session.queuedBytes = 0;
   }
@@ -92,7 +92,7 @@ export function importSession(session: Session, bytes: Buffer, seen?: SeenMessag
     const message = messages[index];
     if (message === undefined) break;
     message.origin = entry.origin;
-    const key = keyOf(message);
+    const key = messageKey(message);
     if (message.sequence > 0 && known.has(key)) continue;
     known.add(key);
     const { id, qos, retain, ids, released = false } = entry;
@@ -102,9 +102,6 @@ export function importSession(session: Session, bytes: Buffer, seen?: SeenMessag
   }
   if (seen === undefined) session.imported = session.queue.length;
   for (const outgoing of here) if (seen !== undefined) session.requeue(outgoing);
+  if (seen !== undefined) session.ignoreAgain(known);
   return known;
-}
-
-function keyOf(message: Message): string {
-  return `${message.origin}\0${message.sequence}`;
 }

@@ -1,0 +1,42 @@
+import { expect, test, vi } from 'vitest';
+import { Backlog, Pressure } from '../../../services/broker/router/pressure.ts';
+
+test('a subscriber that is behind holds publishers while it makes progress, a frozen one not for long', () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  try {
+    vi.advanceTimersByTime(1_000);
+    const pressure = new Pressure();
+    const raised = (): boolean => pressure.take() !== undefined;
+    const backlog = new Backlog(pressure, 1_600);
+    backlog.update(700);
+    expect(raised()).toBe(false);
+    backlog.update(900);
+    expect(raised()).toBe(true);
+    vi.advanceTimersByTime(200);
+    backlog.update(790 + 100);
+    expect(raised()).toBe(true);
+    vi.advanceTimersByTime(200);
+    // Nothing gone in 400 ms: no say any more, however long it stays.
+    backlog.update(901);
+    expect(raised()).toBe(false);
+    vi.advanceTimersByTime(60_000);
+    backlog.update(1_500);
+    expect(raised()).toBe(false);
+    // A sixteenth of the limit has gone: it reads again.
+    backlog.update(1_390);
+    expect(raised()).toBe(true);
+    backlog.update(100);
+    expect(raised()).toBe(false);
+    backlog.update(900);
+    expect(raised()).toBe(true);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('a hold ends by itself', async () => {
+  const pressure = new Pressure();
+  pressure.raise();
+  await pressure.take();
+  expect(pressure.take()).toBeUndefined();
+});
