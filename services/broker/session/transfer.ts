@@ -82,7 +82,6 @@ export function importSession(session: Session, bytes: Buffer, seen?: SeenMessag
     }
     for (const id of state.received) session.received.add(id);
   } else {
-    for (const { message } of here) known.add(messageKey(message));
     session.queue.clear();
     session.queuedBytes = 0;
   }
@@ -101,7 +100,12 @@ export function importSession(session: Session, bytes: Buffer, seen?: SeenMessag
     else session.requeue(outgoing);
   }
   if (seen === undefined) session.imported = session.queue.length;
-  for (const outgoing of here) if (seen !== undefined) session.requeue(outgoing);
-  if (seen !== undefined) session.ignoreAgain(known);
+  if (seen !== undefined) {
+    // What came both ways stands where the old node had it, so the order is that node's.
+    for (const outgoing of here) {
+      if (!known.has(messageKey(outgoing.message))) session.requeue(outgoing);
+    }
+    session.ignoreAgain(known);
+  }
   return known;
 }
