@@ -409,6 +409,7 @@ describe('the end', () => {
     await other.broker.close();
     expect((await peer.expect('disconnect')).reasonCode).toBe(0x8b);
     await peer.expectClose();
+    await other.stop();
   });
 
   test('3.1.2.10: keep alive exceeded says 0x8D', async () => {
