@@ -99,7 +99,6 @@ async function visit(url: string, options: BrowserContextOptions = {}) {
 }
 
 const textOf = async (page: Page, selector: string) =>
-  // biome-ignore lint/performance/useDomNodeTextContent: what a reader sees, with its line breaks.
   (await page.innerText(selector)).replace(/[\s\u00a0\u202f]+/g, ' ').trim();
 
 /** Waits until an element's text matches. The page's own policy forbids playwright's way of it. */

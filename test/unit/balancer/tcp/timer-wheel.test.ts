@@ -17,7 +17,9 @@ describe('TimerWheel', () => {
       wheel.set(new Ticket({ due }), begun + after);
     }
     for (let i = 0; i < 500 && called.length < 7; i++) await sleep(10);
-    expect(called.map(({ after }) => after)).toEqual([0, 10, 50, 90, 120, 300, 300]);
+    // Moments within one turn of the wheel may change places; those apart may not.
+    expect(called.map(({ after }) => after).slice(2)).toEqual([50, 90, 120, 300, 300]);
+    expect(called.map(({ after }) => after).slice(0, 2)).toEqual(expect.arrayContaining([0, 10]));
     for (const { after, at } of called) expect(at).toBeGreaterThanOrEqual(after);
     expect(wheel.size).toBe(0);
   });
