@@ -41,7 +41,8 @@ export class DevCluster {
   /**
    * The order that loses least: the balancer stops accepting but carries what is open, so that the
    * brokers' last acknowledgements and DISCONNECTs still arrive; with its connections gone it ends
-   * too. The engine below the brokers goes last.
+   * too. The engine below the brokers goes last, server by server: two that end at once each hand
+   * the lead to the other, and their next election takes up to 15 s instead of 4 to 8.
    */
   async stop(): Promise<void> {
     const balancer = this.#supervisor.stop((name) => name === 'balancer');
@@ -49,7 +50,9 @@ export class DevCluster {
     await this.#supervisor.stop((name) => name.startsWith('broker-'));
     await balancer;
     await this.#supervisor.stop((name) => name === 'stats');
-    await this.#supervisor.stop((name) => name.startsWith('nats-'));
+    for (const { spec } of this.#supervisor.processes) {
+      if (spec.name.startsWith('nats-')) await this.#supervisor.stop((name) => name === spec.name);
+    }
     await this.#health.close();
   }
 

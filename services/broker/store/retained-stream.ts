@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   DiscardPolicy,
+  JetStreamApiError,
   type JetStreamClient,
   type JetStreamManager,
   type JsMsg,
@@ -22,7 +23,14 @@ export const RETAINED_STREAM = 'BRAMBLE_RETAINED';
 const SUBJECT = 'bramble.retained';
 /** Longest wait for JetStream's acknowledgement, milliseconds. */
 const APPEND_TIMEOUT = 5_000;
-const RETRY = 500;
+const RETRY = 200;
+/**
+ * Wait for an answer while starting, milliseconds. JetStream without a leader does not answer at
+ * all, so a short question asked often finds a new leader soonest.
+ */
+const PROBE_TIMEOUT = 800;
+/** JetStream's error code for a stream that does not exist. */
+const STREAM_NOT_FOUND = 10_059;
 /** A removal stays this long as an empty message, for mirrors that lag, milliseconds. */
 const TOMBSTONE_KEPT = 60_000;
 /** Replicas: every node's up to three (Raft wants an odd majority, and three survive one). */
@@ -88,12 +96,13 @@ export class RetainedStream implements RetainedLog {
     for (let attempt = 0; ; attempt++) {
       signal.throwIfAborted();
       try {
+        await this.#ensureStream(await jetstreamManager(bus.nats, { timeout: PROBE_TIMEOUT }));
+        const manager = { timeout: APPEND_TIMEOUT, checkAPI: false };
+        this.#manager = await jetstreamManager(bus.nats, manager);
         this.#jetstream = jetstream(bus.nats, { timeout: APPEND_TIMEOUT });
-        this.#manager = await jetstreamManager(bus.nats, { timeout: APPEND_TIMEOUT });
-        await this.#ensureStream(this.#manager);
         break;
       } catch (error) {
-        if (attempt % 10 === 0) log.warn({ err: error }, 'waiting for JetStream');
+        if (attempt % 20 === 0) log.warn({ err: error }, 'waiting for JetStream');
         await new Promise((resolve) => setTimeout(resolve, RETRY));
       }
     }
@@ -151,7 +160,8 @@ export class RetainedStream implements RetainedLog {
     };
     try {
       await manager.streams.info(RETAINED_STREAM);
-    } catch {
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
       await manager.streams.add(config);
     }
   }
