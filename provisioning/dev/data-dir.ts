@@ -1,4 +1,12 @@
-import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { BrambleError, ERROR_CODES, systemCode } from '#core/errors.ts';
 
@@ -37,10 +45,21 @@ export class DataDir {
   prepare(): void {
     for (const file of [this.clusterFile, this.rendered('x'), this.log('x')]) {
       const dir = path.dirname(file);
-      guard(dir, () => mkdirSync(dir, { recursive: true, mode: DIR_MODE }));
+      guard(dir, () => makeFolder(dir));
     }
     guard(this.root, () => chmodSync(this.root, DIR_MODE));
   }
+}
+
+/**
+ * Makes a folder and what is missing above it. Not by mkdir's own `recursive`, which never returns
+ * where the system says ENOENT for a folder whose parent is there, as below /proc.
+ */
+function makeFolder(dir: string): void {
+  const missing: string[] = [];
+  for (let at = dir; !existsSync(at); at = path.dirname(at)) missing.push(at);
+  for (const folder of missing.reverse()) mkdirSync(folder, { mode: DIR_MODE });
+  if (!statSync(dir).isDirectory()) throw Object.assign(new Error(dir), { code: 'EEXIST' });
 }
 
 /** Replaces a file in one step, readable by its owner only. Throws STORAGE. */
@@ -64,6 +83,7 @@ const WORDS: Record<string, string> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk quota is used up',
   ENOTDIR: 'something on its path is a file, not a folder',
+  ENOENT: 'nothing can be made there',
   EEXIST: 'there is a file of that name',
 };
 

@@ -20,8 +20,8 @@ test('is closed to others', () => {
 
 test('where it cannot be, that is told in words', () => {
   writeFileSync(path.join(dir, 'file'), '');
-  for (const place of ['file', 'file/below']) {
-    const data = new DataDir(path.join(dir, place));
+  for (const place of ['file', 'file/below', '/proc/below', '/proc/below/it']) {
+    const data = new DataDir(path.resolve(dir, place));
     expect(() => data.prepare()).toThrow(expect.objectContaining({ code: 'BRAMBLE_STORAGE' }));
   }
 });
