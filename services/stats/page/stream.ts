@@ -45,7 +45,8 @@ export class StreamHub {
 
   /**
    * Takes over a response. `from` is the snapshot that the page shows, `version` that of its
-   * assets: a page of another release is told to reload.
+   * assets: a page of another release is told to reload. A reader that names neither is no page,
+   * and gets everything first.
    */
   open(response: ServerResponse, from: string, version: string, snapshot: ClusterSnapshot): void {
     response.writeHead(200, {
@@ -55,7 +56,7 @@ export class StreamHub {
     });
     response.write(`retry: ${RETRY}\n\n`);
     const { renderer } = this.#options;
-    if (version !== renderer.assets.version) {
+    if (version !== '' && version !== renderer.assets.version) {
       response.end('event: reload\ndata: {}\n\n');
       return;
     }

@@ -94,6 +94,23 @@ test('a page of another release is told to reload', async () => {
   expect(hub.size).toBe(0);
 });
 
+test('a reader that is no page gets everything, then what changes', async () => {
+  const hub = new StreamHub({ renderer: new Renderer(loadAssets()) });
+  const state = snapshot();
+  const server = http.createServer((_, response) => hub.open(response, '', '', state));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  cleanups.push(() => {
+    hub.close();
+    server.close();
+  });
+  const reader = await read((server.address() as AddressInfo).port);
+  await vi.waitFor(() => expect(data(reader.text)).toHaveLength(1));
+  expect(Object.keys(data(reader.text)[0]!.set)).toContain('nodes');
+  hub.publish(snapshot({ sequence: 2, at: state.at + 1000 }));
+  await vi.waitFor(() => expect(data(reader.text)).toHaveLength(2));
+});
+
 test('a reader that does not read is dropped and its memory with it; the others go on', async () => {
   const state = snapshot();
   const { hub, port } = await serve(state, 'same', 64 << 10);
