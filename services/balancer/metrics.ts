@@ -186,6 +186,8 @@ function stateOf(server: Server): (typeof SERVER_STATES)[number] {
       return 'MAINT';
     case 'drain':
       return 'DRAIN';
+    case 'stopping':
+      return 'NOLB';
     case 'down':
     case 'going-up':
       return 'DOWN';

@@ -44,6 +44,24 @@ export interface CheckConfig {
   sendProxy: boolean;
 }
 
+/** What a check's response must be, or with `negated` must not be. Texts are latin1, as on the wire. */
+export type HttpExpectation = { negated: boolean } & (
+  | { kind: 'status'; ranges: readonly (readonly [first: number, last: number])[] }
+  | { kind: 'string'; text: string }
+  | { kind: 'rstatus' | 'rstring'; pattern: RegExp }
+);
+
+/** `option httpchk` with the `http-check` lines that belong to it. */
+export interface HttpCheckConfig {
+  method: string;
+  /** The whole request as it is sent. */
+  request: string;
+  /** All must hold; empty = any status from 200 to 399. */
+  expect: readonly HttpExpectation[];
+  /** A 404 takes a server that is up out of balancing instead of down. */
+  disableOn404: boolean;
+}
+
 export interface ServerConfig extends Address {
   name: string;
   /** Counts from 1 in its backend, HAProxy's `sid`. */
@@ -146,6 +164,8 @@ export interface ProxyConfig {
     httpConnection: 'keep-alive' | 'server-close' | 'close';
     forwardFor: { header: string; except: string | undefined; ifNone: boolean } | undefined;
   };
+  /** undefined = checks only connect. */
+  httpCheck: HttpCheckConfig | undefined;
   log: LogTarget[];
   /** Program name in syslog lines. */
   logTag: string;

@@ -72,6 +72,7 @@ export const proxyConfig = (
     httpConnection: 'keep-alive',
     forwardFor: undefined,
   },
+  httpCheck: undefined,
   log: [],
   logTag: 'test',
   stats: undefined,

@@ -1,32 +1,11 @@
 import net from 'node:net';
-import { systemCode } from '#core/errors.ts';
 import type { ServerConfig } from '../model.ts';
 import type { CheckReport } from '../servers/types.ts';
-import { encodeCheckHeader, type ProxyEnds } from '../tcp/proxy-header.ts';
-
-/** What the C library calls the errors that a connect may meet, for HAProxy's `info:`. */
-const REASONS: Record<string, string> = {
-  ECONNREFUSED: 'Connection refused',
-  ECONNRESET: 'Connection reset by peer',
-  EHOSTUNREACH: 'No route to host',
-  ENETUNREACH: 'Network is unreachable',
-  ENETDOWN: 'Network is down',
-  EACCES: 'Permission denied',
-  EPERM: 'Operation not permitted',
-  EADDRNOTAVAIL: 'Cannot assign requested address',
-  ETIMEDOUT: 'Connection timed out',
-};
-
-/** Trouble on our own side, which says nothing of the server. */
-const OWN_FAULTS = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'EAGAIN']);
+import { encodeCheckHeader } from '../tcp/proxy-header.ts';
+import { endsOf, faultOf, type RunningCheck } from './running-check.ts';
 
 /** How long a server that got a header may take to close, milliseconds. */
 const DEFAULT_LINGER = 2000;
-
-/** A check on its way, which can be called off. */
-export interface RunningCheck {
-  cancel(): void;
-}
 
 /**
  * The layer 4 check: the server is up if it completes the handshake within `limit` milliseconds
@@ -72,8 +51,8 @@ export function checkTcp(
     finish('L4OK');
   });
   socket.on('error', (error) => {
-    const code = systemCode(error) ?? '';
-    finish(OWN_FAULTS.has(code) ? 'SOCKERR' : 'L4CON', REASONS[code] ?? error.message);
+    const { status, info } = faultOf(error, false);
+    finish(status, info);
   });
   return {
     cancel: () => {
@@ -83,11 +62,3 @@ export function checkTcp(
     },
   };
 }
-
-/** Our end as the client's, the server's as where it connected to. */
-const endsOf = ({ localAddress, localPort, remoteAddress, remotePort }: net.Socket): ProxyEnds => ({
-  host: localAddress ?? '0.0.0.0',
-  port: localPort ?? 0,
-  localHost: remoteAddress ?? '0.0.0.0',
-  localPort: remotePort ?? 0,
-});

@@ -1,4 +1,5 @@
 import type { BalancerConfig, ProxyConfig } from '../model.ts';
+import { buildHttpCheck } from './build-http-check.ts';
 import { type ConfigDraft, hasBackend, hasFrontend, type ProxyDraft } from './draft.ts';
 
 /** What the command line sets in place of the files. */
@@ -68,6 +69,7 @@ function buildProxy(
     fullconn: settings.fullconn,
     timeouts: settings.timeouts,
     options: settings.options,
+    httpCheck: serverSide ? buildHttpCheck(settings.httpCheck) : undefined,
     log: settings.log.flatMap((target) => (target === 'global' ? global.log : [target])),
     logTag: settings.logTag ?? logTag,
     stats: stats && {

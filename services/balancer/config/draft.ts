@@ -1,6 +1,7 @@
 import type {
   BalanceAlgorithm,
   BindConfig,
+  HttpExpectation,
   LogTarget,
   Mode,
   Position,
@@ -32,7 +33,24 @@ export interface ProxySettings {
   logTag: string | undefined;
   stats: (StatsConfig & { position: Position; inherited: boolean }) | undefined;
   errorFiles: Map<number, string>;
+  httpCheck: HttpCheckSettings;
   server: ServerSettings;
+}
+
+/** `option httpchk` and the `http-check` lines. */
+export interface HttpCheckSettings {
+  enabled: boolean;
+  method: string | undefined;
+  uri: string | undefined;
+  version: string | undefined;
+  fields: [name: string, value: string][];
+  body: string;
+  /** A line `http-check send` stands already. */
+  sent: boolean;
+  expect: HttpExpectation[];
+  disableOn404: boolean;
+  /** The rules came from a defaults section: the proxy's own first one replaces them all. */
+  inherited: boolean;
 }
 
 /** What `default-server` sets for the servers below it. */
@@ -119,6 +137,7 @@ export function newSettings(): ProxySettings {
     logTag: undefined,
     stats: undefined,
     errorFiles: new Map(),
+    httpCheck: newHttpCheck(),
     server: {
       checked: false,
       inter: 2000,
@@ -135,6 +154,21 @@ export function newSettings(): ProxySettings {
       disabled: false,
       sendProxy: undefined,
     },
+  };
+}
+
+export function newHttpCheck(): HttpCheckSettings {
+  return {
+    enabled: false,
+    method: undefined,
+    uri: undefined,
+    version: undefined,
+    fields: [],
+    body: '',
+    sent: false,
+    expect: [],
+    disableOn404: false,
+    inherited: false,
   };
 }
 
@@ -156,6 +190,7 @@ export function inheritSettings(settings: ProxySettings): ProxySettings {
   const copy = structuredClone(settings);
   // A proxy's first `stats` line starts afresh instead of adding to the inherited ones.
   if (copy.stats) copy.stats.inherited = true;
+  copy.httpCheck.inherited = true;
   return copy;
 }
 

@@ -49,7 +49,7 @@ export const FOREIGN_PROXY = words(`
   acl backlog bind-process capture clitcpka-cnt clitcpka-idle clitcpka-intvl clitimeout
   compression contimeout cookie declare description dispatch dynamic-cookie-key email-alert
   error-log-format errorfiles errorloc errorloc302 errorloc303 external-check filter
-  force-persist grace hash-balance-factor hash-type http-after-response http-check http-error
+  force-persist grace hash-balance-factor hash-type http-after-response http-error
   http-request http-response http-reuse http-send-name-header ignore-persist
   load-server-state-from-file log-format log-format-sd max-keep-alive-queue
   max-session-srv-conns monitor monitor-uri persist rate-limit redirect retry-on
@@ -64,7 +64,7 @@ export const FOREIGN_OPTIONS = words(`
   contstats disable-h2-upgrade dontlog-normal external-check forceclose
   h1-case-adjust-bogus-client h1-case-adjust-bogus-server http-buffer-request
   http-ignore-probes http-no-delay http-pretend-keepalive http-restrict-req-hdr-names
-  http-tunnel http-use-htx http-use-proxy-header httpchk httpslog idle-close-on-response
+  http-tunnel http-use-htx http-use-proxy-header httpslog idle-close-on-response
   independent-streams ldap-check log-separate-errors logasap mysql-check nolinger originalto persist
   pgsql-check prefer-last-server redis-check smtpchk socket-stats splice-auto splice-request
   splice-response spop-check ssl-hello-chk tcp-check tcp-smart-accept tcp-smart-connect

@@ -18,6 +18,7 @@ export function validate(draft: ConfigDraft, problems: Problems): void {
     checkServerNames(proxy, problems);
     checkLogFormat(proxy, problems);
     checkHttpOnly(proxy, problems);
+    checkHttpChecks(proxy, problems);
     checkTimeouts(proxy, problems);
   }
 }
@@ -93,6 +94,13 @@ function checkHttpOnly(proxy: ProxyDraft, problems: Problems): void {
     ignored("'option forwardfor'");
     settings.options.forwardFor = undefined;
   }
+}
+
+function checkHttpChecks({ section, name, position, settings }: ProxyDraft, problems: Problems) {
+  const { enabled, inherited, sent, expect } = settings.httpCheck;
+  if (enabled || inherited || !hasBackend(section) || (!sent && expect.length === 0)) return;
+  const message = `proxy '${name}' uses http-check rules without 'option httpchk', so the rules are ignored.`;
+  problems.warn(position, message);
 }
 
 function checkTimeouts(proxy: ProxyDraft, problems: Problems): void {

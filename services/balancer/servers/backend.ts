@@ -6,7 +6,7 @@ import { Counters } from './counters.ts';
 import { Place } from './place.ts';
 import { Server } from './server.ts';
 import * as texts from './texts.ts';
-import type { Assignment, AssignOptions, EventReport } from './types.ts';
+import type { Assignment, AssignOptions, CheckVerdict, EventReport } from './types.ts';
 import { type Waiter, WaitQueue } from './wait-queue.ts';
 
 let order = 0;
@@ -107,7 +107,7 @@ export class Backend {
     if (this.queue.length > 0 || server.queue.length > 0) this.#serve(server);
   }
 
-  /** A server went up or down. */
+  /** A server went up or down, left balancing or came back. */
   serverTurned(server: Server, wasUsable: boolean): void {
     const hadSome = this.usable;
     this.#count();
@@ -128,9 +128,9 @@ export class Backend {
   }
 
   /** Tells of a check's result where `option log-health-checks` asks for it. */
-  checkLogged(server: Server, passed: boolean, changed: boolean): void {
+  checkLogged(server: Server, verdict: CheckVerdict, changed: boolean): void {
     if (!this.config.options.logHealthChecks || !changed) return;
-    this.#report('notice', texts.checkResult(server, passed));
+    this.#report('notice', texts.checkResult(server, verdict));
   }
 
   /** Refuses everybody who waits; for the end of the process. */

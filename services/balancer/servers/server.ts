@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { ServerConfig } from '../model.ts';
 import type { Backend } from './backend.ts';
 import { Counters } from './counters.ts';
-import type { CheckReport, CheckStatus, ServerState } from './types.ts';
+import { type CheckReport, type CheckStatus, type ServerState, verdictOf } from './types.ts';
 import { WaitQueue } from './wait-queue.ts';
 
 interface ServerEvents {
@@ -41,6 +41,8 @@ export class Server extends EventEmitter<ServerEvents> {
   #health: number;
   #admin: 'ready' | 'maint' | 'drain';
   #downtime = 0;
+  /** Its last passed check asked for no more sessions. */
+  #stopping = false;
 
   constructor(config: ServerConfig, backend: Backend, now: number) {
     super();
@@ -69,6 +71,7 @@ export class Server extends EventEmitter<ServerEvents> {
     if (this.#health === 0) return 'down';
     if (this.#health < check.rise) return 'going-up';
     if (this.#admin === 'drain') return 'drain';
+    if (this.#stopping) return 'stopping';
     return this.#health < check.rise + check.fall - 1 ? 'going-down' : 'up';
   }
 
@@ -81,7 +84,7 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /** Whether balancing may choose it. */
   get usable(): boolean {
-    return this.running && this.#admin === 'ready' && this.weight > 0;
+    return this.running && this.#admin === 'ready' && this.weight > 0 && !this.#stopping;
   }
 
   /** Whether a new session would have to wait. */
@@ -99,7 +102,7 @@ export class Server extends EventEmitter<ServerEvents> {
   checked(report: CheckReport): void {
     const { check } = this.config;
     if (!check) return;
-    const passed = report.status === 'L4OK';
+    const verdict = verdictOf(report.status);
     const statusChanged = report.status !== this.checkStatus;
     this.checkStatus = report.status;
     this.checkDuration = report.duration;
@@ -108,10 +111,14 @@ export class Server extends EventEmitter<ServerEvents> {
     const before = this.#health;
     const wasRunning = this.running;
     const wasUsable = this.usable;
-    if (passed) this.#passed(check.rise, check.fall);
-    else this.#failed(check.rise);
-    this.backend.checkLogged(this, passed, statusChanged || this.#health !== before);
+    const wasStopping = this.#stopping;
+    if (verdict === 'failed') this.#failed(check.rise);
+    else this.#passed(check.rise, check.fall);
+    this.backend.checkLogged(this, verdict, statusChanged || this.#health !== before);
+    if (verdict !== 'failed') this.#stopping = verdict === 'conditional';
+    else if (!this.running) this.#stopping = false;
     if (this.running !== wasRunning) this.#turned(wasUsable);
+    else if (this.running && this.#stopping !== wasStopping) this.#leaned(wasUsable);
   }
 
   #passed(rise: number, fall: number): void {
@@ -136,5 +143,11 @@ export class Server extends EventEmitter<ServerEvents> {
     this.lastChange = now;
     this.backend.serverTurned(this, wasUsable);
     this.emit(running ? 'up' : 'down');
+  }
+
+  /** Left or came back to balancing without going down. */
+  #leaned(wasUsable: boolean): void {
+    this.lastChange = Date.now();
+    this.backend.serverTurned(this, wasUsable);
   }
 }

@@ -1,6 +1,6 @@
 import type { Backend } from './backend.ts';
 import type { Server } from './server.ts';
-import type { CheckStatus } from './types.ts';
+import type { CheckStatus, CheckVerdict } from './types.ts';
 
 /** What HAProxy calls the results of checks in its event lines. */
 export const CHECK_NAMES: Record<CheckStatus, string> = {
@@ -10,6 +10,17 @@ export const CHECK_NAMES: Record<CheckStatus, string> = {
   L4OK: 'Layer4 check passed',
   L4TOUT: 'Layer4 timeout',
   L4CON: 'Layer4 connection problem',
+  L7OK: 'Layer7 check passed',
+  L7OKC: 'Layer7 check conditionally passed',
+  L7TOUT: 'Layer7 timeout',
+  L7RSP: 'Layer7 invalid response',
+  L7STS: 'Layer7 wrong status',
+};
+
+const VERDICTS: Record<CheckVerdict, string> = {
+  passed: 'succeeded',
+  conditional: 'conditionally succeeded',
+  failed: 'failed',
 };
 
 const fullName = (server: Server): string => `${server.backend.config.name}/${server.config.name}`;
@@ -28,11 +39,12 @@ function reason(server: Server): string {
 const reasonOnce = (server: Server): string =>
   server.backend.config.options.logHealthChecks ? '' : reason(server);
 
-/** `Server x/y is UP, reason: …`, as HAProxy logs it. */
+/** `Server x/y is UP, reason: …` (or `is stopping`), as HAProxy logs it. */
 export function serverUp(server: Server, requeued: number): string {
   const { backend } = server;
+  const what = server.state === 'stopping' ? 'stopping' : 'UP';
   return (
-    `${title(server)} ${fullName(server)} is UP${reasonOnce(server)}. ` +
+    `${title(server)} ${fullName(server)} is ${what}${reasonOnce(server)}. ` +
     `${backend.active} active and ${backend.backups} backup servers online.` +
     `${backend.usable && backend.active === 0 ? ' Running on backup.' : ''} ` +
     `${requeued} sessions requeued, ${backend.queue.length} total in queue.`
@@ -59,7 +71,7 @@ export function noServerLeft(backend: Backend, quote = ''): string {
 }
 
 /** Its line for `option log-health-checks`. */
-export function checkResult(server: Server, passed: boolean): string {
+export function checkResult(server: Server, verdict: CheckVerdict): string {
   const check = server.config.check;
   if (!check) return '';
   const { health } = server;
@@ -68,7 +80,7 @@ export function checkResult(server: Server, passed: boolean): string {
   const word = up ? (server.weight > 0 ? 'UP' : 'DRAIN') : 'DOWN';
   const which = server.config.backup ? 'backup ' : '';
   return (
-    `Health check for ${which}server ${fullName(server)} ${passed ? 'succeeded' : 'failed'}` +
+    `Health check for ${which}server ${fullName(server)} ${VERDICTS[verdict]}` +
     `${reason(server)}, status: ${score} ${word}.`
   );
 }

@@ -6,9 +6,11 @@ import type { Server } from './server.ts';
 
 /**
  * `up` and `down` are settled. `going-down` still serves but has failed its last check (or was
- * never checked yet); `going-up` does not serve yet but has passed its last check.
+ * never checked yet); `going-up` does not serve yet but has passed its last check. `stopping` asked
+ * to be left out of balancing, and still serves those who must go to it.
  */
 export type ServerState =
+  | 'stopping'
   | 'up'
   | 'going-down'
   | 'down'
@@ -18,7 +20,26 @@ export type ServerState =
   | 'drain';
 
 /** The result of one health check, in HAProxy's terms (management guide, `check_status`). */
-export type CheckStatus = 'UNK' | 'INI' | 'SOCKERR' | 'L4OK' | 'L4TOUT' | 'L4CON';
+export type CheckStatus =
+  | 'UNK'
+  | 'INI'
+  | 'SOCKERR'
+  | 'L4OK'
+  | 'L4TOUT'
+  | 'L4CON'
+  | 'L7OK'
+  | 'L7OKC'
+  | 'L7TOUT'
+  | 'L7RSP'
+  | 'L7STS';
+
+/** What one result means for the server. */
+export type CheckVerdict = 'passed' | 'conditional' | 'failed';
+
+export function verdictOf(status: CheckStatus): CheckVerdict {
+  if (status === 'L4OK' || status === 'L7OK') return 'passed';
+  return status === 'L7OKC' ? 'conditional' : 'failed';
+}
 
 export interface CheckReport {
   status: Exclude<CheckStatus, 'UNK' | 'INI'>;

@@ -46,7 +46,7 @@ const CLASSES: readonly (readonly [RegExp, string, string])[] = [
   [/^DOWN \d/, 'change', 'down, coming up'],
   [/^DOWN/, 'down', 'down'],
   [/^(MAINT|STOP)/, 'off', 'in maintenance'],
-  [/^DRAIN/, 'off', 'draining'],
+  [/^(DRAIN|NOLB)/, 'off', 'draining'],
   [/^no check/, 'plain', 'not checked'],
 ];
 

@@ -283,6 +283,8 @@ export function serverStatus(server: Server): string {
       return 'no check';
     case 'drain':
       return 'DRAIN';
+    case 'stopping':
+      return 'NOLB';
     case 'down':
       return 'DOWN';
     case 'going-up':

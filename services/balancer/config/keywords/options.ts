@@ -12,6 +12,7 @@ import {
   suggestion,
 } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
+import { setHttpCheck } from './http-check.ts';
 
 interface OptionKeyword extends KeywordInfo {
   /** Where it has an effect; elsewhere it is ignored with a warning. */
@@ -88,6 +89,12 @@ export const OPTIONS: KeywordTable<OptionKeyword> = {
   'http-keep-alive': connection('keep-alive', 'keep both connections open after a response'),
   'http-server-close': connection('server-close', 'close the server side after each response'),
   httpclose: connection('close', 'close both sides after each response'),
+  httpchk: {
+    usage: '[ [<method>] <uri> [<version>] ]',
+    summary: 'check servers with an HTTP request',
+    side: 'backend',
+    set: setHttpCheck,
+  },
   forwardfor: {
     usage: '[ except <network> ] [ header <name> ] [ if-none ]',
     summary: 'tell servers the address of the client in a header',

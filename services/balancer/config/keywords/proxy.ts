@@ -11,6 +11,7 @@ import {
 import type { Statement } from '../lexer.ts';
 import { parseBind } from './bind.ts';
 import { parseErrorFile } from './error-file.ts';
+import { parseHttpCheck } from './http-check.ts';
 import { parseLog } from './log.ts';
 import { parseOption } from './options.ts';
 import { parseDefaultServer, parseServer } from './server.ts';
@@ -94,6 +95,13 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     parse: parseErrorFile,
   },
   fullconn: count('fullconn', SERVER_SIDE, 'load at which dynamic limits reach their maximum'),
+  'http-check': {
+    usage: 'disable-on-404 | send [param*] | expect [!] <match> <pattern>',
+    summary: 'what `option httpchk` sends and expects',
+    sections: SERVER_SIDE,
+    misplaced: 'warning',
+    parse: parseHttpCheck,
+  },
   id: {
     usage: '<value>',
     summary: 'number of the proxy in the statistics',
