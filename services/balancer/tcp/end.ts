@@ -76,6 +76,7 @@ export class End {
       return false;
     }
     if (lastWritePending()) {
+      request.buffer = bytes;
       this.#request = undefined;
       this.writing = true;
       this.peer?.pause();

@@ -40,6 +40,11 @@ export interface SocketName {
 
 export interface WriteRequest {
   handle: TcpHandle;
+  /**
+   * What a pending write still sends. Nothing below keeps it: without this reference it may be
+   * collected, and its memory used again, before the kernel has taken it.
+   */
+  buffer?: Uint8Array;
   oncomplete: (this: WriteRequest, status: number) => void;
 }
 
