@@ -128,7 +128,10 @@ export interface LogTarget {
 
 export type LogFormat = 'tcplog' | 'httplog' | 'default' | undefined;
 
-export type BalanceAlgorithm = { name: 'roundrobin' } | { name: 'leastconn' };
+export type BalanceAlgorithm =
+  | { name: 'roundrobin' | 'static-rr' | 'leastconn' | 'first' }
+  /** How many servers are drawn, 1 or more. */
+  | { name: 'random'; draws: number };
 
 export interface ProxyConfig {
   name: string;

@@ -15,6 +15,9 @@ export interface Retry {
   readonly delay: number;
 }
 
+/** With these a retry goes elsewhere at once: what HAProxy counts as kinds of round robin. */
+const TAKES_TURNS: ReadonlySet<string> = new Set(['roundrobin', 'static-rr', 'random']);
+
 const GIVE_UP: Retry = { action: 'give-up', delay: 0 };
 
 /**
@@ -27,7 +30,7 @@ export function afterFailure(server: Server, failures: number, kind: 'error' | '
   const { backend } = server;
   const { retries, redispatch, balance, timeouts } = backend.config;
   if (failures > retries) return GIVE_UP;
-  const spread = balance.name === 'roundrobin' && backend.active > 1;
+  const spread = TAKES_TURNS.has(balance.name) && backend.active > 1;
   const elsewhere =
     redispatch !== undefined && (!server.running || spread || due(redispatch, failures, retries));
   const patient = kind === 'error' && !(elsewhere && spread);

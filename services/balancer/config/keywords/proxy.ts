@@ -9,6 +9,7 @@ import {
   suggestion,
 } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
+import { BALANCE_USAGE, parseBalance } from './balance.ts';
 import { parseBind } from './bind.ts';
 import { parseErrorFile } from './error-file.ts';
 import { parseHttpCheck } from './http-check.ts';
@@ -28,13 +29,10 @@ const EVERYWHERE: readonly ProxySection[] = ['defaults', 'frontend', 'listen', '
 const CLIENT_SIDE: readonly ProxySection[] = ['defaults', 'frontend', 'listen'];
 const SERVER_SIDE: readonly ProxySection[] = ['defaults', 'listen', 'backend'];
 
-const ALGORITHMS = ['roundrobin', 'leastconn'] as const;
-const FOREIGN_ALGORITHMS = ['static-rr', 'first', 'source', 'uri', 'url_param', 'random', 'hash'];
-
 /** Keywords of the proxy sections: HAProxy 2.6 manual, section 4.2. */
 export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
   balance: {
-    usage: ALGORITHMS.join(' | '),
+    usage: BALANCE_USAGE,
     summary: 'how a server is chosen',
     sections: SERVER_SIDE,
     misplaced: 'warning',
@@ -211,29 +209,6 @@ function count(
       if (value !== undefined) draft.settings[keyword] = value === 0 ? undefined : value;
     },
   };
-}
-
-function parseBalance(draft: ProxyDraft, statement: Statement, { problems }: Context): void {
-  const name = statement.word(1);
-  const known = ALGORITHMS.find((algorithm) => algorithm === name);
-  if (known === undefined && name !== '') {
-    const family = name.replace(/\(.*/, '');
-    const message =
-      FOREIGN_ALGORITHMS.includes(family) || family === 'hdr' || family === 'rdp-cookie'
-        ? `unsupported algorithm '${name}': HAProxy has it, this balancer does not.`
-        : `unknown algorithm '${name}'${suggestion(name, ALGORITHMS)}`;
-    const supported = ALGORITHMS.map((algorithm) => `'${algorithm}'`).join(' and ');
-    problems.alert(statement.at(1), `${message} balance only supports ${supported}.`);
-    return;
-  }
-  draft.settings.balance = { name: known ?? 'roundrobin' };
-  const extra = statement.tokens[2];
-  if (extra) {
-    problems.warn(
-      statement.at(2),
-      `'balance ${name}' : extra argument '${extra.text}' is ignored.`,
-    );
-  }
 }
 
 /** True where the keyword may stand in the section; otherwise says so, as HAProxy does. */

@@ -47,7 +47,21 @@ describe('unknown words', () => {
     ],
     [
       'backend x\n balance leastcon\n',
-      "2:10 unknown algorithm 'leastcon'; did you mean 'leastconn' maybe ? balance only supports 'roundrobin' and 'leastconn'.",
+      "2:10 unknown algorithm 'leastcon'; did you mean 'leastconn' maybe ? balance only supports 'roundrobin', 'static-rr', 'leastconn', 'first' and 'random'.",
+    ],
+    [
+      'backend x\n balance random(0)\n',
+      "2:10 'balance random' : number of draws must be at least 1.",
+    ],
+    ['backend x\n balance random(2\n', "2:10 'balance random' : missing closing parenthesis."],
+    ['backend x\n balance random(2x)\n', "2:10 'balance random' : '2x' is no number of draws."],
+    [
+      'backend x\n balance random(65537)\n',
+      "2:10 'balance random' : number of draws must be at most 65536.",
+    ],
+    [
+      'backend x\n balance first(2)\n',
+      "2:10 unknown algorithm 'first(2)'; did you mean 'first' maybe ? balance only supports 'roundrobin', 'static-rr', 'leastconn', 'first' and 'random'.",
     ],
   ])('%j', async (text, expected) => {
     expect(await alertsOf(text)).toEqual([expected]);

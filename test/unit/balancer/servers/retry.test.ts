@@ -22,10 +22,13 @@ describe('afterFailure', () => {
     expect(afterFailure(server!, 1, 'timeout').delay).toBe(0);
   });
 
-  it('goes elsewhere at once with redispatch and round robin', () => {
-    const [server] = new Backend(proxyConfig(two, { redispatch: -1 }), () => {}).servers;
-    expect(afterFailure(server!, 1, 'error')).toEqual({ action: 'redispatch', delay: 0 });
-  });
+  it.each([{ name: 'roundrobin' }, { name: 'static-rr' }, { name: 'random', draws: 2 }] as const)(
+    'goes elsewhere at once with redispatch and %j',
+    (balance) => {
+      const [server] = new Backend(proxyConfig(two, { redispatch: -1, balance }), () => {}).servers;
+      expect(afterFailure(server!, 1, 'error')).toEqual({ action: 'redispatch', delay: 0 });
+    },
+  );
 
   it.each([
     [-1, ['same', 'same', 'redispatch', 'give-up']],
