@@ -62,6 +62,23 @@ export interface HttpCheckConfig {
   disableOn404: boolean;
 }
 
+/** The `cookie` line of a backend. `nocache` needs no place here: HAProxy adds nothing for it. */
+export interface CookieConfig {
+  name: string;
+  /** undefined = only looked at. */
+  mode: 'insert' | 'rewrite' | 'prefix' | undefined;
+  /** Servers do not see it. */
+  indirect: boolean;
+  /** Inserted in responses to POST alone. */
+  postonly: boolean;
+  /** A server's own cookie of this name goes through as it is. */
+  preserve: boolean;
+  httpOnly: boolean;
+  secure: boolean;
+  domains: string[];
+  attributes: string[];
+}
+
 export interface ServerConfig extends Address {
   name: string;
   /** Counts from 1 in its backend, HAProxy's `sid`. */
@@ -74,6 +91,8 @@ export interface ServerConfig extends Address {
   /** undefined = not checked, always up ("no check"). */
   check: CheckConfig | undefined;
   sendProxy: 'v1' | 'v2' | undefined;
+  /** Value of the stickiness cookie that stands for it. */
+  cookie: string | undefined;
   position: Position;
 }
 
@@ -167,6 +186,8 @@ export interface ProxyConfig {
     httpConnection: 'keep-alive' | 'server-close' | 'close';
     forwardFor: { header: string; except: string | undefined; ifNone: boolean } | undefined;
   };
+  /** Stickiness; undefined without it and in mode tcp. */
+  cookie: CookieConfig | undefined;
   /** undefined = checks only connect. */
   httpCheck: HttpCheckConfig | undefined;
   log: LogTarget[];

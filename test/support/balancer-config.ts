@@ -25,6 +25,7 @@ export const serverConfig = (more: Partial<ServerConfig> = {}): ServerConfig => 
   disabled: false,
   check: undefined,
   sendProxy: undefined,
+  cookie: undefined,
   position: POSITION,
   ...more,
 });
@@ -72,6 +73,7 @@ export const proxyConfig = (
     httpConnection: 'keep-alive',
     forwardFor: undefined,
   },
+  cookie: undefined,
   httpCheck: undefined,
   log: [],
   logTag: 'test',

@@ -69,6 +69,7 @@ function buildProxy(
     fullconn: settings.fullconn,
     timeouts: settings.timeouts,
     options: settings.options,
+    cookie: serverSide && settings.mode === 'http' ? settings.cookie : undefined,
     httpCheck: serverSide ? buildHttpCheck(settings.httpCheck) : undefined,
     log: settings.log.flatMap((target) => (target === 'global' ? global.log : [target])),
     logTag: settings.logTag ?? logTag,

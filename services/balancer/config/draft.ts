@@ -1,6 +1,7 @@
 import type {
   BalanceAlgorithm,
   BindConfig,
+  CookieConfig,
   HttpExpectation,
   LogTarget,
   Mode,
@@ -34,6 +35,7 @@ export interface ProxySettings {
   stats: (StatsConfig & { position: Position; inherited: boolean }) | undefined;
   errorFiles: Map<number, string>;
   httpCheck: HttpCheckSettings;
+  cookie: CookieConfig | undefined;
   server: ServerSettings;
 }
 
@@ -69,6 +71,7 @@ export interface ServerSettings {
   backup: boolean;
   disabled: boolean;
   sendProxy: ServerConfig['sendProxy'];
+  cookie: string | undefined;
 }
 
 /** A section as far as it has been read. */
@@ -138,6 +141,7 @@ export function newSettings(): ProxySettings {
     stats: undefined,
     errorFiles: new Map(),
     httpCheck: newHttpCheck(),
+    cookie: undefined,
     server: {
       checked: false,
       inter: 2000,
@@ -153,6 +157,7 @@ export function newSettings(): ProxySettings {
       backup: false,
       disabled: false,
       sendProxy: undefined,
+      cookie: undefined,
     },
   };
 }

@@ -47,7 +47,7 @@ export const FOREIGN_GLOBAL = words(`
 /** Keywords of defaults, frontend, backend and listen. */
 export const FOREIGN_PROXY = words(`
   acl backlog bind-process capture clitcpka-cnt clitcpka-idle clitcpka-intvl clitimeout
-  compression contimeout cookie declare description dispatch dynamic-cookie-key email-alert
+  compression contimeout declare description dispatch dynamic-cookie-key email-alert
   error-log-format errorfiles errorloc errorloc302 errorloc303 external-check filter
   force-persist grace hash-balance-factor hash-type http-after-response http-error
   http-request http-response http-reuse http-send-name-header ignore-persist
@@ -85,7 +85,7 @@ export const FOREIGN_BIND = words(`
 /** Parameters of `server`. */
 export const FOREIGN_SERVER = words(`
   agent-addr agent-check agent-inter agent-port agent-send allow-0rtt alpn ca-file check-alpn
-  check-proto check-sni check-ssl check-via-socks4 ciphers ciphersuites cookie crl-file crt
+  check-proto check-sni check-ssl check-via-socks4 ciphers ciphersuites crl-file crt
   error-limit force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13 init-addr
   log-proto max-reuse maxqueue minconn namespace no-agent-check no-check-ssl
   no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn no-ssl no-ssl-reuse no-sslv3 no-tfo

@@ -19,6 +19,7 @@ export function validate(draft: ConfigDraft, problems: Problems): void {
     checkLogFormat(proxy, problems);
     checkHttpOnly(proxy, problems);
     checkHttpChecks(proxy, problems);
+    checkCookies(proxy, problems);
     checkTimeouts(proxy, problems);
   }
 }
@@ -93,6 +94,20 @@ function checkHttpOnly(proxy: ProxyDraft, problems: Problems): void {
   if (settings.options.forwardFor) {
     ignored("'option forwardfor'");
     settings.options.forwardFor = undefined;
+  }
+}
+
+function checkCookies(proxy: ProxyDraft, problems: Problems): void {
+  const { name, position, settings, servers } = proxy;
+  if (settings.mode === 'http') return;
+  if (settings.cookie) {
+    const message = `cookie will be ignored for ${describeProxy(proxy)} (needs 'mode http').`;
+    problems.warn(position, message);
+  }
+  for (const server of servers) {
+    if (server.cookie === undefined) continue;
+    const message = `proxy '${name}' : ignoring cookie for server '${server.name}' as HTTP mode is disabled.`;
+    problems.warn(server.position, message);
   }
 }
 

@@ -1,9 +1,11 @@
 import type { ClientAddress } from '../listeners/handler.ts';
 import type { HttpRecord } from '../log/record.ts';
+import type { CookieConfig } from '../model.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { Counters } from '../servers/counters.ts';
 import type { Server } from '../servers/server.ts';
 import type { Assignment, FrontendContext } from '../servers/types.ts';
+import type { StickySession } from '../stickiness/sticky-session.ts';
 
 /**
  * The books of one request: its timers, its bytes, and everybody's counters. Times follow
@@ -25,6 +27,8 @@ export class Account {
   responseTime = -1;
   status = -1;
   bytesToClient = 0;
+  /** Set where the backend has a stickiness cookie. */
+  sticky: StickySession | undefined;
   retries = 0;
   redispatched = false;
   serverQueue = 0;
@@ -215,6 +219,7 @@ export class Account {
       status: this.status,
       bytesToClient: this.bytesToClient,
       termination,
+      cookies: this.sticky?.letters ?? noCookies((backend ?? frontend).config.cookie),
       processConnections: frontend.actconn(),
       frontendConnections: frontend.counters.scur,
       backendConnections: backend?.counters.scur ?? 0,
@@ -235,4 +240,9 @@ export class Account {
     this.#phase = now;
     return spent;
   }
+}
+
+/** The letters of a request that ended before its cookies were looked at. */
+function noCookies(config: CookieConfig | undefined): string {
+  return config && (config.mode !== undefined || config.indirect) ? 'NN' : '--';
 }

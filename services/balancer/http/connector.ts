@@ -93,9 +93,11 @@ export class Connector implements UpstreamUser {
   }
 
   #assign(previous: Server | undefined): void {
+    // Stickiness holds for the first attempt; a redispatch is free to go elsewhere.
+    const wanted = previous ? undefined : this.#account.sticky?.wanted;
     let assignment: Assignment | undefined;
     try {
-      assignment = this.#backend.tryAssign(previous);
+      assignment = wanted ? this.#backend.tryAssignTo(wanted) : this.#backend.tryAssign(previous);
     } catch (error) {
       this.#refused(error);
       return;
@@ -110,7 +112,11 @@ export class Connector implements UpstreamUser {
       this.#account.serverQueue += serverQueue;
       this.#account.backendQueue += backendQueue;
     };
-    this.#backend.enqueue({ avoid: previous, signal, left }).then(
+    const options = { avoid: previous, signal, left };
+    const granting = wanted
+      ? this.#backend.enqueueFor(wanted, options)
+      : this.#backend.enqueue(options);
+    granting.then(
       (granted) => {
         if (this.#released) granted.release();
         else this.#assigned(granted, previous);
@@ -140,6 +146,7 @@ export class Connector implements UpstreamUser {
     if (previous) {
       countRetry(this.#backend, previous, assignment);
       if (assignment.server !== previous) this.#account.redispatched = true;
+      this.#account.sticky?.redispatched();
     }
     const { server } = assignment;
     const idle = this.#mayReuse ? this.#pools.take(server) : undefined;

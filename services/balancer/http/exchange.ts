@@ -1,11 +1,11 @@
 import type { Backend } from '../servers/backend.ts';
+import { stickySession } from '../stickiness/sticky-session.ts';
 import type { Account } from './account.ts';
 import { BodyFlow, writeParts } from './body-flow.ts';
 import type { ClientUser, ExchangeClient } from './client-side.ts';
-import { connectionMode, requestConnection, responseConnection } from './connection-field.ts';
+import { connectionMode, responseConnection } from './connection-field.ts';
 import { Connector, type ConnectorOwner, type Unobtainable } from './connector.ts';
 import { type ErrorStatus, errorResponse, type LocalResponse } from './errors.ts';
-import { forwardedForLine } from './forwarded-for.ts';
 import {
   BODY_TUNNEL,
   BODY_UNTIL_CLOSE,
@@ -15,6 +15,7 @@ import {
   type ResponseHead,
 } from './head.ts';
 import { sendLocal } from './local-answer.ts';
+import { requestText } from './request-text.ts';
 import { ResponseReader } from './response-reader.ts';
 import { Tunnel } from './tunnel.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
@@ -80,6 +81,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     const mode = connectionMode(this.#client.context.config, backend.config);
     if (mode === 'close') this.#keepClient = false;
     this.#keepServer = mode === 'keep-alive';
+    this.#account.sticky = stickySession(backend, this.#head);
     this.#connector = new Connector(backend, this.#client.pools, this.#account, this, {
       mayReuse: this.#client.again && this.#keepServer,
       headBytes,
@@ -95,21 +97,13 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     this.#phase = 'wait';
     upstream.deadline.set(this.#backend!.config.timeouts.server);
     if (!this.#request.done) this.#limitClient();
-    const text = this.#requestText();
+    const text = requestText(this.#head, this.#account, this.#backend!.config, this.#keepServer);
     if (!writeParts(upstream.socket, text, this.#firstBody)) this.#client.pause();
     else if (!this.#request.done) this.#client.resume();
   }
 
   unobtainable(why: Unobtainable): void {
     this.#fail(why.status, why.termination);
-  }
-
-  #requestText(): string {
-    const frontend = this.#client.context.config.options.forwardFor;
-    const backend = this.#backend!.config.options.forwardFor;
-    const { host } = this.#account.client;
-    const forwarded = forwardedForLine(frontend, backend, host, this.#head);
-    return `${this.#head.text}${forwarded}${requestConnection(this.#head, this.#keepServer)}\r\n`;
   }
 
   takeBody(input: Buffer, offset: number): number {
@@ -189,16 +183,22 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
       return;
     }
     if (head.body === BODY_UNTIL_CLOSE || this.#client.draining) this.#keepClient = false;
-    const text = `${head.text}${responseConnection(head, this.#head, this.#keepClient)}\r\n`;
+    const text = `${this.#responseText(head)}${responseConnection(head, this.#head, this.#keepClient)}\r\n`;
     this.#phase = 'relay';
     this.#forward(text, input, next);
   }
 
+  #responseText(head: ResponseHead): string {
+    const { sticky } = this.#account;
+    return sticky ? sticky.responseText(head, this.#upstream!.server) : head.text;
+  }
+
   #openTunnel(head: ResponseHead, input: Buffer, at: number): void {
     const upstream = this.#upstream!;
+    const text = this.#responseText(head);
     this.#upstream = undefined;
     this.#phase = 'done';
-    this.#client.send(`${head.text}\r\n`, []);
+    this.#client.send(`${text}\r\n`, []);
     const { timeouts } = this.#backend!.config;
     const limits = {
       client: timeouts.tunnel ?? this.#client.context.config.timeouts.client,

@@ -41,11 +41,10 @@ function formatTcp(record: TcpRecord | HttpRecord): string {
 function formatHttp(record: HttpRecord): string {
   const { requestTime, queueTime, connectTime, responseTime, totalTime, early } = record;
   const more = early ? '+' : '';
-  // The two dashes after the termination are the states of stickiness cookies: none are set.
   return (
     `${formatStart(record)} ` +
     `${requestTime}/${queueTime}/${connectTime}/${responseTime}/${more}${totalTime} ` +
-    `${record.status} ${more}${record.bytesToClient} - - ${record.termination}-- ` +
+    `${record.status} ${more}${record.bytesToClient} - - ${record.termination}${record.cookies} ` +
     `${formatCounts(record)} "${formatRequestLine(record.requestLine)}"`
   );
 }

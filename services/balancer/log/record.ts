@@ -58,6 +58,8 @@ export interface TcpRecord extends RecordBase {
 }
 
 export interface HttpRecord extends RecordBase {
+  /** States of the request's and the response's stickiness cookie, `--` without one. */
+  cookies: string;
   kind: 'http';
   /** Milliseconds to receive the request head (TR); -1 when it never was complete. */
   requestTime: number;

@@ -95,6 +95,16 @@ export class Backend {
     return this.#seat(backup);
   }
 
+  /** A place on the one server that the session belongs to, or undefined when it has to wait. */
+  tryAssignTo(server: Server): Assignment | undefined {
+    return server.full ? undefined : this.#seat(server);
+  }
+
+  /** Waits for a place on that one server; rejects as `assign` does. */
+  enqueueFor(server: Server, options?: AssignOptions): Promise<Assignment> {
+    return this.#wait(server.queue, options);
+  }
+
   /** Waits for a place; rejects as `assign` does. */
   enqueue(options?: AssignOptions): Promise<Assignment> {
     const backup = this.#choiceWithoutActive();
@@ -241,9 +251,10 @@ export class Backend {
   #serve(server: Server): number {
     const { maxconn, backup } = server.config;
     let served = 0;
-    while (server.usable && (maxconn === undefined || server.cur < maxconn)) {
+    while (server.running && (maxconn === undefined || server.cur < maxconn)) {
       const own = server.queue.first;
-      const any = !backup || server === this.#choiceWithoutActive() ? this.queue.first : undefined;
+      const open = server.usable && (!backup || server === this.#choiceWithoutActive());
+      const any = open ? this.queue.first : undefined;
       const waiter = !own ? any : !any || own.order < any.order ? own : any;
       if (!waiter) break;
       const { queue } = waiter;

@@ -11,6 +11,7 @@ import {
 import type { Statement } from '../lexer.ts';
 import { BALANCE_USAGE, parseBalance } from './balance.ts';
 import { parseBind } from './bind.ts';
+import { parseCookie } from './cookie.ts';
 import { parseErrorFile } from './error-file.ts';
 import { parseHttpCheck } from './http-check.ts';
 import { parseLog } from './log.ts';
@@ -44,6 +45,13 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     sections: ['frontend', 'listen'],
     misplaced: 'warning',
     parse: parseBind,
+  },
+  cookie: {
+    usage: '<name> [ rewrite | insert | prefix ] [ indirect ] [ nocache ] [ postonly ] [param*]',
+    summary: 'keep clients at their server with a cookie',
+    sections: SERVER_SIDE,
+    misplaced: 'warning',
+    parse: parseCookie,
   },
   default_backend: {
     usage: '<backend>',

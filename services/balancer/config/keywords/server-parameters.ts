@@ -120,6 +120,17 @@ export const SERVER_PARAMETERS: KeywordTable<ServerKeyword> = {
       s.fall = v;
     },
   ),
+  cookie: {
+    usage: '<value>',
+    summary: 'value of the stickiness cookie that stands for it',
+    arguments: 1,
+    inherited: true,
+    set: ({ settings }, text) => {
+      if (text === '') return "'cookie' expects <value> as argument.";
+      settings.cookie = text;
+      return undefined;
+    },
+  },
   fastinter: interval('fastinter', 'time between two checks while the state changes', (s, v) => {
     s.fastinter = v;
   }),

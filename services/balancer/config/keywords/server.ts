@@ -144,6 +144,7 @@ function toConfig(
     disabled: settings.disabled,
     check: settings.checked ? toCheck(settings) : undefined,
     sendProxy: settings.sendProxy,
+    cookie: settings.cookie,
     position: statement.position,
   };
 }

@@ -45,6 +45,7 @@ const tcp: TcpRecord = {
 const http: HttpRecord = {
   ...tcp,
   kind: 'http',
+  cookies: '--',
   requestTime: 10,
   connectTime: 11,
   responseTime: 12,

@@ -55,6 +55,8 @@ export function proxy(over: Partial<ProxyConfig>): ProxyConfig {
       httpConnection: 'keep-alive',
       forwardFor: undefined,
     },
+    cookie: undefined,
+    httpCheck: undefined,
     log: [],
     stats: undefined,
     errorFiles: new Map(),
@@ -74,6 +76,7 @@ export function server(over: Partial<ServerConfig>): ServerConfig {
     disabled: false,
     check: undefined,
     sendProxy: undefined,
+    cookie: undefined,
     position,
     ...over,
   };

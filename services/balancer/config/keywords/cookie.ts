@@ -1,0 +1,85 @@
+import type { CookieConfig } from '../../model.ts';
+import type { ProxyDraft } from '../draft.ts';
+import type { Context } from '../keyword.ts';
+import type { Statement } from '../lexer.ts';
+
+const FOREIGN = ['dynamic', 'maxidle', 'maxlife'];
+const MODES = ['rewrite', 'insert', 'prefix'] as const;
+const KNOWN =
+  "'rewrite', 'insert', 'prefix', 'indirect', 'nocache', 'postonly', 'preserve', 'httponly', 'secure', 'domain' and 'attr'";
+
+/** `cookie <name> [option*]`: manual, section 4.2. */
+export function parseCookie(draft: ProxyDraft, statement: Statement, context: Context): void {
+  const { problems } = context;
+  const name = statement.word(1);
+  if (name === '') {
+    problems.alert(statement.at(1), "'cookie' expects <cookie_name> as argument.");
+    return;
+  }
+  const cookie: CookieConfig = {
+    name,
+    mode: undefined,
+    indirect: false,
+    postonly: false,
+    preserve: false,
+    httpOnly: false,
+    secure: false,
+    domains: [],
+    attributes: [],
+  };
+  const modes = new Set<(typeof MODES)[number]>();
+  for (let index = 2; index < statement.length; index++) {
+    const word = statement.word(index);
+    const mode = MODES.find((known) => known === word);
+    if (mode) modes.add(mode);
+    else if (word === 'indirect' || word === 'postonly' || word === 'preserve') cookie[word] = true;
+    else if (word === 'httponly') cookie.httpOnly = true;
+    else if (word === 'secure') cookie.secure = true;
+    else if (word === 'domain' || word === 'attr') {
+      index += 1;
+      const error = takeText(cookie, word, statement, index, context);
+      if (error !== undefined) {
+        problems.alert(statement.at(index), error);
+        return;
+      }
+    } else if (word !== 'nocache') {
+      const message = FOREIGN.includes(word)
+        ? `unsupported cookie option '${word}': HAProxy has it, this balancer does not.`
+        : `'cookie' supports ${KNOWN} options.`;
+      problems.alert(statement.at(index), message);
+      return;
+    }
+  }
+  if (modes.has('rewrite') && cookie.indirect) {
+    problems.alert(statement.position, "cookie 'rewrite' and 'indirect' modes are incompatible.");
+  } else if (modes.size > 1) {
+    const message = "cookie 'rewrite', 'insert' and 'prefix' modes are incompatible.";
+    problems.alert(statement.position, message);
+  } else if (cookie.preserve && !cookie.indirect && !modes.has('insert')) {
+    const message = "cookie 'preserve' requires at least 'insert' or 'indirect'.";
+    problems.alert(statement.position, message);
+  } else {
+    [cookie.mode] = modes;
+    draft.settings.cookie = cookie;
+  }
+}
+
+function takeText(
+  cookie: CookieConfig,
+  word: 'domain' | 'attr',
+  statement: Statement,
+  index: number,
+  { problems }: Context,
+): string | undefined {
+  const text = statement.word(index);
+  if (text === '')
+    return `'${word}' expects <${word === 'attr' ? 'value' : 'domain'}> as argument.`;
+  const bad = (word === 'attr' ? /[;\p{Cc}]/u : /[^A-Za-z0-9.-]/).exec(text)?.[0];
+  if (word === 'domain' && !text.slice(1, -1).includes('.')) {
+    const message = `domain '${text}' contains no embedded dot, this configuration may not work properly (see RFC6265#5.2.3).`;
+    problems.warn(statement.at(index), message);
+  }
+  if (bad !== undefined) return `character '${bad}' is not permitted in '${text}'.`;
+  (word === 'attr' ? cookie.attributes : cookie.domains).push(text);
+  return undefined;
+}

@@ -1,0 +1,152 @@
+import type { RequestHead, ResponseHead } from '../http/head.ts';
+import type { CookieConfig } from '../model.ts';
+import type { Backend } from '../servers/backend.ts';
+import type { Server } from '../servers/server.ts';
+import { type Edit, editCookies, setCookieOf } from './cookies.ts';
+
+/** Between a server's cookie and the application's in `prefix` mode. */
+const DELIMITER = '~';
+const GONE = 'Expires=Thu, 01-Jan-1970 00:00:01 GMT; ';
+
+/** None, invalid, down, valid: the state of the request's cookie in the log. */
+type RequestState = 'N' | 'I' | 'D' | 'V';
+/** None, present, deleted, inserted, rewritten: what became of the response's. */
+type ResponseState = 'N' | 'P' | 'D' | 'I' | 'R';
+
+/** For a request to `backend`; undefined where nothing sticks. */
+export function stickySession(backend: Backend, head: RequestHead): StickySession | undefined {
+  const { cookie } = backend.config;
+  return cookie && new StickySession(backend, cookie, head);
+}
+
+/**
+ * One request of a backend with a stickiness cookie (manual, `cookie`): which server the request
+ * asks for, and what each side gets to see of the cookie.
+ */
+export class StickySession {
+  /** The server that the cookie names, if it can be had. */
+  readonly wanted: Server | undefined;
+  /** Start line and fields of the request, as the server gets them. */
+  readonly requestText: string;
+  readonly #config: CookieConfig;
+  readonly #backend: Backend;
+  readonly #post: boolean;
+  #asked: RequestState = 'N';
+  #answered: ResponseState = 'N';
+
+  constructor(backend: Backend, config: CookieConfig, head: RequestHead) {
+    this.#config = config;
+    this.#backend = backend;
+    this.#post = head.method === 'POST';
+    let wanted: Server | undefined;
+    const decide = (value: string): Edit => {
+      const { key, bare } = this.#split(value);
+      if (!wanted) wanted = this.#lookUp(key);
+      if (bare !== undefined) return { value: bare };
+      return config.indirect && config.mode !== 'prefix' ? 'drop' : undefined;
+    };
+    this.requestText = head.text.includes('\ncookie: ')
+      ? editFields(head, 'cookie', (value) => editCookies(value, config.name, decide))
+      : head.text;
+    this.wanted = wanted;
+  }
+
+  /** The third and fourth letter of a log line's termination state. */
+  get letters(): string {
+    const { mode, indirect } = this.#config;
+    return mode === undefined && !indirect ? '--' : this.#asked + this.#answered;
+  }
+
+  /** The server that was wanted could not be reached, and another one serves. */
+  redispatched(): void {
+    if (this.#asked === 'V') this.#asked = 'D';
+  }
+
+  /** Start line and fields of the response from `server`, as the client gets them. */
+  responseText(head: ResponseHead, server: Server): string {
+    const { name, mode, indirect, preserve, postonly } = this.#config;
+    const direct = server === this.wanted;
+    const own = server.config.cookie;
+    let text = head.text;
+    let found = false;
+    if (text.includes('\nset-cookie')) {
+      text = editFields(head, 'set-cookie', (field) => {
+        const cookie = setCookieOf(field);
+        if (!cookie) return field;
+        // Blanks around the sign go, as in HAProxy.
+        const before = `${cookie.name}=`;
+        const plain = before + field.slice(cookie.start);
+        if (cookie.name !== name) return plain;
+        found = true;
+        this.#answered = 'P';
+        if (preserve) return plain;
+        if (mode === 'insert' || (direct && indirect)) {
+          this.#answered = 'D';
+          return '';
+        }
+        if (own === undefined || mode === undefined) return plain;
+        this.#answered = 'R';
+        const { start, value } = cookie;
+        const kept =
+          mode === 'prefix' ? DELIMITER + field.slice(start) : field.slice(start + value.length);
+        return before + own + kept;
+      });
+    }
+    if (mode !== 'insert' || direct || (found && preserve) || (postonly && !this.#post))
+      return text;
+    this.#answered = 'I';
+    return `${text}set-cookie: ${this.#made(own)}\r\n`;
+  }
+
+  #made(value: string | undefined): string {
+    const { name, domains, httpOnly, secure, attributes } = this.#config;
+    const parts = [`${name}=${value ?? ''}; ${value === undefined ? GONE : ''}path=/`];
+    for (const domain of domains) parts.push(`domain=${domain}`);
+    if (httpOnly) parts.push('HttpOnly');
+    if (secure) parts.push('Secure');
+    return parts.concat(attributes).join('; ');
+  }
+
+  /** The part that names a server, and what the application is to get instead of the whole. */
+  #split(value: string): { key: string; bare: string | undefined } {
+    if (this.#config.mode === 'prefix') {
+      const at = value.indexOf(DELIMITER);
+      return at < 0
+        ? { key: value, bare: undefined }
+        : { key: value.slice(0, at), bare: value.slice(at + 1) };
+    }
+    // Dates may follow, written by a balancer with limits on a cookie's age.
+    const at = value.indexOf('|');
+    return { key: at < 0 ? value : value.slice(0, at), bare: undefined };
+  }
+
+  #lookUp(key: string): Server | undefined {
+    this.#asked = 'I';
+    for (const server of this.#backend.servers) {
+      if (server.config.cookie !== key) continue;
+      this.#asked = server.running ? 'V' : 'D';
+      if (server.running) return server;
+    }
+    return undefined;
+  }
+}
+
+/** The text of a head with each field called `name` changed; '' takes the field away. */
+function editFields(
+  head: RequestHead | ResponseHead,
+  name: string,
+  edit: (value: string) => string,
+): string {
+  const lines = head.text.slice(0, -2).split('\r\n');
+  const start = `${name}: `;
+  const kept: string[] = [];
+  for (const [index, line] of lines.entries()) {
+    if (index === 0 || !line.startsWith(start)) {
+      kept.push(line);
+      continue;
+    }
+    const value = edit(line.slice(start.length));
+    if (value !== '') kept.push(start + value);
+  }
+  return `${kept.join('\r\n')}\r\n`;
+}

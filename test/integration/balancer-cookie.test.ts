@@ -1,0 +1,178 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Origin, requestOf, talk } from '../support/http-peers.ts';
+import { freePort, freePorts } from '../support/ports.ts';
+import type { ProxyProcess } from '../support/proxy-process.ts';
+import { BOTH, startEither, type Which } from '../support/side-by-side.ts';
+
+/** A request's cookie (and method), and the fields of the response. */
+type Step = readonly [cookie: string, response?: string, method?: string];
+type Group = readonly [lines: string, ...steps: Step[]];
+
+const GROUPS: readonly Group[] = [
+  [
+    'cookie S insert',
+    [''],
+    ['S=w1'],
+    ['S=zz'],
+    ['a=b; S=w2; c=d'],
+    ['S=wd'],
+    ['S=w1', 'Set-Cookie: S=app'],
+    ['', 'Set-Cookie: S=app'],
+    ['S=w1; S=w2'],
+    ['S=zz; S=w2'],
+    ['', '', 'POST'],
+    ['S="w2"'],
+    ['S='],
+    ['S'],
+    ['s=w2'],
+    ['S=w2|abc'],
+    ['a = b ; S = w1'],
+    ['a=b;S=w2 ;'],
+  ],
+  [
+    'cookie S insert indirect nocache',
+    [''],
+    ['S=w1'],
+    ['S=zz'],
+    ['a=b; S=w2; c=d'],
+    ['S=w2; c=d'],
+    ['a=b;S=w2'],
+    ['a=b ;  S = w2 ; c=d'],
+    ['a="x;S=w1"; S=w2'],
+    ['S=w1', 'Set-Cookie: S=app'],
+    ['', 'Set-Cookie: S=app; path=/x'],
+    ['S=w1; S=w2'],
+    ['', 'Cache-Control: public'],
+    ['', '', 'POST'],
+    ['S=w1\r\nCookie: b=c'],
+    ['S=wd'],
+    ['SS=w1; xS=w2; S=w2'],
+    ['a=b; S=w2;'],
+    ['S=w2; S=w1; a=b'],
+    ['a = b; S=w1; c = d'],
+  ],
+  ['cookie S insert indirect postonly', [''], ['', '', 'POST'], ['S=w2']],
+  [
+    'cookie S insert indirect preserve',
+    ['', 'Set-Cookie: S=app'],
+    ['', 'Set-Cookie: S='],
+    ['S=w1', 'Set-Cookie: S=app'],
+  ],
+  ['cookie S insert httponly secure domain .a.b domain c.d attr SameSite=Lax attr X', ['']],
+  [
+    'cookie S rewrite',
+    [''],
+    ['', 'Set-Cookie: S=app; path=/'],
+    ['S=w2'],
+    ['S=w2', 'Set-Cookie: S=; path=/'],
+    ['', 'Set-Cookie: K = 1'],
+    ['S=w2', 'Set-Cookie: S = "a b" ; path=/'],
+  ],
+  [
+    'cookie J prefix',
+    [''],
+    ['', 'Set-Cookie: J=app; path=/'],
+    ['J=w2~abc; x=y'],
+    ['J=abc'],
+    ['J=wd~abc'],
+    ['J=zz~abc'],
+    ['J=w2~abc', 'Set-Cookie: J=new\r\nSet-Cookie: K=1'],
+    ['', 'Set-Cookie: A=1, J=2'],
+    ['J=w1~a~b'],
+    ['J=~a'],
+    ['J=w1~'],
+    ['x=y; J = w1~abc'],
+  ],
+  ['cookie J prefix indirect', ['J=w2~abc'], ['J=w2~abc', 'Set-Cookie: J=new']],
+  ['cookie S', [''], ['S=w2'], ['', 'Set-Cookie: S=w1']],
+  ['cookie S insert\n retries 0', ['S=wr']],
+];
+
+interface Seen {
+  answer: string;
+  received: string;
+  log: string[];
+}
+
+async function runAll(which: Which): Promise<Map<string, Seen>> {
+  const origins = ['s1', 's2', 's3'].map((name) => new Origin(name));
+  await Promise.all(origins.map((origin) => origin.start()));
+  const [s1, s2, s3] = origins.map(({ port }) => `127.0.0.1:${port}`);
+  const dead = `127.0.0.1:${await freePort()}`;
+  const ports = await freePorts(GROUPS.length);
+  const sections = GROUPS.map(
+    ([lines], index) => `listen c${index}
+ bind 127.0.0.1:${ports[index]}
+ ${lines}
+ server s1 ${s1} cookie w1
+ server s2 ${s2} cookie w2
+ server s3 ${s3}
+ server sd ${dead} cookie wd check inter 100 rise 1 fall 1
+ server sr ${dead} cookie wr weight 0
+`,
+  );
+  const config = `global
+ log stdout format raw local0
+defaults
+ mode http
+ log global
+ option httplog
+ timeout connect 1s
+ timeout client 5s
+ timeout server 5s
+${sections.join('')}`;
+  const seen = new Map<string, Seen>();
+  let proxy: ProxyProcess | undefined;
+  try {
+    proxy = await startEither(which, { config, ports: [ports.at(-1)!] });
+    const { out } = proxy;
+    const down = (): number => out.filter((line) => /Server c\d+\/sd is DOWN/.test(line)).length;
+    for (const end = Date.now() + 5000; down() < GROUPS.length && Date.now() < end; )
+      await sleep(20);
+    for (const [index, [lines, ...steps]] of GROUPS.entries()) {
+      for (const [at, [cookie, response = '', method = 'GET']] of steps.entries()) {
+        for (const origin of origins) {
+          origin.received = '';
+          const fields = response === '' ? '' : `${response}\r\n`;
+          origin.script = [`HTTP/1.1 200 OK\r\nContent-Length: 2\r\n${fields}\r\nok`];
+        }
+        const from = out.length;
+        const length = method === 'POST' ? 'Content-Length: 0\r\n' : '';
+        const own = cookie === '' ? '' : `Cookie: ${cookie}\r\n`;
+        const request = `${method} / HTTP/1.1\r\nHost: x\r\n${length}${own}\r\n`;
+        const { text } = await talk(ports[index]!, [request]);
+        const isRequest = (line: string): boolean => / c\d+ c\d+\//.test(line);
+        for (const end = Date.now() + 1000; Date.now() < end; await sleep(10)) {
+          if (out.slice(from).some(isRequest)) break;
+        }
+        seen.set(`${lines} #${at + 1}`, {
+          answer: text,
+          received: origins.map(({ received }) => received).join(''),
+          log: out.slice(from).filter(isRequest).map(requestOf),
+        });
+      }
+    }
+    return seen;
+  } finally {
+    await proxy?.stop('SIGKILL');
+    await Promise.all(origins.map(({ peer }) => peer.stop()));
+  }
+}
+
+/** The same requests through HAProxy and through us: same server, fields, cookies and log line. */
+describe('cookies, side by side with HAProxy', () => {
+  const names = GROUPS.flatMap(([lines, ...steps]) => steps.map((_, at) => `${lines} #${at + 1}`));
+  let haproxy: Map<string, Seen>;
+  let ours: Map<string, Seen>;
+
+  beforeAll(async () => {
+    [haproxy, ours] = (await Promise.all(BOTH.map(runAll))) as [typeof haproxy, typeof ours];
+  }, 60_000);
+  afterAll(() => console.log(`cookies: ${names.length} exchanges compared`));
+
+  test.each(names)('%s', (name) => {
+    expect(ours.get(name)).toEqual(haproxy.get(name));
+    expect(ours.get(name)!.log).toHaveLength(1);
+  });
+});
