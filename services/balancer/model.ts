@@ -62,13 +62,15 @@ export interface HttpCheckConfig {
   disableOn404: boolean;
 }
 
-/** The `cookie` line of a backend. `nocache` needs no place here: HAProxy adds nothing for it. */
+/** The `cookie` line of a backend. */
 export interface CookieConfig {
   name: string;
   /** undefined = only looked at. */
   mode: 'insert' | 'rewrite' | 'prefix' | undefined;
   /** Servers do not see it. */
   indirect: boolean;
+  /** Caches are told to leave a response alone that carries it. */
+  nocache: boolean;
   /** Inserted in responses to POST alone. */
   postonly: boolean;
   /** A server's own cookie of this name goes through as it is. */

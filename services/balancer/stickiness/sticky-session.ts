@@ -2,6 +2,7 @@ import type { RequestHead, ResponseHead } from '../http/head.ts';
 import type { CookieConfig } from '../model.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { Server } from '../servers/server.ts';
+import { isCacheable } from './cacheable.ts';
 import { type Edit, editCookies, setCookieOf } from './cookies.ts';
 
 /** Between a server's cookie and the application's in `prefix` mode. */
@@ -30,14 +31,14 @@ export class StickySession {
   readonly requestText: string;
   readonly #config: CookieConfig;
   readonly #backend: Backend;
-  readonly #post: boolean;
+  readonly #method: string;
   #asked: RequestState = 'N';
   #answered: ResponseState = 'N';
 
   constructor(backend: Backend, config: CookieConfig, head: RequestHead) {
     this.#config = config;
     this.#backend = backend;
-    this.#post = head.method === 'POST';
+    this.#method = head.method;
     let wanted: Server | undefined;
     const decide = (value: string): Edit => {
       const { key, bare } = this.#split(value);
@@ -64,7 +65,7 @@ export class StickySession {
 
   /** Start line and fields of the response from `server`, as the client gets them. */
   responseText(head: ResponseHead, server: Server): string {
-    const { name, mode, indirect, preserve, postonly } = this.#config;
+    const { name, mode, indirect, nocache, preserve, postonly } = this.#config;
     const direct = server === this.wanted;
     const own = server.config.cookie;
     let text = head.text;
@@ -92,10 +93,12 @@ export class StickySession {
         return before + own + kept;
       });
     }
-    if (mode !== 'insert' || direct || (found && preserve) || (postonly && !this.#post))
+    if (mode !== 'insert' || direct || (found && preserve) || (postonly && this.#method !== 'POST'))
       return text;
     this.#answered = 'I';
-    return `${text}set-cookie: ${this.#made(own)}\r\n`;
+    text += `set-cookie: ${this.#made(own)}\r\n`;
+    if (nocache && isCacheable(this.#method, head)) text += 'cache-control: private\r\n';
+    return text;
   }
 
   #made(value: string | undefined): string {

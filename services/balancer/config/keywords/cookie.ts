@@ -3,6 +3,7 @@ import type { ProxyDraft } from '../draft.ts';
 import type { Context } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
 
+const FLAGS = ['indirect', 'nocache', 'postonly', 'preserve'] as const;
 const FOREIGN = ['dynamic', 'maxidle', 'maxlife'];
 const MODES = ['rewrite', 'insert', 'prefix'] as const;
 const KNOWN =
@@ -20,6 +21,7 @@ export function parseCookie(draft: ProxyDraft, statement: Statement, context: Co
     name,
     mode: undefined,
     indirect: false,
+    nocache: false,
     postonly: false,
     preserve: false,
     httpOnly: false,
@@ -32,7 +34,7 @@ export function parseCookie(draft: ProxyDraft, statement: Statement, context: Co
     const word = statement.word(index);
     const mode = MODES.find((known) => known === word);
     if (mode) modes.add(mode);
-    else if (word === 'indirect' || word === 'postonly' || word === 'preserve') cookie[word] = true;
+    else if (FLAGS.some((flag) => flag === word)) cookie[word as (typeof FLAGS)[number]] = true;
     else if (word === 'httponly') cookie.httpOnly = true;
     else if (word === 'secure') cookie.secure = true;
     else if (word === 'domain' || word === 'attr') {
@@ -42,7 +44,7 @@ export function parseCookie(draft: ProxyDraft, statement: Statement, context: Co
         problems.alert(statement.at(index), error);
         return;
       }
-    } else if (word !== 'nocache') {
+    } else {
       const message = FOREIGN.includes(word)
         ? `unsupported cookie option '${word}': HAProxy has it, this balancer does not.`
         : `'cookie' supports ${KNOWN} options.`;
