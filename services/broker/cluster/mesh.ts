@@ -159,7 +159,10 @@ export class Mesh implements Uplink {
     this.#pending = new Map();
     this.#pendingBytes = 0;
     const { bus, members } = this.#options;
-    if (!bus.connected) return;
+    if (!bus.connected) {
+      for (const messages of pending.values()) this.counters.routeDropped += messages.length;
+      return;
+    }
     for (const [topic, messages] of pending) {
       const header = envelopeHeader(members.node, ++this.#batch);
       let length = header.length;
