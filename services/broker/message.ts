@@ -1,4 +1,5 @@
 import { encodePublish, type PublishFrame } from './codec/publish-encode.ts';
+import type { LogPosition } from './log/position.ts';
 
 export type Qos = 0 | 1 | 2;
 
@@ -31,6 +32,8 @@ export class Message {
   sequence = 0;
   /** Client id of the publisher; '' when it came from another node or from the broker itself. */
   publisher = '';
+  /** Where it stands in the log; undefined for QoS 0 and for what did not come from the log. */
+  position: LogPosition | undefined;
   #frames: (PublishFrame | undefined)[] | undefined;
   #framesExpiry = 0;
   #detached = false;

@@ -1,0 +1,63 @@
+import type { Message } from '../message.ts';
+import type { Cursor } from './cursor.ts';
+import type { LogPosition } from './position.ts';
+
+/** Whoever waits for a message to be durable. Called once, on a later turn or at once. */
+export interface Receipt {
+  /**
+   * Without an error: a quorum has it, at `position`. With one (BRAMBLE_ENGINE_UNAVAILABLE): it is
+   * not known to be durable and must not be acknowledged; it may still appear in the log.
+   */
+  settle(error: Error | undefined, position: LogPosition | undefined): void;
+}
+
+/** One append of a writer, as it is read: the publications of about a millisecond. */
+export interface LogRecord {
+  readonly shard: number;
+  readonly sequence: number;
+  /** By the writer's hybrid clock, milliseconds since the epoch; never goes back within a writer. */
+  readonly time: number;
+  /** A broker process: its node and incarnation. */
+  readonly writer: string;
+  /** The writer's lane (the topic's own shard) and the record's number there, from 1 without gaps. */
+  readonly lane: number;
+  readonly number: number;
+  /** Each with its `position` set. Their bytes are views of the record's. */
+  readonly messages: readonly Message[];
+}
+
+/**
+ * The cluster's log of QoS 1 and 2 publications (DESIGN, "Broker"). What is acknowledged is in it;
+ * every node reads all of it, in the same order per topic, and a session is a cursor into it.
+ */
+export interface MessageLog {
+  readonly shards: number;
+  /** Everything before it has been handed to `onMessage` on this node. Changes as the node reads. */
+  readonly head: Cursor;
+  /** Bytes appended and not settled; publishers wait while it is above what their owner allows. */
+  readonly pendingBytes: number;
+  /** Numbers the message's place and makes it durable. Keeps the message's bytes until settled. */
+  append(message: Message, receipt: Receipt): void;
+  /** Reads on from a cursor, at its own pace. The reader owns a copy of the cursor. */
+  reader(from: Cursor): LogReader;
+  /** One message again; undefined when the log does not reach back so far any more. */
+  fetch(position: LogPosition): Promise<Message | undefined>;
+}
+
+/** What a reader finds: a record, that it has read everything that this node knows, or not yet. */
+export type ReadResult = LogRecord | 'head' | 'wait';
+
+/** Reads the log again from an earlier point: a session that was away or is slow. */
+export interface LogReader {
+  /** Everything before it has been read; `next` moves it. */
+  readonly cursor: Cursor;
+  /**
+   * The next record, each once (second copies are skipped), and moves the cursor behind it;
+   * `head`: the cursor equals the log's head now, within this turn; `wait`: call `load` first.
+   */
+  next(): ReadResult;
+  /** Resolves when `next` has something; rejects when the log cannot be read now. */
+  load(): Promise<void>;
+  /** Records that retention had removed before they were read; for the drop counters. */
+  readonly lost: number;
+}

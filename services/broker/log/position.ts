@@ -1,0 +1,13 @@
+/** Where a message stands in the log: the record `sequence` of a shard, `index` within the record. */
+export interface LogPosition {
+  shard: number;
+  /** JetStream's sequence in the shard's stream; from 1. */
+  sequence: number;
+  /** The message's place in its record; from 0. */
+  index: number;
+}
+
+/** Before `other` in the same shard. */
+export function isBefore(a: LogPosition, b: LogPosition): boolean {
+  return a.sequence < b.sequence || (a.sequence === b.sequence && a.index < b.index);
+}
