@@ -32,6 +32,8 @@ export class Message {
   sequence = 0;
   /** Client id of the publisher; '' when it came from another node or from the broker itself. */
   publisher = '';
+  /** Packet identifier that a QoS 2 publisher gave it ([MQTT-2.2.1-3]); 0 = none. */
+  packetId = 0;
   /** Where it stands in the log; undefined for QoS 0 and for what did not come from the log. */
   position: LogPosition | undefined;
   #frames: (PublishFrame | undefined)[] | undefined;
