@@ -24,9 +24,16 @@ export function writeVarint(target: Buffer, value: number, offset: number): numb
 /**
  * Reads a variable byte integer at `offset` of `bytes`, which ends at `end`.
  * Returns value × 8 + its length in bytes; -1 when more bytes are needed, -2 when it is malformed
- * (a fourth byte that continues, [MQTT-1.5.5-1] and 3.1.1, 2.2.3).
+ * (a fourth byte that continues, 3.1.1, 2.2.3; more bytes than needed, [MQTT-1.5.5-1]).
  */
 export function readVarint(bytes: Buffer, offset: number, end: number): number {
+  const read = readPaddedVarint(bytes, offset, end);
+  const length = read & 7;
+  return read > 0 && length > 1 && bytes[offset + length - 1] === 0 ? -2 : read;
+}
+
+/** As readVarint, but takes more bytes than the value needs, which only MQTT 5 forbids. */
+export function readPaddedVarint(bytes: Buffer, offset: number, end: number): number {
   let value = 0;
   let factor = 1;
   for (let length = 1; length <= 4; length++) {
@@ -38,4 +45,9 @@ export function readVarint(bytes: Buffer, offset: number, end: number): number {
     factor *= 128;
   }
   return -2;
+}
+
+/** Whether the remaining length before the body at `body` takes more bytes than it needs. */
+export function isPadded(frame: Buffer, body: number): boolean {
+  return body > 2 && frame[body - 1] === 0;
 }

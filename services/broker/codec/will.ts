@@ -1,5 +1,7 @@
-import type { IConnectPacket } from 'mqtt-packet';
 import { Message, NO_BYTES, type Qos } from '../message.ts';
+import type { PacketReader } from './packet-reader.ts';
+import { readProperties } from './properties.ts';
+import { ProtocolFault, REASON } from './reason.ts';
 
 /** A will as it waits: its expiry begins when it is published (MQTT 5, 3.1.3.2.4). */
 export interface Will {
@@ -8,54 +10,41 @@ export interface Will {
   retain: boolean;
   payload: Buffer;
   properties: Buffer;
-  /** Seconds; 0 = none. */
-  expiry: number;
+  /** Seconds; undefined = none. */
+  expiry: number | undefined;
   /** Will delay interval, seconds. */
   delay: number;
 }
 
-type PacketWill = NonNullable<IConnectPacket['will']>;
+const MESSAGE_EXPIRY = 0x02;
+const WILL_DELAY = 0x18;
 
-export function willOf(will: PacketWill): Will {
-  const p = will.properties;
-  return {
-    topic: will.topic,
-    qos: will.qos ?? 0,
-    retain: will.retain ?? false,
-    payload: Buffer.from(will.payload),
-    properties: encodeWillProperties(p),
-    expiry: p?.messageExpiryInterval ?? 0,
-    delay: p?.willDelayInterval ?? 0,
-  };
+/** Reads will properties, topic and payload out of a CONNECT (3.1.3). Throws ProtocolFault. */
+export function readWill(reader: PacketReader, v5: boolean, qos: Qos, retain: boolean): Will {
+  let expiry: number | undefined;
+  let delay = 0;
+  let properties = NO_BYTES;
+  if (v5) {
+    // As bytes, so that user properties keep their order ([MQTT-3.1.3-10]).
+    const kept: Buffer[] = [];
+    const read = readProperties(reader, 'will', (id, from, to) => {
+      if (id !== MESSAGE_EXPIRY && id !== WILL_DELAY) kept.push(reader.bytes.subarray(from, to));
+    });
+    // [MQTT-3.3.2-14]
+    if (read.responseTopic !== undefined && /[+#]/.test(read.responseTopic)) {
+      throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'wildcard in a response topic');
+    }
+    if (kept.length > 0) properties = Buffer.concat(kept);
+    expiry = read.messageExpiry;
+    delay = read.willDelay ?? 0;
+  }
+  const topic = reader.text();
+  return { topic, qos, retain, payload: reader.binary(), properties, expiry, delay };
 }
 
 export function willMessage(will: Will): Message {
-  const expiresAt = will.expiry > 0 ? Date.now() + will.expiry * 1000 : 0;
+  // An expiry of 0 has passed for whoever is not there at that moment.
+  const life = will.expiry === undefined ? undefined : Math.max(will.expiry * 1000, 1);
+  const expiresAt = life === undefined ? 0 : Date.now() + life;
   return new Message(will.topic, will.qos, will.retain, will.payload, will.properties, expiresAt);
-}
-
-/** The properties that a will shares with a PUBLISH, as bytes (MQTT 5, 3.1.3.2). */
-function encodeWillProperties(properties: PacketWill['properties']): Buffer {
-  if (properties === undefined) return NO_BYTES;
-  const parts: Buffer[] = [];
-  const bytes = (id: number, ...values: (string | Buffer)[]): void => {
-    parts.push(Buffer.from([id]));
-    for (const value of values) {
-      const data = Buffer.from(value as string);
-      const length = Buffer.allocUnsafe(2);
-      length.writeUInt16BE(data.length);
-      parts.push(length, data);
-    }
-  };
-  const { payloadFormatIndicator, contentType, responseTopic, correlationData } = properties;
-  if (payloadFormatIndicator !== undefined) {
-    parts.push(Buffer.from([0x01, payloadFormatIndicator ? 1 : 0]));
-  }
-  if (contentType !== undefined) bytes(0x03, contentType);
-  if (responseTopic !== undefined) bytes(0x08, responseTopic);
-  if (correlationData !== undefined) bytes(0x09, correlationData);
-  for (const [name, value] of Object.entries(properties.userProperties ?? {})) {
-    for (const one of Array.isArray(value) ? value : [value]) bytes(0x26, name, one);
-  }
-  return parts.length === 0 ? NO_BYTES : Buffer.concat(parts);
 }

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { IConnectPacket } from 'mqtt-packet';
-import { encodePacket, parsePacket } from '../codec/packets.ts';
+import { type ConnectPacket, decodeConnect, readVersion } from '../codec/connect-decode.ts';
+import { encodePacket } from '../codec/packets.ts';
 import { ProtocolFault, REASON, returnCodeOf } from '../codec/reason.ts';
 import { isTopicName, levelCount } from '../codec/topic.ts';
-import { willOf } from '../codec/will.ts';
 import type { MqttVersion } from '../message.ts';
 import { NEVER } from '../session/session.ts';
 import type { Connection } from './connection.ts';
@@ -34,10 +33,9 @@ export async function handleConnect(
     return;
   }
   connection.version = version;
-  let packet: IConnectPacket;
+  let packet: ConnectPacket;
   try {
-    packet = parsePacket(frame, version) as IConnectPacket;
-    checkConnect(packet, version);
+    packet = decodeConnect(frame, body, version);
   } catch (error) {
     const fault = error instanceof ProtocolFault ? error : undefined;
     context.log.info({ address: connection.transport.remoteAddress }, String(fault?.message));
@@ -45,11 +43,11 @@ export async function handleConnect(
     refuse(connection, version, fault?.reason ?? REASON.MALFORMED);
     return;
   }
-  const properties = packet.properties ?? {};
+  const { properties } = packet;
   if (properties.authenticationMethod !== undefined) {
     return refuse(connection, version, REASON.BAD_AUTHENTICATION_METHOD);
   }
-  const cleanStart = packet.clean !== false;
+  const cleanStart = packet.clean;
   let clientId = packet.clientId;
   if (clientId === '') {
     // [MQTT-3.1.3-8]: 3.1.1 needs a clean session for that; 3.1 needs an id in any case.
@@ -62,8 +60,7 @@ export async function handleConnect(
   }
   if (context.full) return refuse(connection, version, REASON.QUOTA_EXCEEDED);
 
-  const password = packet.password === undefined ? undefined : Buffer.from(packet.password);
-  const verdict = await context.access.authenticate(packet.username, password);
+  const verdict = await context.access.authenticate(packet.username, packet.password);
   if (connection.state !== 'accepting') return;
   if ('refused' in verdict) {
     const reasons = {
@@ -81,7 +78,7 @@ export async function handleConnect(
   const access = context.access.listFor(verdict.user, clientId);
   connection.access = access;
   if (packet.will !== undefined) {
-    const will = willOf(packet.will);
+    const { will } = packet;
     const levels = levelCount(will.topic) <= context.limits.topicLevels;
     if (!isTopicName(will.topic) || !levels || !access.allows('write', will.topic)) {
       context.log.warn({ clientId, topic: will.topic }, 'connect refused: will not allowed');
@@ -97,7 +94,7 @@ export async function handleConnect(
     connection.aliases = { maximum: INBOUND_ALIASES, topics: new Map() };
     connection.connectExpiry = properties.sessionExpiryInterval ?? 0;
   }
-  const keepAlive = packet.keepalive ?? 0;
+  const keepAlive = packet.keepalive;
   const capped = version === 5 && keepAlive > KEEP_ALIVE_MAX;
   connection.keepAlive = capped ? KEEP_ALIVE_MAX : keepAlive;
   const expiry = version === 5 ? connection.connectExpiry : cleanStart ? 0 : NEVER;
@@ -144,33 +141,6 @@ function refuse(connection: Connection, version: MqttVersion, reason: number): v
     connection.output.write(encodePacket(packet, version));
   }
   connection.end('fault');
-}
-
-/** Protocol name and level (3.1.2.1, 3.1.2.2); undefined for a level that we do not speak. */
-function readVersion(frame: Buffer, body: number): MqttVersion | undefined {
-  const length = frame.length >= body + 2 ? frame.readUInt16BE(body) : -1;
-  if (length < 0 || frame.length < body + 2 + length + 1) {
-    throw new ProtocolFault(REASON.MALFORMED, 'CONNECT ends too early');
-  }
-  const name = frame.toString('latin1', body + 2, body + 2 + length);
-  const level = frame[body + 2 + length]! & 0x7f;
-  if (name === 'MQTT' && (level === 4 || level === 5)) return level;
-  if (name === 'MQIsdp' && level === 3) return 3;
-  if (name === 'MQTT' || name === 'MQIsdp') return undefined;
-  // [MQTT-3.1.2-1]
-  throw new ProtocolFault(REASON.UNSUPPORTED_VERSION, 'not MQTT');
-}
-
-function checkConnect(packet: IConnectPacket, version: MqttVersion): void {
-  if (version !== 5) return;
-  const { receiveMaximum, maximumPacketSize, authenticationData, authenticationMethod } =
-    packet.properties ?? {};
-  if (receiveMaximum === 0 || maximumPacketSize === 0) {
-    throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'a maximum of 0 in CONNECT');
-  }
-  if (authenticationData !== undefined && authenticationMethod === undefined) {
-    throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'authentication data without a method');
-  }
 }
 
 /** Printable, of reasonable length; the id goes into logs and, escaped, into NATS subjects. */

@@ -1,9 +1,13 @@
 import type { Packet } from 'mqtt-packet';
 import type { AccessList } from '../auth/acl.ts';
-import { encodePacket, parsePacket } from '../codec/packets.ts';
+import { malformed } from '../codec/packet-reader.ts';
+import { encodePacket } from '../codec/packets.ts';
 import type { AliasTable } from '../codec/publish-decode.ts';
 import { encodePublish } from '../codec/publish-encode.ts';
 import { ProtocolFault, REASON } from '../codec/reason.ts';
+import { checkReason, decodeDisconnect, refuseAuth } from '../codec/reasoned-decode.ts';
+import { decodeSubscribe, decodeUnsubscribe } from '../codec/subscribe-decode.ts';
+import { isPadded } from '../codec/varint.ts';
 import type { Will } from '../codec/will.ts';
 import type { BrokerContext } from '../context.ts';
 import { Framer } from '../link/framer.ts';
@@ -274,6 +278,8 @@ export class Connection implements SessionOutlet {
   #onFrame(frame: Buffer, body: number): void {
     if (this.state === 'closed') return;
     const type = frame[0]! >> 4;
+    // [MQTT-1.5.5-1]
+    if (this.version === 5 && isPadded(frame, body)) throw malformed('a padded remaining length');
     if (this.state !== 'open') {
       // [MQTT-3.1.0-1]
       if (type !== 1) throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'no CONNECT');
@@ -289,15 +295,16 @@ export class Connection implements SessionOutlet {
       case 5:
       case 6:
       case 7:
+        // Four bytes are success without properties.
+        if (frame.length > 4 && this.version === 5) checkReason(frame, body);
         handleAcknowledgement(this, frame, body);
         return;
       case 8:
-      case 10: {
-        const packet = parsePacket(frame, this.version);
-        if (packet.cmd === 'subscribe') this.hold(handleSubscribe(this, packet));
-        else if (packet.cmd === 'unsubscribe') handleUnsubscribe(this, packet);
+        this.hold(handleSubscribe(this, decodeSubscribe(frame, body, this.version)));
         return;
-      }
+      case 10:
+        handleUnsubscribe(this, decodeUnsubscribe(frame, body, this.version));
+        return;
       case 12:
         if (frame.length !== 2 || frame[0] !== 0xc0) {
           throw new ProtocolFault(REASON.MALFORMED, 'PINGREQ with a body or flags');
@@ -305,35 +312,26 @@ export class Connection implements SessionOutlet {
         this.output.write(PINGRESP);
         return;
       case 14:
-        this.#onDisconnect(frame);
+        this.#onDisconnect(frame, body);
         return;
+      case 15:
+        throw refuseAuth(frame, this.version);
       default:
-        // [MQTT-3.1.0-2] a second CONNECT; AUTH without enhanced authentication; server's packets.
+        // [MQTT-3.1.0-2] a second CONNECT; packets that only servers send.
         throw new ProtocolFault(REASON.PROTOCOL_ERROR, `packet type ${type} from a client`);
     }
   }
 
-  #onDisconnect(frame: Buffer): void {
-    if (frame[0] !== 0xe0) throw new ProtocolFault(REASON.MALFORMED, 'DISCONNECT with flags');
-    if (this.version !== 5) {
-      if (frame.length !== 2) throw new ProtocolFault(REASON.MALFORMED, 'DISCONNECT with a body');
-      this.end('client');
-      return;
-    }
-    if (frame.length === 2) {
-      this.end('client');
-      return;
-    }
-    const packet = parsePacket(frame, 5);
-    if (packet.cmd !== 'disconnect') return;
-    const expiry = packet.properties?.sessionExpiryInterval;
+  #onDisconnect(frame: Buffer, body: number): void {
+    const { reason, sessionExpiryInterval: expiry } = decodeDisconnect(frame, body, this.version);
     if (expiry !== undefined) {
-      // [MQTT-3.14.2-2]: a session that CONNECT said ends with the connection does so.
+      // 3.14.2.2.2: a session that CONNECT said ends with the connection does so.
       if (this.connectExpiry === 0 && expiry !== 0) {
         throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'session expiry raised from 0');
       }
       if (this.session) this.session.expiryInterval = expiry;
     }
-    this.end(packet.reasonCode === REASON.DISCONNECT_WITH_WILL ? 'lost' : 'client');
+    // [MQTT-3.14.4-3]: only a normal end takes the will away.
+    this.end(reason === REASON.SUCCESS ? 'client' : 'lost');
   }
 }

@@ -1,8 +1,7 @@
-import type { ISubscribePacket, IUnsubscribePacket } from 'mqtt-packet';
 import { ProtocolFault, REASON } from '../codec/reason.ts';
+import type { SubscribePacket, UnsubscribePacket } from '../codec/subscribe-decode.ts';
 import { isTopicFilter, levelCount, parseShared } from '../codec/topic.ts';
-import { VARINT_MAX } from '../codec/varint.ts';
-import { lowerQos, type Qos } from '../message.ts';
+import { lowerQos } from '../message.ts';
 import type { Subscription } from '../session/subscription.ts';
 import type { Connection } from './connection.ts';
 
@@ -12,33 +11,21 @@ const SUBSCRIPTIONS_MAX = 10_000;
 /** SUBSCRIBE (3.8): all filters together, one SUBACK, then the retained messages. */
 export async function handleSubscribe(
   connection: Connection,
-  packet: ISubscribePacket,
+  packet: SubscribePacket,
 ): Promise<void> {
   const { context, version } = connection;
   const session = connection.session!;
-  const id = subscriptionId(packet);
-  if (packet.subscriptions.length === 0) {
-    // [MQTT-3.8.3-2]
-    throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'SUBSCRIBE without a filter');
-  }
   const granted: number[] = [];
   const waits: Promise<void>[] = [];
   const retainedFor: Subscription[] = [];
-  for (const wanted of packet.subscriptions) {
-    const filter = wanted.topic;
-    const refusal = refusalOf(connection, filter, wanted.nl === true);
+  for (const request of packet.requests) {
+    const { filter } = request;
+    const refusal = refusalOf(connection, filter, request.noLocal);
     if (refusal !== undefined) {
       granted.push(version === 5 ? refusal : 0x80);
       continue;
     }
-    const subscription: Subscription = {
-      filter,
-      qos: wanted.qos as Qos,
-      noLocal: wanted.nl ?? false,
-      retainAsPublished: version === 5 ? (wanted.rap ?? false) : false,
-      retainHandling: (wanted.rh ?? 0) as 0 | 1 | 2,
-      id,
-    };
+    const subscription: Subscription = { ...request, id: packet.subscriptionId };
     const isNew = !session.subscriptions.has(filter);
     session.subscriptions.set(filter, subscription);
     const effective = context.router.subscribe(session, subscription);
@@ -56,35 +43,21 @@ export async function handleSubscribe(
   }
   if (waits.length > 0) await Promise.all(waits);
   if (connection.state !== 'open') return;
-  connection.sendPacket({ cmd: 'suback', messageId: packet.messageId!, granted });
+  connection.sendPacket({ cmd: 'suback', messageId: packet.packetId, granted });
   for (const subscription of retainedFor) sendRetained(connection, subscription);
 }
 
 /** UNSUBSCRIBE (3.10). */
-export function handleUnsubscribe(connection: Connection, packet: IUnsubscribePacket): void {
+export function handleUnsubscribe(connection: Connection, packet: UnsubscribePacket): void {
   const { context } = connection;
   const session = connection.session!;
-  if (packet.unsubscriptions.length === 0) {
-    // [MQTT-3.10.3-2]
-    throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'UNSUBSCRIBE without a filter');
-  }
-  const granted = packet.unsubscriptions.map((filter) => {
+  const granted = packet.filters.map((filter) => {
     if (!isTopicFilter(filter)) return REASON.TOPIC_FILTER_INVALID;
     if (!session.subscriptions.delete(filter)) return REASON.NO_SUBSCRIPTION_EXISTED;
     context.router.unsubscribe(session, filter);
     return REASON.SUCCESS;
   });
-  connection.sendPacket({ cmd: 'unsuback', messageId: packet.messageId!, granted });
-}
-
-function subscriptionId(packet: ISubscribePacket): number {
-  const id: unknown = packet.properties?.subscriptionIdentifier;
-  if (id === undefined) return 0;
-  // MQTT 5, 3.8.2.1.2
-  if (typeof id !== 'number' || id < 1 || id > VARINT_MAX) {
-    throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'subscription identifier');
-  }
-  return id;
+  connection.sendPacket({ cmd: 'unsuback', messageId: packet.packetId, granted });
 }
 
 /** Why the filter is refused, as a reason code; a filter that is none ends the connection. */

@@ -1,5 +1,5 @@
 import { ProtocolFault, REASON } from '../codec/reason.ts';
-import { readVarint } from '../codec/varint.ts';
+import { readPaddedVarint } from '../codec/varint.ts';
 
 /** Takes one whole packet: `body` is the offset after the fixed header. */
 export type FrameHandler = (frame: Buffer, body: number) => void;
@@ -73,7 +73,7 @@ export class Framer {
         this.#backlog = bytes.subarray(at);
         return;
       }
-      const length = readVarint(bytes, at + 1, bytes.length);
+      const length = readPaddedVarint(bytes, at + 1, bytes.length);
       if (length === -2) throw new ProtocolFault(REASON.MALFORMED, 'malformed remaining length');
       if (length === -1) {
         this.#append(bytes.subarray(at));
