@@ -16,7 +16,7 @@ export interface Summary {
   took: number;
 }
 
-const HASHED = /^\$scrypt\$/;
+const HASHED = /^\$(scrypt|argon2id)\$/;
 /** Shown where only a hash is known. */
 const UNKNOWN_PASSWORD = 'PASSWORD';
 
@@ -43,8 +43,11 @@ export function summarize(plan: Plan, took: number): Summary {
 /** An admin whose password can be shown, else the first user. */
 function loginOf({ mqtt }: ClusterConfig): Summary['login'] {
   if (mqtt.anonymous) return undefined;
-  const readable = mqtt.users.filter(({ password }) => !HASHED.test(password));
-  const chosen = readable.find(({ admin }) => admin) ?? readable[0] ?? mqtt.users[0];
+  const users = mqtt.users.flatMap(({ name, admin, password }) =>
+    password === undefined ? [] : [{ name, admin, password }],
+  );
+  const readable = users.filter(({ password }) => !HASHED.test(password));
+  const chosen = readable.find(({ admin }) => admin) ?? readable[0] ?? users[0];
   if (!chosen) return undefined;
   const password = HASHED.test(chosen.password) ? UNKNOWN_PASSWORD : chosen.password;
   return { user: chosen.name, password };

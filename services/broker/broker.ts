@@ -6,6 +6,7 @@ import type { Service } from '#core/lifecycle.ts';
 import type { Logger } from '#core/log.ts';
 import { createRegistry } from '#core/metrics.ts';
 import { Access } from './auth/access.ts';
+import { Audit } from './auth/audit.ts';
 import { Bus } from './cluster/bus.ts';
 import { Interest } from './cluster/interest.ts';
 import { Members } from './cluster/members.ts';
@@ -16,9 +17,10 @@ import { Connection } from './connection/connection.ts';
 import type { BrokerContext, Limits } from './context.ts';
 import { type Counters, createCounters } from './counters.ts';
 import { Front } from './front.ts';
-import { TcpListener, WebSocketListener } from './link/listener.ts';
+import { Gate } from './limits/gate.ts';
+import { Pacer } from './limits/pacer.ts';
+import { Listeners } from './link/listeners.ts';
 import type { Transport } from './link/transport.ts';
-import { TrustedAddresses } from './link/trusted.ts';
 import type { Message } from './message.ts';
 import { registerMetrics } from './metrics.ts';
 import { Pressure } from './router/pressure.ts';
@@ -39,10 +41,10 @@ export interface BrokerOptions {
 const TICK = 500;
 /** Retained messages are searched for expired ones this often, milliseconds. */
 const RETAINED_SWEEP = 30_000;
+/** What the limits remember of those who have gone is looked through this often, milliseconds. */
+const LIMITS_SWEEP = 5_000;
 /** What may wait for one session, as a multiple of what may wait for one socket. */
 const SESSION_BYTES_FACTOR = 16;
-/** Connections beyond the limit that may wait for the refusal of their CONNECT. */
-const CONNECTING_MAX = 1_024;
 /** At the end, connections closed in one turn of the event loop. */
 const CLOSED_AT_ONCE = 500;
 
@@ -52,6 +54,9 @@ export class Broker implements Service, BrokerContext {
   readonly log: Logger;
   readonly counters: Counters = createCounters();
   readonly access: Access;
+  readonly audit: Audit;
+  readonly gate: Gate;
+  readonly pacer: Pacer;
   readonly router: Router;
   readonly sessions: SessionRegistry;
   readonly retained: RetainedStore;
@@ -64,8 +69,7 @@ export class Broker implements Service, BrokerContext {
   readonly #options: BrokerOptions;
   readonly #ownership: Ownership | undefined;
   readonly #retainedStream: RetainedStream | undefined;
-  readonly #mqtt: TcpListener;
-  readonly #websocket: WebSocketListener | undefined;
+  readonly #listeners: Listeners;
   readonly #health: HealthServer;
   readonly #sys: SysTopics;
   readonly #front: Front;
@@ -81,7 +85,10 @@ export class Broker implements Service, BrokerContext {
     this.node = config.node;
     this.log = log;
     this.limits = cluster.mqtt.limits;
-    this.access = new Access(cluster.mqtt);
+    this.audit = new Audit(log);
+    this.gate = new Gate(this.limits, this.audit);
+    this.pacer = new Pacer(this.limits);
+    this.access = new Access(cluster.mqtt, this.audit);
     if (config.nats !== undefined) {
       const bus = new Bus({ ...config.nats, node: config.node, log });
       this.bus = bus;
@@ -130,17 +137,14 @@ export class Broker implements Service, BrokerContext {
       publishWill: (message, clientId) => this.#publishWill(message, clientId),
       ownership: this.#ownership,
     });
-    const listener = {
-      trusted: new TrustedAddresses(config.trusted),
-      connectTimeout: this.limits.connect,
-      packet: this.limits.packet,
+    this.#listeners = new Listeners({
+      config,
+      mqtt: cluster.mqtt,
+      door: this.gate,
+      audit: this.audit,
       log,
-      onTransport: (transport: Transport) => this.#accept(transport),
-    };
-    this.#mqtt = new TcpListener({ ...config.listen.mqtt, ...listener });
-    if (config.listen.websocket !== undefined) {
-      this.#websocket = new WebSocketListener({ ...config.listen.websocket, ...listener });
-    }
+      onTransport: (transport) => this.#accept(transport),
+    });
     const registry = createRegistry({ service: 'broker', node: this.node });
     registerMetrics(registry, this);
     this.#front = new Front({
@@ -162,8 +166,8 @@ export class Broker implements Service, BrokerContext {
   }
 
   /** Ports in use, where the configuration left the choice to the system. */
-  get ports(): { mqtt: number; websocket: number } {
-    return { mqtt: this.#mqtt.port, websocket: this.#websocket?.port ?? 0 };
+  get ports(): Listeners['ports'] {
+    return this.#listeners.ports;
   }
 
   unready(): Unreadiness {
@@ -185,11 +189,11 @@ export class Broker implements Service, BrokerContext {
       await this.members!.start();
       await this.#retainedStream!.start(signal);
     }
-    await this.#mqtt.start();
-    await this.#websocket?.start();
+    await this.#listeners.start();
     this.#timers = [
       setInterval(() => this.#tick(), TICK),
       setInterval(() => this.retained.sweep(), RETAINED_SWEEP),
+      setInterval(() => this.#sweepLimits(), LIMITS_SWEEP),
     ];
     await this.#front.start();
     this.#sys.start();
@@ -204,24 +208,31 @@ export class Broker implements Service, BrokerContext {
     return durable;
   }
 
-  /** Reads users and rules again; connected clients stay, unless their user is gone. */
+  /**
+   * Reads users, rules, limits and certificates again; connected clients stay, unless their user is
+   * gone. Throws CONFIG_INVALID when something is wrong with them; all stays as it was then.
+   */
   async reload(): Promise<void> {
     const cluster = loadCluster(this.#options.config.cluster);
+    this.#listeners.reload(cluster.mqtt);
     this.access.replace(cluster.mqtt);
     this.limits = cluster.mqtt.limits;
+    this.gate.configure(this.limits);
+    this.pacer.configure(this.limits);
     for (const session of this.sessions.sessions) {
       session.access = this.access.listFor(session.user, session.clientId);
     }
     for (const connection of [...this.sessions.connections]) {
       if (connection.state !== 'open') continue;
       if (this.access.knows(connection.user)) {
-        connection.access = this.access.listFor(connection.user, connection.clientId);
+        const { user, clientId, transport } = connection;
+        connection.access = this.access.listFor(user, clientId, transport.remoteAddress);
       } else {
         connection.disconnect(REASON.NOT_AUTHORIZED, 'kicked');
       }
     }
     this.router.invalidate();
-    this.log.info('users, access rules and limits reloaded');
+    this.log.info('users, access rules, limits and certificates reloaded');
   }
 
   close(): Promise<void> {
@@ -230,16 +241,15 @@ export class Broker implements Service, BrokerContext {
   }
 
   destroy(): void {
-    this.#mqtt.destroy();
-    this.#websocket?.destroy();
+    this.#listeners.destroy();
   }
 
   async #close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#sys.close();
     await this.#front.close();
-    await this.#mqtt.close();
-    await this.#websocket?.close();
+    await this.#listeners.close();
+    this.pacer.close();
     let closed = 0;
     for (const connection of [...this.sessions.connections]) {
       connection.disconnect(REASON.SERVER_SHUTTING_DOWN, 'shutdown');
@@ -252,14 +262,12 @@ export class Broker implements Service, BrokerContext {
     this.#retainedStream?.close();
     this.members?.close();
     await this.bus?.close();
-    this.#mqtt.destroy();
-    this.#websocket?.destroy();
+    this.#listeners.destroy();
     await this.#health.close();
   }
 
   #accept(transport: Transport): void {
-    const { size } = this.sessions.connections;
-    if (this.#closing !== undefined || size >= this.limits.connections + CONNECTING_MAX) {
+    if (this.#closing !== undefined) {
       transport.destroy();
       return;
     }
@@ -272,6 +280,11 @@ export class Broker implements Service, BrokerContext {
     const now = performance.now();
     for (const connection of this.sessions.connections) connection.tick(now);
     this.sessions.sweep();
+  }
+
+  #sweepLimits(): void {
+    this.gate.sweep();
+    this.audit.sweep();
   }
 
   /** Wills leave on a turn of their own: their connections may end while a message is routed. */

@@ -1,7 +1,10 @@
 import type { ClusterConfig } from '#core/config/cluster.ts';
 import type { Logger } from '#core/log.ts';
 import type { Access } from './auth/access.ts';
+import type { Audit } from './auth/audit.ts';
 import type { Counters } from './counters.ts';
+import type { Gate } from './limits/gate.ts';
+import type { Pacer } from './limits/pacer.ts';
 import type { Message } from './message.ts';
 import type { Pressure } from './router/pressure.ts';
 import type { Router } from './router/router.ts';
@@ -17,6 +20,9 @@ export interface BrokerContext {
   readonly limits: Limits;
   readonly counters: Counters;
   readonly access: Access;
+  readonly audit: Audit;
+  readonly gate: Gate;
+  readonly pacer: Pacer;
   readonly router: Router;
   readonly sessions: SessionRegistry;
   readonly retained: RetainedStore;

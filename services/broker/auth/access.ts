@@ -1,5 +1,6 @@
 import type { ClusterConfig, MqttUser } from '#core/config/cluster.ts';
 import { type AccessList, accessListFor } from './acl.ts';
+import type { Audit } from './audit.ts';
 import { PasswordVerifier } from './verifier.ts';
 
 export type Verdict = { user: string } | { refused: 'credentials' | 'not-authorized' | 'busy' };
@@ -11,11 +12,13 @@ const NOBODY =
 /** Who may come in, and what they may do there: the `mqtt` part of cluster.yaml. */
 export class Access {
   readonly #verifier = new PasswordVerifier();
+  readonly #audit: Audit | undefined;
   #mqtt: ClusterConfig['mqtt'];
   #users: ReadonlyMap<string, MqttUser>;
 
-  constructor(mqtt: ClusterConfig['mqtt']) {
+  constructor(mqtt: ClusterConfig['mqtt'], audit?: Audit) {
     this.#mqtt = mqtt;
+    this.#audit = audit;
     this.#users = byName(mqtt.users);
   }
 
@@ -26,7 +29,18 @@ export class Access {
     this.#verifier.forget();
   }
 
-  async authenticate(name: string | undefined, password: Buffer | undefined): Promise<Verdict> {
+  /** `certified`: what a verified client certificate calls the client; undefined without one. */
+  async authenticate(
+    name: string | undefined,
+    password: Buffer | undefined,
+    certified?: string,
+  ): Promise<Verdict> {
+    if (certified !== undefined && certified !== '') {
+      // The certificate says who it is; a CONNECT that says otherwise is not believed.
+      if (name !== undefined && name !== certified) return { refused: 'credentials' };
+      if (this.#users.has(certified)) return { user: certified };
+      return this.#mqtt.anonymous ? { user: '' } : { refused: 'credentials' };
+    }
     if (name === undefined || name === '') {
       return this.#mqtt.anonymous ? { user: '' } : { refused: 'not-authorized' };
     }
@@ -45,9 +59,17 @@ export class Access {
   }
 
   /** `$SYS` is for admins; without any user (a development cluster) everyone may read it. */
-  listFor(user: string, clientId: string): AccessList {
+  listFor(user: string, clientId: string, address?: string): AccessList {
     const sysForAnonymous = this.#mqtt.anonymous && this.#users.size === 0;
-    return accessListFor(this.#users.get(user), this.#mqtt.acl, clientId, sysForAnonymous);
+    const list = accessListFor(this.#users.get(user), this.#mqtt.acl, clientId, sysForAnonymous);
+    const audit = this.#audit;
+    if (audit !== undefined && address !== undefined) {
+      list.onRefusal = (action, topic) => {
+        const why = `not allowed by the rules of ${user === '' ? 'everyone' : user}`;
+        audit.refuse(action, { clientId, user, address, topic, why });
+      };
+    }
+    return list;
   }
 }
 

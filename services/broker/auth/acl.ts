@@ -14,6 +14,8 @@ export class AccessList {
   readonly #admin: boolean;
   readonly #sys: boolean;
   readonly #rules: readonly Rule[];
+  /** Told of each publish and subscribe that is refused; what is merely not delivered is none. */
+  onRefusal: ((action: 'publish' | 'subscribe', topic: string) => void) | undefined;
 
   /** `sys`: may read `$SYS` without being an admin. */
   constructor(options: { admin: boolean; sys: boolean; rules: readonly Rule[] }) {
@@ -23,6 +25,23 @@ export class AccessList {
   }
 
   allows(action: Action, topic: string): boolean {
+    if (this.#permits(action, topic)) return true;
+    if (action === 'write') this.onRefusal?.('publish', topic);
+    return false;
+  }
+
+  /**
+   * Whether a subscription makes sense at all. A filter may match more than the client may read:
+   * what is delivered is asked for topic by topic, so `#` under rules is granted and filtered, and
+   * only a filter of which nothing could ever be read is refused.
+   */
+  allowsFilter(filter: string): boolean {
+    if (this.#permitsFilter(filter)) return true;
+    this.onRefusal?.('subscribe', filter);
+    return false;
+  }
+
+  #permits(action: Action, topic: string): boolean {
     if (topic.startsWith('$SYS/') || topic === '$SYS') {
       return action === 'read' && (this.#admin || this.#sys);
     }
@@ -33,12 +52,7 @@ export class AccessList {
     return false;
   }
 
-  /**
-   * Whether a subscription makes sense at all. A filter may match more than the client may read:
-   * what is delivered is asked for topic by topic, so `#` under rules is granted and filtered, and
-   * only a filter of which nothing could ever be read is refused.
-   */
-  allowsFilter(filter: string): boolean {
+  #permitsFilter(filter: string): boolean {
     if (filter.startsWith('$SYS/') || filter === '$SYS') return this.#admin || this.#sys;
     if (this.#admin || this.#rules.length === 0) return true;
     for (const rule of this.#rules) {

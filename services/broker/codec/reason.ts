@@ -14,6 +14,7 @@ export const REASON = {
   NOT_AUTHORIZED: 0x87,
   SERVER_UNAVAILABLE: 0x88,
   SERVER_BUSY: 0x89,
+  BANNED: 0x8a,
   SERVER_SHUTTING_DOWN: 0x8b,
   BAD_AUTHENTICATION_METHOD: 0x8c,
   KEEP_ALIVE_TIMEOUT: 0x8d,
@@ -32,6 +33,15 @@ export const REASON = {
   CONNECTION_RATE_EXCEEDED: 0x9f,
 } as const;
 
+const NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(REASON).map(([name, code]) => [code, name.toLowerCase().replaceAll('_', ' ')]),
+);
+
+/** The reason code in words, for logs. */
+export function reasonName(reason: number): string {
+  return NAMES.get(reason) ?? `reason ${reason}`;
+}
+
 /** CONNACK return codes of MQTT 3.1.1 (3.2.2.3) for the reason codes that have one. */
 const RETURN_CODES: ReadonlyMap<number, number> = new Map([
   [REASON.UNSUPPORTED_VERSION, 1],
@@ -42,6 +52,7 @@ const RETURN_CODES: ReadonlyMap<number, number> = new Map([
   [REASON.CONNECTION_RATE_EXCEEDED, 3],
   [REASON.BAD_CREDENTIALS, 4],
   [REASON.NOT_AUTHORIZED, 5],
+  [REASON.BANNED, 5],
 ]);
 
 /** The 3.1.1 CONNACK code, or undefined where 3.1.1 knows nothing but to close. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { AuditDetails } from '../auth/audit.ts';
 import { type ConnectPacket, decodeConnect, readVersion } from '../codec/connect-decode.ts';
 import { encodePacket } from '../codec/packets.ts';
-import { ProtocolFault, REASON, returnCodeOf } from '../codec/reason.ts';
+import { ProtocolFault, REASON, reasonName, returnCodeOf } from '../codec/reason.ts';
 import { isTopicName, levelCount } from '../codec/topic.ts';
 import type { MqttVersion } from '../message.ts';
 import { NEVER } from '../session/session.ts';
@@ -38,9 +39,9 @@ export async function handleConnect(
     packet = decodeConnect(frame, body, version);
   } catch (error) {
     const fault = error instanceof ProtocolFault ? error : undefined;
-    context.log.info({ address: connection.transport.remoteAddress }, String(fault?.message));
     context.counters.malformed++;
-    refuse(connection, version, fault?.reason ?? REASON.MALFORMED);
+    const reason = fault?.reason ?? REASON.MALFORMED;
+    refuse(connection, version, reason, { why: fault?.message ?? reasonName(reason) });
     return;
   }
   const { properties } = packet;
@@ -58,9 +59,17 @@ export async function handleConnect(
   } else if (!isClientId(clientId)) {
     return refuse(connection, version, REASON.CLIENT_ID_NOT_VALID);
   }
-  if (context.full) return refuse(connection, version, REASON.QUOTA_EXCEEDED);
+  const { arrival, certificateUser, remoteAddress: address } = connection.transport;
+  const user = certificateUser || packet.username;
+  const who = { clientId, user };
+  const barred = context.gate.identify(arrival, clientId, user);
+  if (barred !== undefined) {
+    return refuse(connection, version, barred.reason, { ...who, why: barred.why });
+  }
+  if (context.full) return refuse(connection, version, REASON.QUOTA_EXCEEDED, who);
 
-  const verdict = await context.access.authenticate(packet.username, packet.password);
+  const { username, password } = packet;
+  const verdict = await context.access.authenticate(username, password, certificateUser);
   if (connection.state !== 'accepting') return;
   if ('refused' in verdict) {
     const reasons = {
@@ -68,22 +77,21 @@ export async function handleConnect(
       'not-authorized': REASON.NOT_AUTHORIZED,
       busy: REASON.SERVER_BUSY,
     };
-    const address = connection.transport.remoteAddress;
-    const { username: user } = packet;
-    context.log.warn({ clientId, user, address }, `connect refused: ${verdict.refused}`);
-    return refuse(connection, version, reasons[verdict.refused]);
+    if (verdict.refused !== 'busy') context.gate.loginFailed(arrival);
+    const why = verdict.refused;
+    return refuse(connection, version, reasons[why], { ...who, why });
   }
   connection.clientId = clientId;
   connection.user = verdict.user;
-  const access = context.access.listFor(verdict.user, clientId);
+  const access = context.access.listFor(verdict.user, clientId, address);
   connection.access = access;
   if (packet.will !== undefined) {
     const { will } = packet;
     const levels = levelCount(will.topic) <= context.limits.topicLevels;
     if (!isTopicName(will.topic) || !levels || !access.allows('write', will.topic)) {
-      context.log.warn({ clientId, topic: will.topic }, 'connect refused: will not allowed');
       const reason = isTopicName(will.topic) ? REASON.NOT_AUTHORIZED : REASON.TOPIC_NAME_INVALID;
-      return refuse(connection, version, reason);
+      const why = 'its will is not allowed';
+      return refuse(connection, version, reason, { ...who, topic: will.topic, why });
     }
     connection.will = will;
   }
@@ -131,9 +139,17 @@ export async function handleConnect(
 }
 
 /** CONNACK with a refusal, in the version's own codes, and the end. */
-function refuse(connection: Connection, version: MqttVersion, reason: number): void {
+function refuse(
+  connection: Connection,
+  version: MqttVersion,
+  reason: number,
+  details: Partial<AuditDetails> = {},
+): void {
   if (connection.state === 'closed') return;
-  connection.context.counters.refused++;
+  const { context, transport } = connection;
+  context.counters.refused++;
+  const why = reasonName(reason);
+  context.audit.refuse('connect', { address: transport.remoteAddress, reason, why, ...details });
   const code = version === 5 ? reason : returnCodeOf(reason);
   if (code !== undefined) {
     const base = { cmd: 'connack' as const, sessionPresent: false };

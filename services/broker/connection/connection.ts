@@ -10,6 +10,7 @@ import { decodeSubscribe, decodeUnsubscribe } from '../codec/subscribe-decode.ts
 import { isPadded } from '../codec/varint.ts';
 import type { Will } from '../codec/will.ts';
 import type { BrokerContext } from '../context.ts';
+import type { Paced } from '../limits/pacer.ts';
 import { Framer } from '../link/framer.ts';
 import { Output } from '../link/output.ts';
 import type { Transport } from '../link/transport.ts';
@@ -63,6 +64,8 @@ export class Connection implements SessionOutlet {
   /** MQTT 5: the expiry that CONNECT asked for, for the rule of [MQTT-3.14.2-2]. */
   connectExpiry = 0;
   lastSeen = performance.now();
+  /** What it has published lately, where that is limited. */
+  pace: Paced['pace'];
   /** Publishes that were refused. */
   refusals = 0;
   readonly #framer: Framer;
@@ -214,7 +217,10 @@ export class Connection implements SessionOutlet {
     this.transport.end();
     const { sessions } = this.context;
     sessions.forget(this);
-    if (wasOpen) sessions.disconnected(this, cause);
+    if (wasOpen) {
+      sessions.disconnected(this, cause);
+      this.context.gate.ended(this.transport.arrival, this.clientId, cause);
+    }
   }
 
   /** Called about twice a second: keep alive and the time for CONNECT. */
@@ -289,7 +295,7 @@ export class Connection implements SessionOutlet {
     }
     switch (type) {
       case 3:
-        handlePublish(this, frame, body);
+        this.#onPublish(frame, body);
         return;
       case 4:
       case 5:
@@ -320,6 +326,21 @@ export class Connection implements SessionOutlet {
         // [MQTT-3.1.0-2] a second CONNECT; packets that only servers send.
         throw new ProtocolFault(REASON.PROTOCOL_ERROR, `packet type ${type} from a client`);
     }
+  }
+
+  #onPublish(frame: Buffer, body: number): void {
+    const { limits, pacer } = this.context;
+    // The topic's length is the first field of a PUBLISH (3.3.2.1).
+    if (frame.length >= body + 2 && ((frame[body]! << 8) | frame[body + 1]!) > limits.topicLength) {
+      const why = `a topic of more than ${limits.topicLength} bytes`;
+      throw new ProtocolFault(REASON.TOPIC_NAME_INVALID, why);
+    }
+    handlePublish(this, frame, body);
+    if (!pacer.active) return;
+    // Read later, it is no less alive.
+    this.#seen = true;
+    const pause = pacer.charge(this, frame.length);
+    if (pause !== undefined) this.hold(pause);
   }
 
   #onDisconnect(frame: Buffer, body: number): void {

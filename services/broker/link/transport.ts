@@ -1,10 +1,17 @@
 import type { Socket } from 'node:net';
+import type { Arrival } from './arrival.ts';
+import type { Accepted } from './listener.ts';
 
 /** What a connection needs of the socket beneath it: TCP, or MQTT over WebSocket. */
 export interface Transport {
   /** Address of the client (from the PROXY header where one was required). */
-  remoteAddress: string;
-  remotePort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** What its certificate calls the client; undefined without one, '' where that is not asked. */
+  readonly certificateUser: string | undefined;
+  readonly arrival: Arrival;
+  /** Bytes handed to `write` so far. */
+  readonly bytesOut: number;
   /** Bytes handed to `write` that the system has not taken yet. */
   readonly waiting: number;
   onData: (chunk: Buffer) => void;
@@ -30,8 +37,11 @@ const TCP_KEEP_ALIVE = 60_000;
 
 /** MQTT over TCP. */
 export class TcpTransport implements Transport {
-  remoteAddress: string;
-  remotePort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly certificateUser: string | undefined;
+  readonly arrival: Arrival;
+  bytesOut = 0;
   onData: (chunk: Buffer) => void = nothing;
   onDrain: () => void = nothing;
   onClose: () => void = nothing;
@@ -40,10 +50,12 @@ export class TcpTransport implements Transport {
     if (this.#socket.writableLength === 0) this.onDrain();
   };
 
-  constructor(socket: Socket) {
+  constructor({ socket, arrival, certificateUser }: Accepted) {
     this.#socket = socket;
-    this.remoteAddress = socket.remoteAddress ?? '';
-    this.remotePort = socket.remotePort ?? 0;
+    this.remoteAddress = arrival.address;
+    this.remotePort = arrival.port;
+    this.certificateUser = certificateUser;
+    this.arrival = arrival;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, TCP_KEEP_ALIVE);
     socket.on('data', (chunk: Buffer) => this.onData(chunk));
@@ -65,6 +77,7 @@ export class TcpTransport implements Transport {
   write(pieces: readonly Buffer[]): void {
     const socket = this.#socket;
     if (!socket.writable) return;
+    for (const piece of pieces) this.bytesOut += piece.length;
     if (pieces.length === 1) {
       socket.write(pieces[0]!, this.#written);
       return;

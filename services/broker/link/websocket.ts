@@ -1,4 +1,6 @@
 import type { WebSocket } from 'ws';
+import type { Arrival } from './arrival.ts';
+import type { Accepted } from './listener.ts';
 import type { Transport } from './transport.ts';
 
 const nothing = (): void => {};
@@ -13,8 +15,11 @@ const UNSUPPORTED_DATA = 1003;
  * nothing ([MQTT-6.0.0-2]).
  */
 export class WebSocketTransport implements Transport {
-  remoteAddress: string;
-  remotePort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly certificateUser: string | undefined;
+  readonly arrival: Arrival;
+  bytesOut = 0;
   onData: (chunk: Buffer) => void = nothing;
   onDrain: () => void = nothing;
   onClose: () => void = nothing;
@@ -23,10 +28,12 @@ export class WebSocketTransport implements Transport {
     if (this.#socket.bufferedAmount === 0) this.onDrain();
   };
 
-  constructor(socket: WebSocket, remoteAddress: string, remotePort: number) {
+  constructor(socket: WebSocket, { arrival, certificateUser }: Accepted) {
     this.#socket = socket;
-    this.remoteAddress = remoteAddress;
-    this.remotePort = remotePort;
+    this.remoteAddress = arrival.address;
+    this.remotePort = arrival.port;
+    this.certificateUser = certificateUser;
+    this.arrival = arrival;
     socket.binaryType = 'nodebuffer';
     socket.on('message', (data: Buffer, isBinary: boolean) => {
       if (isBinary) this.onData(data);
@@ -48,7 +55,10 @@ export class WebSocketTransport implements Transport {
 
   write(pieces: readonly Buffer[]): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    for (const piece of pieces) this.#socket.send(piece, this.#written);
+    for (const piece of pieces) {
+      this.bytesOut += piece.length;
+      this.#socket.send(piece, this.#written);
+    }
   }
 
   pause(): void {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { hashProblem } from '../passwords.ts';
 import { duration, size } from './units.ts';
 import { loadYamlFile, parseYaml } from './yaml-file.ts';
 
@@ -34,12 +35,31 @@ const aclRule = z.strictObject({
 
 const user = z.strictObject({
   name: z.string().min(1).max(256),
-  /** `$scrypt$…` (see core/passwords.ts) or plain text. */
-  password: z.string().min(1),
+  /**
+   * `$argon2id$…` or `$scrypt$…` (see core/passwords.ts) or plain text. Without it the user can
+   * only come with a client certificate (`mqtt.tls.clients`).
+   */
+  password: z.string().min(1).optional(),
   /** Sees `$SYS` and may do everything. */
   admin: z.boolean().default(false),
   acl: z.array(aclRule).default([]),
 });
+
+const network = z
+  .string()
+  .refine((text) => isNetwork(text), 'not an address or a network such as 10.0.0.0/8');
+
+/** What makes the broker ban somebody by itself, and for how long. */
+const bans = z
+  .strictObject({
+    /** A client id that broke off more often than this within `window`. */
+    flaps: z.number().int().positive().default(60),
+    /** An address with more failed logins than this within `window`. */
+    failures: z.number().int().positive().default(120),
+    window: duration.default(60_000),
+    for: duration.default(300_000),
+  })
+  .prefault({});
 
 const limits = z
   .strictObject({
@@ -57,8 +77,55 @@ const limits = z
     topicLevels: z.number().int().positive().max(128).default(32),
     /** Time from TCP accept to CONNECT, milliseconds. */
     connect: duration.default(10_000),
+    /** Bytes of a topic name. */
+    topicLength: z.number().int().positive().max(65_535).default(4_096),
+    /** Largest payload of a retained message, bytes; default: what fits into a packet. */
+    retainedPayload: size.optional(),
+    /** Subscriptions of one session. */
+    subscriptions: z.number().int().positive().default(10_000),
+    /** PUBLISH packets of one client a second; who sends more is read later. No limit without it. */
+    publishRate: z.number().positive().optional(),
+    /** Bytes of PUBLISH packets of one client a second; as publishRate. */
+    publishBytes: size.optional(),
+    /** CONNECTs a second on a node; ten seconds' worth may come at once. Beyond: reason 0x9F. */
+    connectRate: z.number().positive().default(2_000),
+    /** The same for one address (one /64 of IPv6). */
+    connectRatePerAddress: z.number().positive().default(50),
+    /** Connections of one address on a node. Beyond: reason 0x97. */
+    connectionsPerAddress: z.number().int().positive().default(2_000),
+    /** Connections of a node that have not sent CONNECT; the oldest makes room for the next. */
+    halfOpen: z.number().int().positive().default(1_024),
+    /** Those of one address; the next is closed at once. */
+    halfOpenPerAddress: z.number().int().positive().default(128),
+    bans,
+    /** Addresses and networks that are neither limited by address nor banned. */
+    exempt: z.array(network).default(['127.0.0.0/8', '::1']),
   })
   .prefault({});
+
+/** TLS of the broker's own listeners. Files are PEM, their paths relative to cluster.yaml. */
+const tls = z
+  .strictObject({
+    /** The server's certificate, followed by those between it and its authority. */
+    certificate: z.string().min(1),
+    key: z.string().min(1),
+    clients: z
+      .strictObject({
+        /** Whether clients show a certificate of `authority`. */
+        certificate: z.enum(['none', 'optional', 'required']).default('none'),
+        /** Who signs the clients' certificates. */
+        authority: z.string().min(1).optional(),
+        /** Certificates that do not count any more (a CRL, RFC 5280). */
+        revoked: z.string().min(1).optional(),
+        /** What of it is the client's user name, which then needs no password. */
+        user: z.enum(['common-name', 'san', 'none']).default('common-name'),
+      })
+      .prefault({}),
+  })
+  .refine(({ clients }) => clients.certificate === 'none' || clients.authority !== undefined, {
+    path: ['clients', 'authority'],
+    message: 'client certificates need the certificate of their authority',
+  });
 
 const mqtt = z
   .strictObject({
@@ -67,6 +134,7 @@ const mqtt = z
     users: z.array(user).default([]),
     /** Rules for everyone, after each user's own. */
     acl: z.array(aclRule).default([]),
+    tls: tls.optional(),
     limits,
   })
   .prefault({});
@@ -106,6 +174,11 @@ export const clusterSchema = z
       value.nodes.map((n) => n.name),
       ['nodes'],
     );
+    for (const [index, { password }] of value.mqtt.users.entries()) {
+      const message = password === undefined ? undefined : hashProblem(password);
+      const path = ['mqtt', 'users', index, 'password'];
+      if (message !== undefined) context.addIssue({ code: 'custom', path, message });
+    }
     refuseTwice(
       'name',
       value.mqtt.users.map((u) => u.name),
@@ -123,6 +196,15 @@ export const clusterSchema = z
       context.addIssue({ code: 'custom', path: ['vip'], message });
     }
   });
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return (
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 6 ? 128 : 32))
+  );
+}
 
 /** All nodes on one machine: `bramble dev`, where they differ by port. */
 function isLoopbackOnly(nodes: readonly { address: string }[]): boolean {

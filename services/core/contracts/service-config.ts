@@ -17,8 +17,13 @@ export const brokerConfigSchema = z.strictObject({
     mqtt: listen.extend({ proxyProtocol: z.boolean().default(false) }),
     /** MQTT over WebSocket, RFC 6455 subprotocol `mqtt`. */
     websocket: listen.extend({ proxyProtocol: z.boolean().default(false) }).optional(),
+    /** The same over TLS, with the certificates of `mqtt.tls` in cluster.yaml. */
+    mqttTls: listen.extend({ proxyProtocol: z.boolean().default(false) }).optional(),
+    websocketTls: listen.extend({ proxyProtocol: z.boolean().default(false) }).optional(),
     health: listen,
   }),
+  /** Who may use `/admin/` on the health port; without it nobody. */
+  admin: z.strictObject({ token: z.string().min(16) }).optional(),
   /** Addresses that may speak PROXY v2 to us. */
   trusted: z.array(z.string()).default(['127.0.0.1', '::1']),
   /** The nats-server of this node; without it the broker is alone. */
