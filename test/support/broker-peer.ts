@@ -87,10 +87,13 @@ let ids = 0;
 export class Peer {
   readonly socket: Socket;
   readonly received: Packet[] = [];
+  /** What came, as it came. */
+  readonly frames: Buffer[] = [];
   closed = false;
   version: 3 | 4 | 5 = 4;
   #parser: Parser | undefined;
   #taken = 0;
+  #rest: Buffer = Buffer.alloc(0);
   #wake: (() => void) | undefined;
 
   private constructor(socket: Socket) {
@@ -109,7 +112,7 @@ export class Peer {
     });
     socket.on('data', (chunk) => {
       peer.#parser ??= peer.#newParser();
-      peer.#parser.parse(chunk);
+      peer.#cut(chunk);
       peer.#wake?.();
     });
     return peer;
@@ -180,6 +183,24 @@ export class Peer {
     await this.expect('pingresp');
   }
 
+  /** The connection must end with nothing but, in MQTT 5, DISCONNECT and this reason. */
+  async expectRefusal(reason: number): Promise<void> {
+    if (this.version === 5) {
+      const packet = await this.expect('disconnect');
+      if (packet.reasonCode !== reason) {
+        throw new Error(`expected reason ${hex(reason)}, got ${hex(Number(packet.reasonCode))}`);
+      }
+    }
+    const packet = await this.next();
+    if (packet !== undefined) throw new Error(`expected the end, got ${JSON.stringify(packet)}`);
+  }
+
+  /** Says DISCONNECT and waits for the end. */
+  async leave(reasonCode = 0, properties?: Record<string, unknown>): Promise<void> {
+    this.send({ cmd: 'disconnect', reasonCode, ...(properties ? { properties } : {}) });
+    await this.expectClose();
+  }
+
   async expectClose(): Promise<void> {
     for (;;) if ((await this.next()) === undefined) return;
   }
@@ -223,9 +244,34 @@ export class Peer {
     return this.expect('pubcomp');
   }
 
+  /** Hands whole packets to the parser, so that each has its bytes beside it. */
+  #cut(chunk: Buffer): void {
+    this.#rest = Buffer.concat([this.#rest, chunk]);
+    for (;;) {
+      let length = 0;
+      let at = 1;
+      for (let factor = 1; ; factor *= 128) {
+        if (at >= this.#rest.length) return;
+        const byte = this.#rest[at++]!;
+        length += (byte & 0x7f) * factor;
+        if (byte < 0x80) break;
+      }
+      const end = at + length;
+      if (this.#rest.length < end) return;
+      const frame = this.#rest.subarray(0, end);
+      this.#rest = this.#rest.subarray(end);
+      this.frames.push(frame);
+      this.#parser!.parse(frame);
+    }
+  }
+
   #newParser(): Parser {
     const parse = parser({ protocolVersion: this.version });
     parse.on('packet', (packet: Packet) => this.received.push(packet));
     return parse;
   }
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16).padStart(2, '0')}`;
 }

@@ -1,18 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { AuditDetails } from '../auth/audit.ts';
 import { type ConnectPacket, decodeConnect, readVersion } from '../codec/connect-decode.ts';
-import { encodePacket } from '../codec/packets.ts';
 import { ProtocolFault, REASON, reasonName, returnCodeOf } from '../codec/reason.ts';
 import { isTopicName, levelCount } from '../codec/topic.ts';
 import type { MqttVersion } from '../message.ts';
 import { NEVER } from '../session/session.ts';
+import { acceptance, INBOUND_ALIASES, setSessionPresent } from './connack.ts';
 import type { Connection } from './connection.ts';
-import { RECEIVE_MAXIMUM } from './publish.ts';
 
 /** MQTT 3.1.1 servers must take 23 bytes and may take more ([MQTT-3.1.3-5]); bytes. */
 const CLIENT_ID_MAX = 256;
-/** Topic aliases that a client may use (MQTT 5, 3.2.2.3.8), and that we use at most. */
-const INBOUND_ALIASES = 64;
+/** Topic aliases that we use at most. */
 const OUTBOUND_ALIASES = 16;
 const WINDOW_MAX = 1_024;
 /**
@@ -45,6 +43,8 @@ export async function handleConnect(
     return;
   }
   const { properties } = packet;
+  connection.maximumPacketSize = properties.maximumPacketSize ?? 0;
+  connection.requestProblemInformation = properties.requestProblemInformation !== 0;
   if (properties.authenticationMethod !== undefined) {
     return refuse(connection, version, REASON.BAD_AUTHENTICATION_METHOD);
   }
@@ -96,7 +96,6 @@ export async function handleConnect(
     connection.will = will;
   }
   if (version === 5) {
-    connection.maximumPacketSize = properties.maximumPacketSize ?? 0;
     connection.window = Math.min(properties.receiveMaximum ?? WINDOW_MAX, WINDOW_MAX);
     connection.outboundAliasMaximum = Math.min(properties.topicAliasMaximum ?? 0, OUTBOUND_ALIASES);
     connection.aliases = { maximum: INBOUND_ALIASES, topics: new Map() };
@@ -106,6 +105,14 @@ export async function handleConnect(
   const capped = version === 5 && keepAlive > KEEP_ALIVE_MAX;
   connection.keepAlive = capped ? KEEP_ALIVE_MAX : keepAlive;
   const expiry = version === 5 ? connection.connectExpiry : cleanStart ? 0 : NEVER;
+  const connack = acceptance(version, {
+    packetSize: context.limits.packet,
+    serverKeepAlive: capped ? KEEP_ALIVE_MAX : undefined,
+    assignedClientId: packet.clientId === '' ? clientId : undefined,
+  });
+  // [MQTT-3.1.2-24]: a client that does not take its CONNACK cannot be served.
+  const { maximumPacketSize } = connection;
+  if (maximumPacketSize > 0 && connack.length > maximumPacketSize) return connection.end('fault');
 
   const opened = await context.sessions.open(connection, { cleanStart, expiry });
   // Another connection with this client id came while this one waited.
@@ -114,26 +121,9 @@ export async function handleConnect(
   connection.session = session;
   connection.state = 'open';
   context.counters.connects++;
-  connection.output.write(
-    encodePacket(
-      version === 5
-        ? {
-            cmd: 'connack',
-            sessionPresent: present,
-            reasonCode: REASON.SUCCESS,
-            properties: {
-              receiveMaximum: RECEIVE_MAXIMUM,
-              maximumPacketSize: context.limits.packet,
-              topicAliasMaximum: INBOUND_ALIASES,
-              ...(capped ? { serverKeepAlive: KEEP_ALIVE_MAX } : {}),
-              ...(packet.clientId === '' ? { assignedClientIdentifier: clientId } : {}),
-            },
-          }
-        : // [MQTT-3.2.2-2]; MQTT 3.1 has no such flag.
-          { cmd: 'connack', sessionPresent: present && version !== 3, returnCode: 0 },
-      version,
-    ),
-  );
+  // [MQTT-3.2.2-3]; MQTT 3.1 has no such flag.
+  if (present && version !== 3) setSessionPresent(connack);
+  connection.output.write(connack);
   session.outlet = connection;
   session.resend();
 }
@@ -154,7 +144,7 @@ function refuse(
   if (code !== undefined) {
     const base = { cmd: 'connack' as const, sessionPresent: false };
     const packet = version === 5 ? { ...base, reasonCode: code } : { ...base, returnCode: code };
-    connection.output.write(encodePacket(packet, version));
+    connection.sendPacket(packet);
   }
   connection.end('fault');
 }

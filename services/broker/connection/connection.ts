@@ -160,11 +160,12 @@ export class Connection implements SessionOutlet {
 
   // What the handlers use.
 
-  /** Encodes and queues a control packet. */
-  sendPacket(packet: Packet): void {
+  /** Encodes and queues a control packet; false when it is larger than the client takes. */
+  sendPacket(packet: Packet): boolean {
     const bytes = encodePacket(packet, this.version);
-    if (this.maximumPacketSize > 0 && bytes.length > this.maximumPacketSize) return;
+    if (this.maximumPacketSize > 0 && bytes.length > this.maximumPacketSize) return false;
     this.output.write(bytes);
+    return true;
   }
 
   /** Stops reading packets until the promise settles; then goes on, or fails with its reason. */
@@ -195,14 +196,19 @@ export class Connection implements SessionOutlet {
     const { clientId, transport } = this;
     const address = transport.remoteAddress;
     log.info({ clientId, address, reason: fault.reason }, `connection closed: ${fault.message}`);
-    this.disconnect(fault.reason, 'fault');
+    this.disconnect(fault.reason, 'fault', error === fault ? fault.message : undefined);
   }
 
-  /** Says DISCONNECT with a reason to an MQTT 5 client and closes. */
-  disconnect(reason: number, cause: EndCause): void {
+  /** Says DISCONNECT with a reason to an MQTT 5 client, in words where it takes them, and closes. */
+  disconnect(reasonCode: number, cause: EndCause, reasonString?: string): void {
     if (this.state === 'closed') return;
     if (this.state === 'open' && this.version === 5) {
-      this.sendPacket({ cmd: 'disconnect', reasonCode: reason });
+      const inWords = reasonString !== undefined && this.requestProblemInformation;
+      const packet = { cmd: 'disconnect' as const, reasonCode };
+      // [MQTT-3.14.2-3]: no words where they do not fit.
+      if (!inWords || !this.sendPacket({ ...packet, properties: { reasonString } })) {
+        this.sendPacket(packet);
+      }
     }
     this.end(cause);
   }
@@ -312,7 +318,7 @@ export class Connection implements SessionOutlet {
         handleUnsubscribe(this, decodeUnsubscribe(frame, body, this.version));
         return;
       case 12:
-        if (frame.length !== 2 || frame[0] !== 0xc0) {
+        if (frame.length !== body || frame[0] !== 0xc0) {
           throw new ProtocolFault(REASON.MALFORMED, 'PINGREQ with a body or flags');
         }
         this.output.write(PINGRESP);
