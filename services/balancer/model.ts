@@ -1,3 +1,5 @@
+import type { CheckMethod } from './checks/steps.ts';
+
 /**
  * The validated configuration, as the planes use it. `config/` makes it and nobody else; every
  * default is already resolved here, so that a reader never asks "what if it is not set".
@@ -42,24 +44,17 @@ export interface CheckConfig {
   addr: string | undefined;
   port: number | undefined;
   sendProxy: boolean;
+  /** Checks speak TLS. */
+  tls?: CheckTlsConfig | undefined;
 }
 
-/** What a check's response must be, or with `negated` must not be. Texts are latin1, as on the wire. */
-export type HttpExpectation = { negated: boolean } & (
-  | { kind: 'status'; ranges: readonly (readonly [first: number, last: number])[] }
-  | { kind: 'string'; text: string }
-  | { kind: 'rstatus' | 'rstring'; pattern: RegExp }
-);
-
-/** `option httpchk` with the `http-check` lines that belong to it. */
-export interface HttpCheckConfig {
-  method: string;
-  /** The whole request as it is sent. */
-  request: string;
-  /** All must hold; empty = any status from 200 to 399. */
-  expect: readonly HttpExpectation[];
-  /** A 404 takes a server that is up out of balancing instead of down. */
-  disableOn404: boolean;
+/** TLS of checks: `check-ssl` with what goes with it. */
+export interface CheckTlsConfig {
+  /** Certificates that the server's must lead to, PEM. */
+  ca: string | undefined;
+  verify: boolean;
+  servername: string | undefined;
+  alpn: readonly string[];
 }
 
 /** The `cookie` line of a backend. */
@@ -190,8 +185,8 @@ export interface ProxyConfig {
   };
   /** Stickiness; undefined without it and in mode tcp. */
   cookie: CookieConfig | undefined;
-  /** undefined = checks only connect. */
-  httpCheck: HttpCheckConfig | undefined;
+  /** How servers are checked that have `check`. */
+  checkMethod: CheckMethod;
   log: LogTarget[];
   /** Program name in syslog lines. */
   logTag: string;

@@ -1,3 +1,4 @@
+import { connectOnly } from '../../services/balancer/checks/steps.ts';
 import type { CheckConfig, ProxyConfig, ServerConfig } from '../../services/balancer/model.ts';
 
 const POSITION = { file: 'test.cfg', line: 1, column: 1 };
@@ -11,6 +12,7 @@ export const checkConfig = (more: Partial<CheckConfig> = {}): CheckConfig => ({
   addr: undefined,
   port: undefined,
   sendProxy: false,
+  tls: undefined,
   ...more,
 });
 
@@ -74,7 +76,7 @@ export const proxyConfig = (
     forwardFor: undefined,
   },
   cookie: undefined,
-  httpCheck: undefined,
+  checkMethod: connectOnly(),
   log: [],
   logTag: 'test',
   stats: undefined,

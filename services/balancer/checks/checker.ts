@@ -1,8 +1,7 @@
 import type { Server } from '../servers/server.ts';
 import type { CheckReport } from '../servers/types.ts';
-import { checkHttp } from './http-check.ts';
+import { runCheck } from './run.ts';
 import type { RunningCheck } from './running-check.ts';
-import { checkTcp } from './tcp-check.ts';
 
 /**
  * Checks one server again and again. The pause follows from its state: `inter` when it is fully
@@ -47,15 +46,7 @@ export class Checker {
       server.checked(report);
       this.#schedule(Math.max(0, this.#pause() - (performance.now() - started)));
     };
-    const { httpCheck } = server.backend.config;
-    if (httpCheck) {
-      // A server that is down stays so until it says more than "leave me alone".
-      const drains = httpCheck.disableOn404 && server.running;
-      const limits = { connect: this.#limit(), answer: this.#answerLimit() };
-      this.#running = checkHttp(server.config, httpCheck, { limits, drains }, done);
-    } else {
-      this.#running = checkTcp(server.config, this.#limit(), done);
-    }
+    this.#running = runCheck(server, done);
   }
 
   #pause(): number {
@@ -69,21 +60,5 @@ export class Checker {
       default:
         return check.inter;
     }
-  }
-
-  /**
-   * HAProxy manual, `timeout check`: where it is set, a check's connection has the shorter of
-   * `timeout connect` and `inter`; else `inter` is for all of the check.
-   */
-  #limit(): number {
-    const { inter } = this.server.config.check!;
-    const { check, connect } = this.server.backend.config.timeouts;
-    return check === undefined || connect === undefined ? inter : Math.min(inter, connect);
-  }
-
-  /** How long the answer may take once the connection stands: the longer of the two, as HAProxy. */
-  #answerLimit(): number {
-    const { check } = this.server.backend.config.timeouts;
-    return Math.max(this.server.config.check!.inter, check ?? 0);
   }
 }

@@ -1,77 +1,92 @@
-import type { HttpCheckConfig, HttpExpectation } from '../model.ts';
-import type { CheckReport } from '../servers/types.ts';
-
-/** A response as far as it has come. Texts are latin1. */
-export interface CheckedResponse {
-  readonly status: number;
-  readonly reason: string;
-  readonly body: string;
-  /** Nothing of the body is still to come. */
-  readonly complete: boolean;
-}
-
-export type Judgement = Pick<CheckReport, 'status' | 'code' | 'info'>;
+import type { Evidence, Verdict } from './expect.ts';
+import { errorMessage } from './messages.ts';
+import type { CheckedResponse, CheckFault, ExpectStep, Match, TextMatch } from './steps.ts';
 
 /**
- * What HAProxy's rules say of a response (manual, `http-check expect`), or undefined while only
- * more of its body can tell. `drains`: a 404 asks to be left out of balancing.
+ * Judges one `http-check expect` by the response as far as it has come (manual, `http-check
+ * expect`): `wait` while only more of the body can tell.
  */
-export function judge(
-  { expect }: HttpCheckConfig,
-  response: CheckedResponse,
-  drains: boolean,
-): Judgement | undefined {
-  const { status: code } = response;
-  if (drains && code === 404) return { status: 'L7OKC', code };
-  if (expect.length === 0 && (code < 200 || code > 399)) return wrongStatus(response);
-  for (const one of expect) {
-    const fault = faultIn(one, response);
-    if (fault !== NONE) return fault;
-  }
-  return { status: 'L7OK', code };
-}
-
-const NONE = Symbol('none');
-
-/** What is wrong, NONE, or undefined when it is too early to say. */
-function faultIn(
-  one: HttpExpectation,
-  response: CheckedResponse,
-): Judgement | typeof NONE | undefined {
-  switch (one.kind) {
+export function judgeResponse(step: ExpectStep, evidence: Evidence): Verdict {
+  const { match, negated } = step;
+  const { scope } = evidence;
+  const { response } = scope;
+  const ended = evidence.ended || response?.complete === true;
+  if (!response) return ended ? fail('L7RSP', '') : 'wait';
+  const reason = step.onError ? '' : response.reason;
+  switch (match.kind) {
     case 'status': {
       const { status } = response;
-      const found = one.ranges.some(([first, last]) => first <= status && status <= last);
-      return found !== one.negated ? NONE : wrongStatus(response);
+      const found = match.ranges.some(([first, last]) => first <= status && status <= last);
+      return found !== negated ? 'next' : fail('L7STS', reason);
     }
     case 'rstatus':
-      return one.pattern.test(String(response.status)) !== one.negated
-        ? NONE
-        : wrongStatus(response);
-    case 'string':
-      return contentFault(response, one.negated, response.body.includes(one.text));
-    case 'rstring':
-      return contentFault(response, one.negated, one.pattern.test(response.body));
+      return match.pattern.test(String(response.status)) !== negated
+        ? 'next'
+        : fail('L7STS', reason);
+    case 'header':
+      return hasField(match, response) !== negated ? 'next' : fail('L7STS', reason);
+    default:
+      return content(response.body);
+  }
+
+  function content(body: string): Verdict {
+    if (body === '') {
+      return ended ? fail('L7RSP', 'HTTP content check could not find a response body') : 'wait';
+    }
+    const text = match.kind === 'body' ? match.text : undefined;
+    const wanted = match.kind === 'body-lf' ? match.text(scope) : text;
+    if (wanted === '') return fail('L7RSP', 'log-format string evaluated to an empty string');
+    if (!ended && wanted !== undefined && body.length < wanted.length) return 'wait';
+    if (!ended && step.minReceived !== undefined && body.length < step.minReceived) return 'wait';
+    const found =
+      wanted === undefined
+        ? match.kind === 'body-pattern' && match.pattern.test(body)
+        : body.includes(wanted);
+    if (!found && !ended && step.minReceived === undefined) return 'wait';
+    if (found !== negated) return 'next';
+    const unwanted = 'HTTP check matched unwanted content';
+    return fail('L7RSP', negated ? unwanted : 'HTTP content check did not match');
+  }
+
+  function fail(status: CheckFault, cause: string): Verdict {
+    const info = step.onError && cause !== '' ? '' : cause;
+    return {
+      status: step.fault ?? status,
+      code: step.code ? step.code(scope) : response?.status,
+      info: errorMessage(step, scope, { ...evidence, matched: false, info }),
+    };
   }
 }
 
-function contentFault(
-  { body, complete }: CheckedResponse,
-  negated: boolean,
-  found: boolean,
-): Judgement | typeof NONE | undefined {
-  if (!complete && (body === '' || !found)) return undefined;
-  if (body === '') return invalid('HTTP content check could not find a response body');
-  if (found !== negated) return NONE;
-  return invalid(
-    negated ? 'HTTP check matched unwanted content' : 'HTTP content check did not match',
-  );
+function hasField(
+  { full, name, value }: Extract<Match, { kind: 'header' }>,
+  { fields }: CheckedResponse,
+): boolean {
+  for (const [field, text] of fields) {
+    if (!matches(name, field, true)) continue;
+    if (!value) return true;
+    const values = full ? [text] : splitList(text);
+    if (values.some((one) => matches(value, one, false))) return true;
+  }
+  return false;
 }
 
-function wrongStatus({ status, reason }: CheckedResponse): Judgement {
-  return reason === ''
-    ? { status: 'L7STS', code: status }
-    : { status: 'L7STS', code: status, info: reason };
+function matches(wanted: TextMatch, text: string, anyCase: boolean): boolean {
+  if (wanted.how === 'reg') return wanted.pattern.test(text);
+  const [a, b] = anyCase ? [text.toLowerCase(), wanted.text.toLowerCase()] : [text, wanted.text];
+  switch (wanted.how) {
+    case 'str':
+      return a === b;
+    case 'beg':
+      return a.startsWith(b);
+    case 'end':
+      return a.endsWith(b);
+    case 'sub':
+      return a.includes(b);
+  }
 }
 
-const invalid = (info: string): Judgement => ({ status: 'L7RSP', info });
+/** The parts of a list, commas within quotes left alone (RFC 9110, 5.6.1). */
+function splitList(text: string): string[] {
+  return (text.match(/(?:"(?:[^"\\]|\\.)*"|[^,"])+/g) ?? []).map((part) => part.trim());
+}

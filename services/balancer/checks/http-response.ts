@@ -1,7 +1,13 @@
 import { ChunkedReader } from '../http/chunked.ts';
-import { BODY_CHUNKED, BODY_UNTIL_CLOSE, INCOMPLETE, type ResponseHead } from '../http/head.ts';
+import {
+  BODY_CHUNKED,
+  BODY_UNTIL_CLOSE,
+  fieldsOf,
+  INCOMPLETE,
+  type ResponseHead,
+} from '../http/head.ts';
 import { parseResponseHead } from '../http/response-head.ts';
-import type { CheckedResponse } from './http-expect.ts';
+import type { CheckedResponse } from './steps.ts';
 
 /** Most of a body that is looked at, bytes (`tune.bufsize`). */
 const MAX_BODY = 16_384;
@@ -47,6 +53,7 @@ export class CheckResponse {
     return {
       status: head.status,
       reason: /^\S+ \d+ ?(.*)$/.exec(head.text.slice(0, head.lineLength))?.[1] ?? '',
+      fields: [...fieldsOf(head)],
       body: body.toString('latin1'),
       complete: this.#complete,
     };

@@ -1,5 +1,5 @@
 import type { BalancerConfig, ProxyConfig } from '../model.ts';
-import { buildHttpCheck } from './build-http-check.ts';
+import { buildCheck } from './build-check.ts';
 import { type ConfigDraft, hasBackend, hasFrontend, type ProxyDraft } from './draft.ts';
 
 /** What the command line sets in place of the files. */
@@ -70,7 +70,7 @@ function buildProxy(
     timeouts: settings.timeouts,
     options: settings.options,
     cookie: serverSide && settings.mode === 'http' ? settings.cookie : undefined,
-    httpCheck: serverSide ? buildHttpCheck(settings.httpCheck) : undefined,
+    checkMethod: buildCheck(settings.check),
     log: settings.log.flatMap((target) => (target === 'global' ? global.log : [target])),
     logTag: settings.logTag ?? logTag,
     stats: stats && {

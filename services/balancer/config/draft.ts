@@ -12,6 +12,7 @@ import type {
   StatsConfig,
   Timeouts,
 } from '../model.ts';
+import { type CheckSettings, inheritCheckSettings, newCheckSettings } from './check-settings.ts';
 
 export type ProxySection = 'defaults' | ProxyKind;
 
@@ -34,25 +35,9 @@ export interface ProxySettings {
   logTag: string | undefined;
   stats: (StatsConfig & { position: Position; inherited: boolean }) | undefined;
   errorFiles: Map<number, string>;
-  httpCheck: HttpCheckSettings;
+  check: CheckSettings;
   cookie: CookieConfig | undefined;
   server: ServerSettings;
-}
-
-/** `option httpchk` and the `http-check` lines. */
-export interface HttpCheckSettings {
-  enabled: boolean;
-  method: string | undefined;
-  uri: string | undefined;
-  version: string | undefined;
-  fields: [name: string, value: string][];
-  body: string;
-  /** A line `http-check send` stands already. */
-  sent: boolean;
-  expect: HttpExpectation[];
-  disableOn404: boolean;
-  /** The rules came from a defaults section: the proxy's own first one replaces them all. */
-  inherited: boolean;
 }
 
 /** What `default-server` sets for the servers below it. */
@@ -140,7 +125,7 @@ export function newSettings(): ProxySettings {
     logTag: undefined,
     stats: undefined,
     errorFiles: new Map(),
-    httpCheck: newHttpCheck(),
+    check: newCheckSettings(),
     cookie: undefined,
     server: {
       checked: false,
@@ -162,21 +147,6 @@ export function newSettings(): ProxySettings {
   };
 }
 
-export function newHttpCheck(): HttpCheckSettings {
-  return {
-    enabled: false,
-    method: undefined,
-    uri: undefined,
-    version: undefined,
-    fields: [],
-    body: '',
-    sent: false,
-    expect: [],
-    disableOn404: false,
-    inherited: false,
-  };
-}
-
 export function newGlobal(): GlobalDraft {
   return {
     maxconn: undefined,
@@ -192,10 +162,11 @@ export function newGlobal(): GlobalDraft {
 
 /** A copy of its own, for a section that starts from `settings`. */
 export function inheritSettings(settings: ProxySettings): ProxySettings {
-  const copy = structuredClone(settings);
+  // Rules hold functions, which have no clone.
+  const { check, ...rest } = settings;
+  const copy = { ...structuredClone(rest), check: inheritCheckSettings(check) };
   // A proxy's first `stats` line starts afresh instead of adding to the inherited ones.
   if (copy.stats) copy.stats.inherited = true;
-  copy.httpCheck.inherited = true;
   return copy;
 }
 

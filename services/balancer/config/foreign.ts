@@ -54,7 +54,7 @@ export const FOREIGN_PROXY = words(`
   load-server-state-from-file log-format log-format-sd max-keep-alive-queue
   max-session-srv-conns monitor monitor-uri persist rate-limit redirect retry-on
   server-state-file-name server-template source srvtcpka-cnt srvtcpka-idle srvtcpka-intvl
-  srvtimeout stick stick-table tcp-check tcp-request tcp-response unique-id-format
+  srvtimeout stick stick-table tcp-request tcp-response unique-id-format
   unique-id-header use-fcgi-app use-server use_backend usesrc
 `);
 

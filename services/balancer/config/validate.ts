@@ -112,10 +112,16 @@ function checkCookies(proxy: ProxyDraft, problems: Problems): void {
 }
 
 function checkHttpChecks({ section, name, position, settings }: ProxyDraft, problems: Problems) {
-  const { enabled, inherited, sent, expect } = settings.httpCheck;
-  if (enabled || inherited || !hasBackend(section) || (!sent && expect.length === 0)) return;
-  const message = `proxy '${name}' uses http-check rules without 'option httpchk', so the rules are ignored.`;
-  problems.warn(position, message);
+  const { method, http, tcp } = settings.check;
+  if (!hasBackend(section)) return;
+  const unused = (kind: string, rules: { inherited: boolean; rules: unknown[] }): void => {
+    if (rules.inherited || rules.rules.length === 0) return;
+    const option = kind === 'http' ? 'option httpchk' : 'option tcp-check';
+    const message = `proxy '${name}' uses ${kind}-check rules without '${option}', so the rules are ignored.`;
+    problems.warn(position, message);
+  };
+  if (method !== 'http') unused('http', http);
+  if (method !== 'tcp') unused('tcp', tcp);
 }
 
 function checkTimeouts(proxy: ProxyDraft, problems: Problems): void {

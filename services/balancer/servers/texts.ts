@@ -1,3 +1,4 @@
+import type { Level } from '../log/record.ts';
 import type { Backend } from './backend.ts';
 import type { Server } from './server.ts';
 import type { CheckStatus, CheckVerdict } from './types.ts';
@@ -10,11 +11,19 @@ export const CHECK_NAMES: Record<CheckStatus, string> = {
   L4OK: 'Layer4 check passed',
   L4TOUT: 'Layer4 timeout',
   L4CON: 'Layer4 connection problem',
+  L6OK: 'Layer6 check passed',
+  L6TOUT: 'Layer6 timeout',
+  L6RSP: 'Layer6 invalid response',
   L7OK: 'Layer7 check passed',
   L7OKC: 'Layer7 check conditionally passed',
   L7TOUT: 'Layer7 timeout',
   L7RSP: 'Layer7 invalid response',
   L7STS: 'Layer7 wrong status',
+  PROCERR: 'External check error',
+  PROCTOUT: 'External check timeout',
+  PROCOK: 'External check passed',
+  HANA: 'Health analyze',
+  CHECKED: 'No status change',
 };
 
 const VERDICTS: Record<CheckVerdict, string> = {
@@ -30,10 +39,17 @@ function reason(server: Server): string {
   const { checkStatus, checkInfo, checkDuration, checkCode } = server;
   let text = `, reason: ${CHECK_NAMES[checkStatus]}`;
   if (checkCode !== undefined) text += `, code: ${checkCode}`;
-  if (checkInfo !== undefined) text += `, info: "${checkInfo}"`;
+  if (checkInfo !== undefined) text += `, info: "${shown(checkInfo)}"`;
   if (checkDuration !== undefined) text += `, check duration: ${checkDuration}ms`;
   return text;
 }
+
+/** What is no plain character is shown by its number, as in HAProxy's lines. */
+const shown = (text: string): string =>
+  text.replace(/[^\x20-\x7e]|[<>"]/g, (character) => {
+    const code = character.charCodeAt(0).toString(16).toUpperCase();
+    return `<${code.padStart(2, '0')}>`;
+  });
 
 /** Under `option log-health-checks` the check's own line has just said why. */
 const reasonOnce = (server: Server): string =>
@@ -43,23 +59,30 @@ const reasonOnce = (server: Server): string =>
 export function serverUp(server: Server, requeued: number): string {
   const { backend } = server;
   const what = server.state === 'stopping' ? 'stopping' : 'UP';
-  return (
-    `${title(server)} ${fullName(server)} is ${what}${reasonOnce(server)}. ` +
-    `${backend.active} active and ${backend.backups} backup servers online.` +
-    `${backend.usable && backend.active === 0 ? ' Running on backup.' : ''} ` +
-    `${requeued} sessions requeued, ${backend.queue.length} total in queue.`
-  );
+  return `${subject(server)} is ${what}${reasonOnce(server)}.${numbers(server, requeued)}`;
 }
 
-/** `Server x/y is DOWN, reason: …`, as HAProxy logs it. */
-export function serverDown(server: Server, requeued: number): string {
-  const { backend } = server;
+function isDown(server: Server, requeued: number): string {
+  return `${subject(server)} is DOWN${reasonOnce(server)}.${numbers(server, requeued)}`;
+}
+
+function entersMaintenance(server: Server, requeued: number): string {
+  return server.health === 0 && server.config.check
+    ? `${subject(server)} was DOWN and now enters maintenance.`
+    : `${subject(server)} is going DOWN for maintenance.${numbers(server, requeued)}`;
+}
+
+/** Who is left, and what became of those who waited. */
+function numbers(server: Server, requeued: number): string {
+  const { backend, running } = server;
+  const online = running ? 'online' : 'left';
+  const queued = backend.queue.length;
+  const sessions = running
+    ? `${requeued} sessions requeued, ${queued} total in queue.`
+    : `${server.cur} sessions active, ${requeued} requeued, ${queued} remaining in queue.`;
   return (
-    `${title(server)} ${fullName(server)} is DOWN${reasonOnce(server)}. ` +
-    `${backend.active} active and ${backend.backups} backup servers left.` +
-    `${backend.usable && backend.active === 0 ? ' Running on backup.' : ''} ` +
-    `${server.cur} sessions active, ${requeued} requeued, ` +
-    `${backend.queue.length} remaining in queue.`
+    ` ${backend.active} active and ${backend.backups} backup servers ${online}.` +
+    `${backend.usable && backend.active === 0 ? ' Running on backup.' : ''} ${sessions}`
   );
 }
 

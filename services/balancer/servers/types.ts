@@ -27,17 +27,27 @@ export type CheckStatus =
   | 'L4OK'
   | 'L4TOUT'
   | 'L4CON'
+  | 'L6OK'
+  | 'L6TOUT'
+  | 'L6RSP'
   | 'L7OK'
   | 'L7OKC'
   | 'L7TOUT'
   | 'L7RSP'
-  | 'L7STS';
+  | 'L7STS'
+  | 'PROCERR'
+  | 'PROCTOUT'
+  | 'PROCOK'
+  | 'HANA'
+  | 'CHECKED';
 
 /** What one result means for the server. */
 export type CheckVerdict = 'passed' | 'conditional' | 'failed';
 
+const PASSED: readonly CheckStatus[] = ['L4OK', 'L6OK', 'L7OK', 'PROCOK'];
+
 export function verdictOf(status: CheckStatus): CheckVerdict {
-  if (status === 'L4OK' || status === 'L7OK') return 'passed';
+  if (PASSED.includes(status)) return 'passed';
   return status === 'L7OKC' ? 'conditional' : 'failed';
 }
 

@@ -12,6 +12,7 @@ import {
   suggestion,
 } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
+import { CHECK_OPTIONS } from './check-options.ts';
 import { setHttpCheck } from './http-check.ts';
 
 interface OptionKeyword extends KeywordInfo {

@@ -19,6 +19,7 @@ import { parseOption } from './options.ts';
 import { parseDefaultServer, parseServer } from './server.ts';
 import { parseStats } from './stats.ts';
 import { parseTimeout } from './timeouts.ts';
+import { parseTcpCheck } from './tcp-check.ts';
 
 export interface ProxyKeyword extends Keyword<ProxyDraft> {
   sections: readonly ProxySection[];
@@ -102,8 +103,9 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
   },
   fullconn: count('fullconn', SERVER_SIDE, 'load at which dynamic limits reach their maximum'),
   'http-check': {
-    usage: 'disable-on-404 | send [param*] | expect [!] <match> <pattern>',
-    summary: 'what `option httpchk` sends and expects',
+    usage:
+      'disable-on-404 | send-state | connect [param*] | send [param*] | expect [param*] [!] <match> <pattern> | comment <text> | set-var(<name>) <expr>',
+    summary: 'the script of `option httpchk`',
     sections: SERVER_SIDE,
     misplaced: 'warning',
     parse: parseHttpCheck,
@@ -206,6 +208,14 @@ function count(
   summary: string,
 ): ProxyKeyword {
   return {
+  'tcp-check': {
+    usage:
+      'connect [param*] | send[-binary][-lf] <data> | expect [param*] [!] <match> <pattern> | comment <text> | set-var(<name>) <expr>',
+    summary: 'the script of `option tcp-check`',
+    sections: SERVER_SIDE,
+    misplaced: 'warning',
+    parse: parseTcpCheck,
+  },
     usage: '<conns>',
     summary,
     sections,

@@ -164,3 +164,4 @@ function toCheck(settings: ServerSettings): NonNullable<ServerConfig['check']> {
     sendProxy: settings.checkSendProxy || (same && sendProxy !== undefined),
   };
 }
+    tls: undefined,

@@ -1,7 +1,8 @@
 import type net from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Checks } from '../../../../services/balancer/checks/checks.ts';
-import { checkTcp } from '../../../../services/balancer/checks/tcp-check.ts';
+import { ScriptCheck } from '../../../../services/balancer/checks/script-check.ts';
+import { connectOnly } from '../../../../services/balancer/checks/steps.ts';
 import type { ServerConfig } from '../../../../services/balancer/model.ts';
 import { Backend } from '../../../../services/balancer/servers/backend.ts';
 import type { CheckReport } from '../../../../services/balancer/servers/types.ts';
@@ -19,16 +20,25 @@ async function peer(serve: (socket: net.Socket) => void = () => {}): Promise<Pee
   return one;
 }
 
+function checkTcp(server: ServerConfig, done: (report: CheckReport) => void): ScriptCheck {
+  const script = connectOnly();
+  if (script.kind !== 'script') throw new TypeError('no script');
+  const limits = { connect: 5000, answer: 5000 };
+  return new ScriptCheck(server, script, { limits, drains: false, backend: 'x' }, done).start();
+}
 const check = (server: ServerConfig): Promise<CheckReport> =>
-  new Promise((resolve) => checkTcp(server, 5000, resolve));
+  new Promise((resolve) => checkTcp(server, resolve));
 
-describe('checkTcp', () => {
+describe('a check that only connects', () => {
   it('says L4OK of one that listens, L4CON and why of one that does not', async () => {
     const { port } = await peer();
     const up = await check(serverConfig({ port, check: checkConfig() }));
     expect(up.status).toBe('L4OK');
     const down = await check(serverConfig({ port: await freePort(), check: checkConfig() }));
-    expect(down).toMatchObject({ status: 'L4CON', info: 'Connection refused' });
+    expect(down).toMatchObject({
+      status: 'L4CON',
+      info: 'Connection refused at initial connection step of tcp-check',
+    });
   });
 
   it('goes where addr and port say, not where the traffic goes', async () => {
@@ -55,7 +65,7 @@ describe('checkTcp', () => {
   it('reports nothing once it is called off', async () => {
     const { port } = await peer();
     let reported = false;
-    const running = checkTcp(serverConfig({ port, check: checkConfig() }), 1000, () => {
+    const running = checkTcp(serverConfig({ port, check: checkConfig() }), () => {
       reported = true;
     });
     running.cancel();
