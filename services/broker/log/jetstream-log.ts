@@ -5,11 +5,21 @@ import type { Bus } from '../cluster/bus.ts';
 import type { Members } from '../cluster/members.ts';
 import type { Message } from '../message.ts';
 import { Cursor } from './cursor.ts';
+import { DirectGets } from './direct-gets.ts';
+import { LogFollower } from './follower.ts';
+import { createLogCounters, type LogCounters } from './log-counters.ts';
+import { JetStreamLogReader } from './log-reader.ts';
+import { LogWriter } from './log-writer.ts';
 import type { LogReader, MessageLog, Receipt } from './message-log.ts';
 import type { LogPosition } from './position.ts';
+import { writerName } from './record.ts';
+import { RecordSource } from './record-source.ts';
+import { type ShardInfo, shardInfo } from './shard-info.ts';
+import { LOG_SHARDS } from './shard-names.ts';
+import { persist, ShardStreams } from './shard-streams.ts';
 
-/** Shards of the log: a constant of the cluster, on one node too, so that it can grow. */
-export const LOG_SHARDS = 3;
+export type { LogCounters } from './log-counters.ts';
+export type { ReplicaInfo, ShardInfo } from './shard-info.ts';
 
 export interface JetStreamLogOptions {
   bus: Bus;
@@ -27,132 +37,177 @@ export interface JetStreamLogOptions {
   ringBytes?: number;
   /** Longest wait for the log before a message's receipt is settled with an error, milliseconds. */
   patience?: number;
+  /** Most bytes that may wait for the log; a message beyond is refused at once. */
+  pendingMax?: number;
   /** Longest wait for a record that others of its lane have overtaken, milliseconds. */
   reorderWait?: number;
 }
 
-export interface LogCounters {
-  /** Messages given to `append`. */
-  appended: number;
-  /** Messages that a quorum has. */
-  committed: number;
-  /** Messages whose receipt was settled with an error. */
-  failed: number;
-  /** Records written, each once. */
-  records: number;
-  /** Records written again, to the same or to another shard. */
-  resent: number;
-  /** Lanes that turned to another shard. */
-  failovers: number;
-  /** Records read here, and messages in them. */
-  read: number;
-  delivered: number;
-  /** Records that were skipped because they had come through another shard. */
-  secondCopies: number;
-  /** Records that had to be asked for, since nats-server did not bring them. */
-  filled: number;
-  /** Records that were gone before this node read them. */
-  lost: number;
-}
-
-/** A shard's replica as its leader sees it. */
-export interface ReplicaInfo {
-  node: string;
-  current: boolean;
-  /** Raft entries that it is behind. */
-  lag: number;
-}
-
-export interface ShardInfo {
-  shard: number;
-  stream: string;
-  /** nats-server that leads it; undefined while there is none. */
-  leader: string | undefined;
-  replicas: ReplicaInfo[];
-  firstSequence: number;
-  lastSequence: number;
-  bytes: number;
-  /** Sequence up to which this node has read. */
-  read: number;
-}
+const SHARD_BYTES = 256 << 20;
+const RETENTION = 7 * 24 * 3_600_000;
+const RING_BYTES = 8 << 20;
+const PATIENCE = 20_000;
+const PENDING_MAX = 64 << 20;
+/** Longer than a shard takes to elect a leader, who may be the first to tell of a record. */
+const REORDER_WAIT = 10_000;
+/** How long `info` stays true, milliseconds. */
+const INFO_KEPT = 1_000;
+/** At the end, longest wait for what is on its way, milliseconds. */
+const DRAIN = 1_000;
 
 interface LogEvents {
   /** Whether anything can be appended has changed. */
   writable: [boolean];
 }
 
-/** The cluster's log in JetStream streams, one a shard. */
+/**
+ * The cluster's log in JetStream streams, one a shard. This node writes with a writer of its own
+ * and reads all that is written.
+ */
 export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog {
   readonly shards = LOG_SHARDS;
   readonly counters: LogCounters = createLogCounters();
   readonly head = Cursor.start(LOG_SHARDS);
   readonly #options: JetStreamLogOptions;
+  readonly #streams: ShardStreams;
+  readonly #writer: LogWriter;
+  readonly #follower: LogFollower;
+  readonly #source: RecordSource;
+  #info: { at: number; shards: Promise<ShardInfo[]> } | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(options: JetStreamLogOptions) {
     super();
     this.#options = options;
+    const { bus, members, log } = options;
+    const { counters, head } = this;
+    const gets = new DirectGets(bus);
+    this.#streams = new ShardStreams({
+      bus,
+      nodes: options.nodes,
+      responsible: () => members.peers.every((peer) => members.node <= peer),
+      shardBytes: options.shardBytes ?? SHARD_BYTES,
+      retention: options.retention ?? RETENTION,
+      log,
+    });
+    this.#writer = new LogWriter({
+      bus,
+      writer: writerName(members.node, members.incarnation),
+      time: () => Math.max(Date.now(), members.clock.latest),
+      patience: options.patience ?? PATIENCE,
+      pendingMax: options.pendingMax ?? PENDING_MAX,
+      counters,
+      log,
+      onWritable: () => this.#tellWritable(),
+    });
+    this.#follower = new LogFollower({
+      bus,
+      gets,
+      head,
+      ringBytes: options.ringBytes ?? RING_BYTES,
+      reorderWait: options.reorderWait ?? REORDER_WAIT,
+      counters,
+      log,
+      onMessage: options.onMessage,
+    });
+    this.#source = new RecordSource({ rings: this.#follower.rings, gets, log });
   }
 
   /** False when no shard has confirmed anything for a while although something waits for it. */
   get writable(): boolean {
-    return true;
+    return this.#writer.writable;
   }
 
   get pendingBytes(): number {
-    return 0;
+    return this.#writer.pendingBytes;
   }
 
   /** Resolves when the streams exist, and `head` stands at their present ends. */
   async start(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    throw new BrambleError(
-      ERROR_CODES.ENGINE_UNAVAILABLE,
-      `the log of ${this.#options.members.node} is not open`,
-    );
+    const { log } = this.#options;
+    await this.#streams.start(signal);
+    this.#follower.listen();
+    await persist('waiting for the log', signal, log, async () => {
+      const last: number[] = [];
+      for (let shard = 0; shard < LOG_SHARDS; shard++) last.push(await this.#last(shard));
+      await this.#follower.begin(last);
+    });
+    this.#writer.start();
   }
 
-  /** Ends reading; receipts that wait are settled with an error. */
-  close(): void {
+  /** Waits a moment for what is on its way; receipts beyond that are settled with an error. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  append(message: Message, receipt: Receipt): void {
+    this.#writer.append(message, receipt);
+  }
+
+  /** Throws BRAMBLE_PROTOCOL for a cursor of another number of shards. */
+  reader(from: Cursor): LogReader {
+    if (from.sequences.length !== LOG_SHARDS) {
+      const text = `a cursor of ${from.sequences.length} shards instead of ${LOG_SHARDS}`;
+      throw new BrambleError(ERROR_CODES.PROTOCOL, text);
+    }
+    return new JetStreamLogReader({
+      from,
+      head: this.head,
+      source: this.#source,
+      advanced: (timeout) => this.#follower.advanced(timeout),
+      last: (shard) => this.#last(shard),
+    });
+  }
+
+  /** Rejects with BRAMBLE_ENGINE_UNAVAILABLE when the log cannot be read now. */
+  async fetch({ shard, sequence, index }: LogPosition): Promise<Message | undefined> {
+    const record = await this.#source.fetch(shard, sequence);
+    return record?.sequence === sequence ? record.messages[index] : undefined;
+  }
+
+  /**
+   * Removes the records of each shard below the floor's sequence.
+   * Rejects with BRAMBLE_ENGINE_UNAVAILABLE when that is not possible now.
+   */
+  async trim(floor: readonly number[]): Promise<void> {
+    for (const [shard, sequence] of floor.slice(0, LOG_SHARDS).entries()) {
+      if (sequence > 1) await this.#streams.purge(shard, sequence);
+    }
+  }
+
+  /** The shards as they were a second ago at most; those without a leader as far as known. */
+  info(): Promise<ShardInfo[]> {
+    const now = performance.now();
+    if (this.#info === undefined || now - this.#info.at > INFO_KEPT) {
+      const shards = this.head.sequences.map((read, shard) =>
+        shardInfo(shard, read, this.#streams.info(shard)),
+      );
+      this.#info = { at: now, shards: Promise.all(shards) };
+    }
+    return this.#info.shards;
+  }
+
+  async #last(shard: number): Promise<number> {
+    return (await this.#streams.info(shard)).state.last_seq;
+  }
+
+  async #close(): Promise<void> {
+    const until = performance.now() + DRAIN;
+    while (this.pendingBytes > 0 && this.#options.bus.connected && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    this.#writer.close();
+    this.#follower.close();
+    this.#streams.close();
     this.removeAllListeners();
   }
 
-  append(_message: Message, receipt: Receipt): void {
-    const error = new BrambleError(ERROR_CODES.ENGINE_UNAVAILABLE, 'the log is not open');
-    receipt.settle(error, undefined);
+  #tellWritable(): void {
+    const { writable } = this;
+    const { log } = this.#options;
+    if (writable) log.info('the log takes messages again');
+    else log.error('no shard of the log confirms anything');
+    this.emit('writable', writable);
   }
-
-  reader(_from: Cursor): LogReader {
-    throw new BrambleError(
-      ERROR_CODES.ENGINE_UNAVAILABLE,
-      `the log of ${this.#options.members.node} is not open`,
-    );
-  }
-
-  async fetch(_position: LogPosition): Promise<Message | undefined> {
-    return undefined;
-  }
-
-  /** Removes the records of each shard below the floor's sequence. Rejects when it cannot now. */
-  async trim(_floor: readonly number[]): Promise<void> {}
-
-  /** The shards as they were a second ago at most. */
-  async info(): Promise<ShardInfo[]> {
-    return [];
-  }
-}
-
-export function createLogCounters(): LogCounters {
-  return {
-    appended: 0,
-    committed: 0,
-    failed: 0,
-    records: 0,
-    resent: 0,
-    failovers: 0,
-    read: 0,
-    delivered: 0,
-    secondCopies: 0,
-    filled: 0,
-    lost: 0,
-  };
 }

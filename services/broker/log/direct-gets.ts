@@ -1,0 +1,80 @@
+import { type Msg, RequestError } from '@nats-io/transport-node';
+import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import { asBuffer, type Bus } from '../cluster/bus.ts';
+import { streamOf } from './shard-names.ts';
+
+/** A stored record. */
+export interface Stored {
+  sequence: number;
+  bytes: Buffer;
+}
+
+/** Longest wait for a replica's answer, milliseconds. */
+const TIMEOUT = 1_000;
+/** Message Not Found. */
+const NOT_FOUND = 404;
+
+interface MessageAnswer {
+  message?: { seq: number; data?: string };
+  error?: { code: number; description: string };
+}
+
+/**
+ * Asks for single records. Any replica answers, nats-server asks the one of this node first, so it
+ * works while a shard has no leader (NATS: "Direct Get").
+ */
+export class DirectGets {
+  readonly #bus: Bus;
+
+  constructor(bus: Bus) {
+    this.#bus = bus;
+  }
+
+  /**
+   * The first record from `sequence` on; undefined when the replica that answered has none, which
+   * may be behind. Rejects with BRAMBLE_ENGINE_UNAVAILABLE when there is no answer.
+   */
+  async from(shard: number, sequence: number): Promise<Stored | undefined> {
+    const question = JSON.stringify({ seq: sequence, next_by_subj: '>' });
+    const answer = await this.#ask(`$JS.API.DIRECT.GET.${streamOf(shard)}`, question);
+    const code = answer.headers?.code ?? 0;
+    if (code === NOT_FOUND) return undefined;
+    const found = sequenceOf(answer);
+    if (code !== 0 || found === 0) throw unavailable(`direct get: ${code}`);
+    return { sequence: found, bytes: compact(asBuffer(answer.data)) };
+  }
+
+  /** The same as the shard's leader knows it: undefined when there is none. */
+  async fromLeader(shard: number, sequence: number): Promise<Stored | undefined> {
+    const question = JSON.stringify({ seq: sequence, next_by_subj: '>' });
+    const answer = await this.#ask(`$JS.API.STREAM.MSG.GET.${streamOf(shard)}`, question);
+    const { message, error } = JSON.parse(asBuffer(answer.data).toString()) as MessageAnswer;
+    if (error?.code === NOT_FOUND) return undefined;
+    if (message === undefined) throw unavailable(error?.description ?? 'an answer without record');
+    return { sequence: message.seq, bytes: Buffer.from(message.data ?? '', 'base64') };
+  }
+
+  async #ask(subject: string, question: string): Promise<Msg> {
+    if (!this.#bus.connected) throw unavailable('not connected to nats-server');
+    try {
+      return await this.#bus.nats.request(subject, question, { timeout: TIMEOUT });
+    } catch (cause) {
+      const text = cause instanceof RequestError ? 'nobody has the shard' : 'no answer';
+      throw new BrambleError(ERROR_CODES.ENGINE_UNAVAILABLE, text, { cause });
+    }
+  }
+}
+
+/** The sequence that nats-server put into the headers; 0 without one. */
+export function sequenceOf({ headers }: Msg): number {
+  return Number(headers?.get('Nats-Sequence') ?? 0) || 0;
+}
+
+/** A record of its own memory, when it is a small part of what the socket was read into. */
+export function compact(bytes: Buffer): Buffer {
+  return bytes.buffer.byteLength > 2 * bytes.length ? Buffer.from(bytes) : bytes;
+}
+
+function unavailable(text: string): BrambleError {
+  return new BrambleError(ERROR_CODES.ENGINE_UNAVAILABLE, `the log cannot be read: ${text}`);
+}

@@ -1,0 +1,215 @@
+import type { Msg, Subscription } from '@nats-io/transport-node';
+import type { Logger } from '#core/log.ts';
+import type { Bus } from '../cluster/bus.ts';
+import type { Message } from '../message.ts';
+import type { Cursor } from './cursor.ts';
+import { type DirectGets, sequenceOf } from './direct-gets.ts';
+import type { LogCounters } from './log-counters.ts';
+import type { LogRecord } from './message-log.ts';
+import { RecordOrder } from './order.ts';
+import { readRecord } from './record.ts';
+import { RecordRing } from './record-ring.ts';
+import { ShardFeed } from './shard-feed.ts';
+import { loggedSubjectOf } from './shard-names.ts';
+
+export interface LogFollowerOptions {
+  bus: Bus;
+  gets: DirectGets;
+  head: Cursor;
+  ringBytes: number;
+  /** Longest wait for a record that later ones of its lane have overtaken, milliseconds. */
+  reorderWait: number;
+  counters: LogCounters;
+  log: Logger;
+  onMessage: (message: Message) => void;
+}
+
+const TICK = 100;
+/** Records of each shard that are read at the start to know the writers. */
+const RECALLED = 128;
+const ASKED_AT_ONCE = 32;
+
+/**
+ * Reads the whole log live and keeps `head`. A shard whose next record came too early, since
+ * earlier ones of its lane are still to come through another shard, waits for these as a whole:
+ * `head` is one sequence a shard, so nothing behind the record may be handed over before it.
+ */
+export class LogFollower {
+  readonly rings: readonly RecordRing[];
+  readonly #options: LogFollowerOptions;
+  readonly #feeds: readonly ShardFeed[];
+  readonly #order: RecordOrder;
+  /** Since when a shard's next record waits for others; 0 = it does not. */
+  readonly #waiting: number[];
+  #subscriptions: Subscription[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #reading = false;
+  /** When records were found to be gone: others of their lanes need not wait for them. */
+  #leapt = Number.NEGATIVE_INFINITY;
+  #advanced: (() => void)[] = [];
+  readonly #onUp = (): void => {
+    for (const feed of this.#feeds) feed.resume();
+  };
+
+  constructor(options: LogFollowerOptions) {
+    const { bus, gets, head, counters, log } = options;
+    this.#options = options;
+    this.#order = new RecordOrder(head.seen);
+    this.#waiting = head.sequences.map(() => 0);
+    this.rings = head.sequences.map(() => new RecordRing(options.ringBytes));
+    this.#feeds = head.sequences.map(
+      (_, shard) =>
+        new ShardFeed({
+          shard,
+          gets,
+          connected: () => bus.connected,
+          counters,
+          log,
+          onReady: () => this.#read(),
+          onLeap: () => {
+            this.#leapt = performance.now();
+          },
+        }),
+    );
+  }
+
+  /** From now on everything that is committed comes in, and waits for `begin`. */
+  listen(): void {
+    const { bus } = this.#options;
+    this.#subscriptions = this.#feeds.map((feed, shard) =>
+      bus.subscribe(loggedSubjectOf(shard), (data: Buffer, message: Msg) => {
+        const sequence = sequenceOf(message);
+        if (sequence > 0) feed.arrived(sequence, data);
+      }),
+    );
+    bus.on('up', this.#onUp);
+    this.#timer = setInterval(() => this.#tick(performance.now()), TICK);
+  }
+
+  /** Reads on behind these sequences. Throws when what stands before them cannot be read now. */
+  async begin(sequences: readonly number[]): Promise<void> {
+    await this.#recall(sequences);
+    for (const [shard, sequence] of sequences.entries()) {
+      this.#options.head.sequences[shard] = sequence;
+    }
+    for (const [shard, feed] of this.#feeds.entries()) feed.begin(sequences[shard]! + 1);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#options.bus.off('up', this.#onUp);
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+    this.#subscriptions = [];
+    this.#tellAdvanced();
+  }
+
+  /** Resolves when `head` has moved, or after `timeout` milliseconds. */
+  advanced(timeout: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeout);
+      this.#advanced.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  #tick(now: number): void {
+    for (const feed of this.#feeds) feed.tick(now);
+    if (this.#waiting.some((since) => since > 0)) this.#read();
+  }
+
+  /** Hands over all that is here and in order. */
+  #read(): void {
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      // A record of one shard may be what another shard waits for.
+      while (this.#readShards() && this.#waiting.some((since) => since > 0)) {}
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  #readShards(): boolean {
+    let any = false;
+    for (const [shard, feed] of this.#feeds.entries()) {
+      for (let record = feed.peek(); record !== undefined; record = feed.peek()) {
+        if (!this.#admits(shard, record)) break;
+        this.#take(shard, record);
+        feed.shift();
+        any = true;
+      }
+    }
+    if (any && this.#advanced.length > 0) this.#tellAdvanced();
+    return any;
+  }
+
+  #admits(shard: number, record: LogRecord): boolean {
+    const since = this.#waiting[shard]!;
+    if (this.#order.judge(record) === 'early') {
+      const now = performance.now();
+      const { reorderWait } = this.#options;
+      if (since === 0) this.#waiting[shard] = now;
+      const patient = now - (since || now) < reorderWait && now - this.#leapt > reorderWait;
+      if (patient) return false;
+      const { writer, lane, number } = record;
+      this.#options.log.warn({ shard, writer, lane, number }, 'records before this one are gone');
+    }
+    this.#waiting[shard] = 0;
+    return true;
+  }
+
+  #take(shard: number, record: LogRecord): void {
+    const { head, counters, log } = this.#options;
+    counters.read++;
+    if (this.#order.judge(record) === 'copy') {
+      if (record.number > 0) counters.secondCopies++;
+    } else {
+      for (const message of record.messages) {
+        try {
+          this.#options.onMessage(message);
+        } catch (error) {
+          log.error({ err: error, topic: message.topic }, 'a message could not be delivered');
+        }
+      }
+      counters.delivered += record.messages.length;
+      this.#order.take(record);
+    }
+    this.rings[shard]!.add(record);
+    head.sequences[shard] = record.sequence;
+  }
+
+  #tellAdvanced(): void {
+    const waiting = this.#advanced;
+    this.#advanced = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Which records of each writer came last, from the records before the start. */
+  async #recall(sequences: readonly number[]): Promise<void> {
+    for (const [shard, last] of sequences.entries()) {
+      const first = Math.max(1, last - RECALLED + 1);
+      for (let from = first; from <= last; from += ASKED_AT_ONCE) {
+        const to = Math.min(last, from + ASKED_AT_ONCE - 1);
+        const asked = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+        const { gets } = this.#options;
+        const found = await Promise.all(asked.map((sequence) => gets.from(shard, sequence)));
+        for (const [i, stored] of found.entries()) {
+          if (stored?.sequence !== asked[i]) continue;
+          this.#recallRecord(shard, stored!.sequence, stored!.bytes);
+        }
+      }
+    }
+  }
+
+  #recallRecord(shard: number, sequence: number, bytes: Buffer): void {
+    try {
+      const record = readRecord(bytes, shard, sequence);
+      this.#order.take(record);
+      this.rings[shard]!.add(record);
+    } catch (error) {
+      this.#options.log.error({ err: error, shard, sequence }, 'a record cannot be read');
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import type { LogRecord } from './message-log.ts';
+import type { SeenRecords } from './seen-records.ts';
+
+/** A record that its writer does not count: it only tries whether a shard works. */
+export const PROBE = 0;
+/**
+ * Numbers below the first one of a lane that may still come late. A writer has fewer records on
+ * their way than this.
+ */
+const LATE_MAX = 16;
+/** A writer that wrote nothing for so long is forgotten, milliseconds. */
+const SILENCE = 15 * 60_000;
+/** Records between two looks at what may be forgotten. */
+const FORGET_EVERY = 1_024;
+
+/**
+ * `new`: to be handed over; `copy`: it was, or there is nothing in it; `early`: records of its lane
+ * that come before it have not been read.
+ */
+export type Verdict = 'new' | 'copy' | 'early';
+
+/**
+ * Puts the shards' records into one order and lets each pass once: a writer that does not hear from
+ * a shard writes the same records into another one, so they may come twice, and late.
+ */
+export class RecordOrder {
+  readonly seen: SeenRecords;
+  /** Time of each writer's last record. */
+  readonly #times = new Map<string, number>();
+  #taken = 0;
+
+  constructor(seen: SeenRecords) {
+    this.seen = seen;
+  }
+
+  judge({ writer, lane, number }: LogRecord): Verdict {
+    if (number === PROBE) return 'copy';
+    const expected = this.seen.expected(writer, lane);
+    if (expected === undefined || number === expected) return 'new';
+    if (number > expected) return 'early';
+    return this.seen.has(writer, lane, number) ? 'copy' : 'new';
+  }
+
+  /** Counts the record as read. */
+  take({ writer, lane, number, time }: LogRecord): void {
+    if (number === PROBE) return;
+    const { seen } = this;
+    if (number > 1 && seen.expected(writer, lane) === undefined) {
+      seen.add(writer, lane, Math.max(0, number - LATE_MAX - 1));
+    }
+    seen.add(writer, lane, number);
+    this.#times.set(writer, time);
+    if (++this.#taken % FORGET_EVERY === 0) this.#forget(time);
+  }
+
+  #forget(now: number): void {
+    for (const writer of this.seen.writers) {
+      // Of one that a cursor brought along, the time is not known.
+      if (!this.#times.has(writer)) this.#times.set(writer, now);
+    }
+    for (const [writer, time] of this.#times) {
+      if (now - time > SILENCE) this.#times.delete(writer);
+    }
+    this.seen.retain((writer) => this.#times.has(writer));
+  }
+}
