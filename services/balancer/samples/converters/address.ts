@@ -1,0 +1,34 @@
+import type { ConverterTable } from '../converter.ts';
+import { ExpressionError } from '../fetch.ts';
+import { masked, maskOf, parseIpv4, parseIpv6, unmapped } from '../ip.ts';
+import { address } from '../sample.ts';
+
+function parseMask(text: string, length: 4 | 16): Uint8Array {
+  const dotted = length === 4 ? parseIpv4(text) : parseIpv6(text);
+  if (dotted) return dotted;
+  if (!/^\d{1,3}$/.test(text) || Number(text) > 8 * length) {
+    throw new ExpressionError(`invalid mask '${text}'`);
+  }
+  return maskOf(Number(text), length);
+}
+
+export const ADDRESS_CONVERTERS: ConverterTable = {
+  ipmask: {
+    in: 'addr',
+    out: 'addr',
+    usage: '<mask4>[,<mask6>]',
+    args: [1, 2],
+    summary: 'the network that an address is in',
+    make: ([four = '', six]) => {
+      const mask4 = parseMask(four, 4);
+      const mask6 = six === undefined ? undefined : parseMask(six, 16);
+      return (sample) => {
+        const bytes = sample.value as Uint8Array;
+        if (bytes.length === 4) return address(masked(bytes, mask4));
+        if (mask6) return address(masked(bytes, mask6));
+        const embedded = unmapped(bytes);
+        return embedded && address(masked(embedded, mask4));
+      };
+    },
+  },
+};

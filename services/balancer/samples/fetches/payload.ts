@@ -1,0 +1,131 @@
+import { type Fetch, type FetchTable, integerOf, plain } from '../fetch.ts';
+import { bin, bool, int, optional, str, textOf } from '../sample.ts';
+import type { Scope } from '../scope.ts';
+import { readClientHello } from './tls-hello.ts';
+
+const bytes = ({ payload }: Scope): Buffer | undefined => payload;
+
+const slice = (summary: string): Fetch => ({
+  out: 'bin',
+  source: 'payload',
+  usage: '<offset>,<length>',
+  args: [2, 2],
+  summary,
+  make: ([offset = '', length = '']) => {
+    const from = integerOf(offset, 'offset', 0);
+    const count = integerOf(length, 'length', 0);
+    return (scope) => {
+      const all = bytes(scope);
+      if (!all || from > all.length) return undefined;
+      // No length stands for all that there is.
+      if (count === 0) return from < all.length ? bin(textOf(all.subarray(from))) : undefined;
+      return from + count <= all.length ? bin(textOf(all.subarray(from, from + count))) : undefined;
+    };
+  },
+});
+
+const prefixed: Fetch = {
+  out: 'bin',
+  source: 'payload',
+  usage: '<offset1>,<length>[,<offset2>]',
+  args: [2, 3],
+  summary: 'bytes behind a length of `length` bytes at `offset1`',
+  make: ([offset = '', length = '', more]) => {
+    const from = integerOf(offset, 'offset', 0);
+    const width = integerOf(length, 'length', 1, 4);
+    const relative = more === undefined || /^[+-]/.test(more);
+    const extra = more === undefined ? 0 : integerOf(more, 'offset');
+    return (scope) => {
+      const all = bytes(scope);
+      if (!all || from + width > all.length) return undefined;
+      const size = all.readUIntBE(from, width);
+      const start = relative ? from + width + extra : extra;
+      if (start < 0 || start + size > all.length) return undefined;
+      return bin(textOf(all.subarray(start, start + size)));
+    };
+  },
+};
+
+const length = plain('sint', 'payload', 'bytes that have come', ({ payload }) =>
+  int(payload?.length ?? 0),
+);
+
+/** Behind the headers of TPKT (4 bytes) and X.224 (7 bytes), a remote desktop client names itself. */
+const RDP_HEADERS = 11;
+const MAX_RDP = 1024;
+
+function rdpCookies({ payload }: Scope): [name: string, value: string][] {
+  if (payload?.[0] !== 3 || payload[1] !== 0) return [];
+  const text = payload.toString('latin1', RDP_HEADERS, MAX_RDP);
+  const found = /^Cookie:[ \t]*([^=\r\n]+)=([^\r\n]*)\r\n/.exec(text);
+  return found ? [[found[1]!, found[2]!]] : [];
+}
+
+const rdpCookie: Fetch = {
+  out: 'str',
+  source: 'payload',
+  usage: '[<name>]',
+  args: [0, 1],
+  summary: 'the cookie of a remote desktop client',
+  make:
+    ([name = '']) =>
+    (scope) =>
+      optional(
+        rdpCookies(scope).find(
+          ([key]) => name === '' || key.toLowerCase() === name.toLowerCase(),
+        )?.[1],
+        str,
+      ),
+};
+
+const rdpCookieCount: Fetch = {
+  ...rdpCookie,
+  out: 'sint',
+  summary: 'number of such cookies',
+  make: (args, environment) => {
+    const cookie = rdpCookie.make(args, environment);
+    return (scope) => int(cookie(scope) === undefined ? 0 : 1);
+  },
+};
+
+const hello = (
+  out: Fetch['out'],
+  summary: string,
+  of: (scope: Scope) => ReturnType<ReturnType<Fetch['make']>>,
+): Fetch => plain(out, 'payload', summary, of);
+
+const sni = hello('str', 'server name in a TLS ClientHello', ({ payload }) =>
+  optional(readClientHello(payload)?.serverName, str),
+);
+const helloType = hello('sint', 'type of a TLS handshake message, 1 = ClientHello', ({ payload }) =>
+  optional(readClientHello(payload)?.type, int),
+);
+const version = hello('sint', 'version that a TLS ClientHello offers', ({ payload }) =>
+  optional(readClientHello(payload)?.version, int),
+);
+
+/** What a client sends in `mode tcp`: HAProxy 2.6 manual, section 7.3.5. */
+export const PAYLOAD_FETCHES: FetchTable = {
+  'req.len': length,
+  req_len: length,
+  'req.payload': slice('bytes that have come from the client'),
+  payload: slice('bytes that have come from the client'),
+  'req.payload_lv': prefixed,
+  payload_lv: prefixed,
+  'req.ssl_sni': sni,
+  req_ssl_sni: sni,
+  'req.ssl_hello_type': helloType,
+  req_ssl_hello_type: helloType,
+  'req.ssl_ver': version,
+  req_ssl_ver: version,
+  'req.ssl_alpn': hello('str', 'protocols that a TLS ClientHello offers', ({ payload }) =>
+    optional(readClientHello(payload)?.alpn, str),
+  ),
+  'req.rdp_cookie': rdpCookie,
+  rdp_cookie: rdpCookie,
+  'req.rdp_cookie_cnt': rdpCookieCount,
+  rdp_cookie_cnt: rdpCookieCount,
+  wait_end: plain('bool', 'internal', 'true once the inspection delay is over', ({ final }) =>
+    final ? bool(true) : undefined,
+  ),
+};

@@ -1,0 +1,73 @@
+import type { Message } from '../http/message.ts';
+import type { ClientAddress } from '../listeners/handler.ts';
+import type { Backend } from '../servers/backend.ts';
+import type { Server } from '../servers/server.ts';
+import type { FrontendContext } from '../servers/types.ts';
+import type { Sample } from './sample.ts';
+import type { VariableName } from './variables.ts';
+
+/** What a TLS listener knows of a connection; absent on plain ones. */
+export interface TlsFacts {
+  /** `TLSv1.3`. */
+  readonly protocol: string;
+  readonly cipher: string;
+  readonly sni: string | undefined;
+  readonly alpn: string | undefined;
+  readonly resumed: boolean;
+  /** Bits of the cipher's key. */
+  readonly keySize?: number | undefined;
+  readonly sessionId?: Uint8Array | undefined;
+  /** The client's certificate, DER. */
+  readonly clientCertificate?: Uint8Array | undefined;
+  /** OpenSSL's result of verifying it; 0 = well. */
+  readonly verifyResult?: number | undefined;
+}
+
+/** The proxies of the running configuration, by name. */
+export interface Directory {
+  frontend(name: string): FrontendContext | undefined;
+  backend(name: string): Backend | undefined;
+}
+
+/** Both ends of the connection to the server. */
+export interface ServerEnds {
+  readonly localAddress: string | undefined;
+  readonly localPort: number | undefined;
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+}
+
+/**
+ * What an expression may look at: a connection, and of its request whatever is known so far. What
+ * is missing makes a fetch yield nothing.
+ */
+export interface Scope {
+  readonly frontend: FrontendContext;
+  readonly directory: Directory | undefined;
+  readonly backend: Backend | undefined;
+  readonly server: Server | undefined;
+  readonly client: ClientAddress;
+  readonly tls: TlsFacts | undefined;
+  readonly request: Message | undefined;
+  readonly response: Message | undefined;
+  /** The request's line as the client sent it, for captures and logs. */
+  readonly requestLine: string | undefined;
+  /** Not the first request of its connection. */
+  readonly again: boolean;
+  /** What has come of the request's body, latin1; undefined = nobody waited for it. */
+  readonly body: string | undefined;
+  /** Length that the request's body announces; undefined in chunks. */
+  readonly bodySize: number | undefined;
+  /** In `mode tcp`, what has come from the client and was not passed on yet. */
+  readonly payload: Buffer | undefined;
+  /** No more can come, or nobody waits any longer: what is missing stays missing. */
+  readonly final: boolean;
+  readonly uniqueId: string | undefined;
+  readonly serverEnds: ServerEnds | undefined;
+  readonly captures: { readonly request: Captures; readonly response: Captures };
+  variable(name: VariableName): Sample | undefined;
+  setVariable(name: VariableName, value: Sample | undefined): void;
+}
+
+/** Captured values by slot. */
+export type Captures = readonly (string | undefined)[];
