@@ -1,0 +1,128 @@
+import { afterEach, expect, test } from 'vitest';
+import type { Cursor } from '../../services/broker/log/cursor.ts';
+import type { JetStreamLog } from '../../services/broker/log/jetstream-log.ts';
+import type { LogRecord } from '../../services/broker/log/message-log.ts';
+import { eventually, pause } from '../support/broker.ts';
+import { LogNode, percentile, Tally } from '../support/log-nodes.ts';
+import { type NatsServer, startNats } from '../support/nats.ts';
+
+let servers: NatsServer[] = [];
+let nodes: LogNode[] = [];
+let stop: (() => Promise<void>) | undefined;
+
+afterEach(async () => {
+  for (const node of nodes) await node.close();
+  await stop?.();
+  nodes = [];
+  stop = undefined;
+});
+
+async function startCluster(count: number, options = {}): Promise<void> {
+  ({ servers, stop } = await startNats(count));
+  for (const server of servers) {
+    const node = new LogNode(server, count, options);
+    nodes.push(node);
+    await node.start();
+  }
+}
+
+async function readAll(log: JetStreamLog, from: Cursor): Promise<Tally> {
+  const tally = new Tally();
+  const reader = log.reader(from);
+  for (;;) {
+    const found: LogRecord | 'head' | 'wait' = reader.next();
+    if (found === 'head') break;
+    if (found === 'wait') await reader.load();
+    else for (const message of found.messages) tally.take(message);
+  }
+  expect(reader.lost).toBe(0);
+  return tally;
+}
+
+/** The server that leads the most shards, or the fewest. */
+async function leading(most: boolean): Promise<number> {
+  const infos = await nodes[0]!.log.info();
+  const counts = servers.map(({ name }) => infos.filter(({ leader }) => leader === name).length);
+  return counts.indexOf(most ? Math.max(...counts) : Math.min(...counts));
+}
+
+/** Load on two nodes, the fault in the middle of it, and then everything accounted for. */
+async function during(what: string, victim: number, fault: () => Promise<void>): Promise<void> {
+  const writers = nodes.filter((_, i) => i !== victim).slice(0, 2);
+  const cursor = nodes[0]!.log.head.clone();
+  for (const writer of writers) writer.startLoad(1_000);
+  await pause(1_500);
+  await fault();
+  await pause(2_000);
+  for (const writer of writers) writer.stopLoad();
+  await eventually('all settled', () => writers.every((w) => w.settled === w.appended), 60_000);
+  const confirmed = new Set(writers.flatMap((writer) => [...writer.confirmed]));
+  const missing = (): boolean => nodes.some(({ tally }) => tally.times.size < confirmed.size);
+  await eventually('all read', () => !missing(), 60_000);
+  await pause(1_000);
+  const appends = writers.flatMap((writer) => writer.latencies);
+  const reads = writers.flatMap(({ tally }) => tally.latencies);
+  const sum = (pick: (log: JetStreamLog) => number): number =>
+    nodes.reduce((total, { log }) => total + pick(log), 0);
+  const failed = writers.reduce((total, writer) => total + writer.failed, 0);
+  console.log(
+    `${what}: ${confirmed.size} confirmed, ${failed} failed; append p99 ` +
+      `${percentile(appends, 0.99).toFixed(0)} max ${percentile(appends, 1).toFixed(0)} ms, ` +
+      `read p99 ${percentile(reads, 0.99).toFixed(0)} max ${percentile(reads, 1).toFixed(0)} ms; ` +
+      `${sum((log) => log.counters.failovers)} turns, ${sum((log) => log.counters.resent)} resent, ` +
+      `${sum((log) => log.counters.secondCopies)} second copies, ` +
+      `${sum((log) => log.counters.filled)} asked for`,
+  );
+  for (const [i, { tally }] of nodes.entries()) {
+    expect(tally.wrong(confirmed), `node ${i}: not exactly once`).toEqual([]);
+    expect(tally.repeated, `node ${i}: repeated`).toBe(0);
+    expect(tally.disordered, `node ${i}: out of order`).toBe(0);
+  }
+  for (const [i, { log }] of nodes.entries()) {
+    const tally = await readAll(log, cursor);
+    expect(tally.wrong(confirmed), `reader of node ${i}: not exactly once`).toEqual([]);
+    expect(tally.repeated, `reader of node ${i}: repeated`).toBe(0);
+    expect(tally.disordered, `reader of node ${i}: out of order`).toBe(0);
+  }
+  expect(failed).toBe(0);
+}
+
+test('a server that leads shards is killed and comes back', async () => {
+  await startCluster(3);
+  const victim = await leading(true);
+  await during('leader killed', victim, async () => {
+    await servers[victim]!.kill();
+    await pause(4_000);
+    await servers[victim]!.restart();
+    await pause(4_000);
+  });
+});
+
+test('a server that leads shards freezes for ten seconds', async () => {
+  await startCluster(3);
+  const victim = await leading(true);
+  await during('leader frozen', victim, async () => {
+    servers[victim]!.process.kill('SIGSTOP');
+    await pause(10_000);
+    servers[victim]!.process.kill('SIGCONT');
+    await pause(2_000);
+  });
+});
+
+test('the server that leads the fewest shards is killed', async () => {
+  await startCluster(3);
+  const victim = await leading(false);
+  await during('follower killed', victim, async () => {
+    await servers[victim]!.kill();
+    await pause(3_000);
+    await servers[victim]!.restart();
+  });
+});
+
+test('all servers are killed and come back', async () => {
+  await startCluster(3);
+  await during('all killed', 2, async () => {
+    await Promise.all(servers.map((server) => server.kill()));
+    await Promise.all(servers.map((server) => server.restart()));
+  });
+});
