@@ -32,6 +32,9 @@ export interface ScriptOptions {
   state?: () => string;
 }
 
+/** A description ends at a zero byte, as C has it. */
+const plain = (info: string): string => info.split('\0', 1)[0]!.slice(0, MAX_INFO);
+
 /** Steps whose results come with a number in HAProxy's statistics. */
 const CODED: readonly CheckReport['status'][] = ['L7OK', 'L7OKC', 'L7STS'];
 
@@ -308,7 +311,7 @@ export class ScriptCheck implements RunningCheck {
       status,
       duration: Math.round(performance.now() - this.#started),
       ...(code === undefined ? {} : { code }),
-      ...(info === '' ? {} : { info: info.slice(0, MAX_INFO) }),
+      ...(info === '' ? {} : { info: plain(info) }),
     });
   }
 }

@@ -14,6 +14,8 @@ const ID_AND_RESPONSE = Buffer.from('02010161', 'hex');
 /** ENUMERATED of one byte: resultCode (RFC 4511, 4.1.9). */
 const RESULT = Buffer.from('0a01', 'hex');
 const MIN_RESPONSE = 14;
+/** Bytes of one length in the long form. */
+const MAX_LENGTH = 4;
 const NOT_LDAP = 'Not LDAPv3 protocol';
 
 /** `option ldap-check`: an anonymous bind has to succeed. */
@@ -41,9 +43,10 @@ const moreLength = (byte = 0): number => ((byte & 0x80) !== 0 ? byte & 0x7f : 0)
 
 function bindResponse(input: Buffer): ProtocolVerdict {
   let more = moreLength(input[1]);
-  if (more > 2 || !input.subarray(2 + more, 6 + more).equals(ID_AND_RESPONSE)) return noLdap();
+  if (more > MAX_LENGTH || !input.subarray(2 + more, 6 + more).equals(ID_AND_RESPONSE))
+    return noLdap();
   more += moreLength(input[more + 6]);
-  if (more > 4 || !input.subarray(7 + more, 9 + more).equals(RESULT)) return noLdap();
+  if (more > 2 * MAX_LENGTH || !input.subarray(7 + more, 9 + more).equals(RESULT)) return noLdap();
   const code = input[more + 9];
   if (code === undefined) return noLdap();
   if (code === 0) return { status: 'L7OK', code, info: 'Success' };

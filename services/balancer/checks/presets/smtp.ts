@@ -43,8 +43,8 @@ export function smtpCheck(hello: string): CheckMethod {
         code,
       }),
       sendStep(Buffer.from(`${hello}\r\n`)),
-      expectStep(rstring('^2[0-9]{2}[- \\r]'), {
-        minReceived: MIN_REPLY,
+      // All lines of an answer that has several.
+      expectStep(rstring('^(2[0-9]{2}-[^\\r]*\\r\\n)*2[0-9]{2}[ \\r]'), {
         fault: 'L7STS',
         onError: afterStatus,
         onSuccess: afterStatus,

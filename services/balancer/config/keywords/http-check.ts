@@ -164,7 +164,7 @@ function addExplicit(rules: HttpRule[], rule: HttpRule, words: StepArguments): v
     );
   if (last && !isImplicit(last)) {
     if (rule.kind === 'http-send' && last.kind !== 'connect') missing('connect');
-    if (rule.kind === 'expect' && last.kind === 'connect' && !isImplicit(rules[0])) missing('send');
+    if (rule.kind === 'expect' && last.kind === 'connect') missing('send');
     if (rule.kind === 'connect' && last.kind !== 'expect') missing('expect');
   }
   const [first] = rules;
