@@ -83,6 +83,12 @@ export interface ServerConfig extends Address {
   /** 0..256. */
   weight: number;
   maxconn: number | undefined;
+  /** Limit while the backend is idle; undefined = `maxconn` always. Below `maxconn`. */
+  minconn: number | undefined;
+  /** Most who may wait for this server; undefined = any number. */
+  maxqueue: number | undefined;
+  /** Time in which its weight rises to the full one after it has come up, milliseconds. */
+  slowstart: number | undefined;
   backup: boolean;
   disabled: boolean;
   /** undefined = not checked, always up ("no check"). */
@@ -145,9 +151,27 @@ export interface LogTarget {
 export type LogFormat = 'tcplog' | 'httplog' | 'default' | undefined;
 
 export type BalanceAlgorithm =
-  | { name: 'roundrobin' | 'static-rr' | 'leastconn' | 'first' }
+  | { name: 'roundrobin' | 'static-rr' | 'leastconn' | 'first' | 'peak-ewma' | 'least-pending' }
   /** How many servers are drawn, 1 or more. */
-  | { name: 'random'; draws: number };
+  | { name: 'random'; draws: number }
+  | { name: 'source' }
+  /** `length` (characters looked at) and `depth` (directories): 0 = all. */
+  | { name: 'uri'; whole: boolean; pathOnly: boolean; length: number; depth: number }
+  /** `checkPost`: look into the body of a POST, too. */
+  | { name: 'url_param'; parameter: string; checkPost: boolean }
+  /** `header` in lower case. */
+  | { name: 'hdr'; header: string; domainOnly: boolean }
+  /** '' = whichever cookie is there. */
+  | { name: 'rdp-cookie'; cookie: string };
+
+/** `hash-type` and `hash-balance-factor`. */
+export interface HashConfig {
+  method: 'map-based' | 'consistent';
+  function: 'sdbm' | 'djb2' | 'wt6' | 'crc32';
+  avalanche: boolean;
+  /** Percent of the average load that a server may have, above 100; 0 = any (consistent alone). */
+  balanceFactor: number;
+}
 
 export interface ProxyConfig {
   name: string;
@@ -165,6 +189,9 @@ export interface ProxyConfig {
   /** The server side: set on backend and listen. */
   servers: ServerConfig[];
   balance: BalanceAlgorithm;
+  hash: HashConfig;
+  /** `option allbackups`: not only the first backup is used, but all of them. */
+  allBackups: boolean;
   /** Attempts after a failed connection (default 3). */
   retries: number;
   /** A retry may go to another server: never, on the last retry, every N-th. HAProxy's `option redispatch`. */

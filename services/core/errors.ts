@@ -31,8 +31,12 @@ export const ERROR_CODES = {
   NO_SERVER: 'BRAMBLE_NO_SERVER',
   /** A session waited for a place on a server longer than `timeout queue`. */
   QUEUE_TIMEOUT: 'BRAMBLE_QUEUE_TIMEOUT',
+  /** As many sessions wait for a server as may (`maxqueue`). */
+  QUEUE_FULL: 'BRAMBLE_QUEUE_FULL',
   /** A session left the queue because its client did. */
   QUEUE_ABORTED: 'BRAMBLE_QUEUE_ABORTED',
+  /** Another owner has taken over what was about to be written. */
+  FENCED: 'BRAMBLE_FENCED',
   /** An operation was given up because its owner is closing. */
   CLOSED: 'BRAMBLE_CLOSED',
 } as const;

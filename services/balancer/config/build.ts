@@ -23,6 +23,10 @@ export function build(draft: ConfigDraft, overrides: Overrides): BalancerConfig 
   const { global } = draft;
   const maxconn = overrides.maxconn ?? global.maxconn ?? overrides.defaultMaxconn;
   const logTag = global.logTag ?? overrides.logTag;
+  const proxies = draft.proxies.map((proxy) =>
+    buildProxy(proxy, draft, overrides.proxyMaxconn ?? maxconn, logTag),
+  );
+  for (const proxy of proxies) proxy.fullconn ??= defaultFullconn(proxy, proxies);
   return {
     global: {
       maxconn,
@@ -34,10 +38,17 @@ export function build(draft: ConfigDraft, overrides: Overrides): BalancerConfig 
       node: global.node,
       description: global.description,
     },
-    proxies: draft.proxies.map((proxy) =>
-      buildProxy(proxy, draft, overrides.proxyMaxconn ?? maxconn, logTag),
-    ),
+    proxies,
   };
+}
+
+/** A tenth of what the frontends that may go there take: manual, `fullconn`. */
+function defaultFullconn(backend: ProxyConfig, proxies: readonly ProxyConfig[]): number {
+  let sum = 0;
+  for (const { disabled, defaultBackend, maxconn } of proxies) {
+    if (!disabled && defaultBackend === backend.name) sum += maxconn;
+  }
+  return Math.ceil(sum / 10);
 }
 
 function buildProxy(
@@ -64,6 +75,8 @@ function buildProxy(
     maxconn: settings.maxconn ?? defaultMaxconn,
     servers: serverSide ? servers : [],
     balance: settings.balance,
+    hash: settings.hash,
+    allBackups: settings.allBackups,
     retries: settings.retries,
     redispatch: settings.redispatch,
     fullconn: settings.fullconn,

@@ -2,7 +2,7 @@ import type {
   BalanceAlgorithm,
   BindConfig,
   CookieConfig,
-  HttpExpectation,
+  HashConfig,
   LogTarget,
   Mode,
   Position,
@@ -23,6 +23,8 @@ export interface ProxySettings {
   maxconn: number | undefined;
   defaultBackend: { name: string; position: Position } | undefined;
   balance: BalanceAlgorithm;
+  hash: HashConfig;
+  allBackups: boolean;
   retries: number;
   redispatch: number | undefined;
   fullconn: number | undefined;
@@ -53,6 +55,9 @@ export interface ServerSettings {
   checkSendProxy: boolean;
   weight: number;
   maxconn: number | undefined;
+  minconn: number | undefined;
+  maxqueue: number | undefined;
+  slowstart: number | undefined;
   backup: boolean;
   disabled: boolean;
   sendProxy: ServerConfig['sendProxy'];
@@ -95,6 +100,8 @@ export function newSettings(): ProxySettings {
     maxconn: undefined,
     defaultBackend: undefined,
     balance: { name: 'roundrobin' },
+    hash: { method: 'map-based', function: 'sdbm', avalanche: false, balanceFactor: 0 },
+    allBackups: false,
     retries: 3,
     redispatch: undefined,
     fullconn: undefined,
@@ -139,6 +146,9 @@ export function newSettings(): ProxySettings {
       checkSendProxy: false,
       weight: 1,
       maxconn: undefined,
+      minconn: undefined,
+      maxqueue: undefined,
+      slowstart: undefined,
       backup: false,
       disabled: false,
       sendProxy: undefined,

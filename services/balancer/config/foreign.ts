@@ -49,7 +49,7 @@ export const FOREIGN_PROXY = words(`
   acl backlog bind-process capture clitcpka-cnt clitcpka-idle clitcpka-intvl clitimeout
   compression contimeout declare description dispatch dynamic-cookie-key email-alert
   error-log-format errorfiles errorloc errorloc302 errorloc303 external-check filter
-  force-persist grace hash-balance-factor hash-type http-after-response http-error
+  force-persist grace http-after-response http-error
   http-request http-response http-reuse http-send-name-header ignore-persist
   load-server-state-from-file log-format log-format-sd max-keep-alive-queue
   max-session-srv-conns monitor monitor-uri persist rate-limit redirect retry-on
@@ -60,15 +60,13 @@ export const FOREIGN_PROXY = words(`
 
 /** What may follow `option`. */
 export const FOREIGN_OPTIONS = words(`
-  abortonclose accept-invalid-http-request accept-invalid-http-response allbackups checkcache
-  contstats disable-h2-upgrade dontlog-normal external-check forceclose
-  h1-case-adjust-bogus-client h1-case-adjust-bogus-server http-buffer-request
-  http-ignore-probes http-no-delay http-pretend-keepalive http-restrict-req-hdr-names
-  http-tunnel http-use-htx http-use-proxy-header httpslog idle-close-on-response
-  independent-streams ldap-check log-separate-errors logasap mysql-check nolinger originalto persist
-  pgsql-check prefer-last-server redis-check smtpchk socket-stats splice-auto splice-request
-  splice-response spop-check ssl-hello-chk tcp-check tcp-smart-accept tcp-smart-connect
-  transparent
+  abortonclose accept-invalid-http-request accept-invalid-http-response checkcache contstats
+  disable-h2-upgrade dontlog-normal forceclose h1-case-adjust-bogus-client
+  h1-case-adjust-bogus-server http-buffer-request http-ignore-probes http-no-delay
+  http-pretend-keepalive http-restrict-req-hdr-names http-tunnel http-use-htx
+  http-use-proxy-header httpslog idle-close-on-response independent-streams log-separate-errors
+  logasap nolinger originalto persist prefer-last-server socket-stats splice-auto splice-request
+  splice-response spop-check tcp-smart-accept tcp-smart-connect transparent
 `);
 
 /** Parameters of `bind`. */
@@ -87,11 +85,11 @@ export const FOREIGN_SERVER = words(`
   agent-addr agent-check agent-inter agent-port agent-send allow-0rtt alpn ca-file check-alpn
   check-proto check-sni check-ssl check-via-socks4 ciphers ciphersuites crl-file crt
   error-limit force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13 init-addr
-  log-proto max-reuse maxqueue minconn namespace no-agent-check no-check-ssl
+  log-proto max-reuse namespace no-agent-check no-check-ssl
   no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn no-ssl no-ssl-reuse no-sslv3 no-tfo
   no-tls-tickets no-tlsv10 no-tlsv11 no-tlsv12 no-tlsv13 non-stick npn observe on-error
   on-marked-down on-marked-up pool-low-conn pool-max-conn pool-purge-delay proto
   proxy-v2-options redir resolve-net resolve-opts resolve-prefer resolvers send-proxy-v2-ssl
-  send-proxy-v2-ssl-cn slowstart sni socks4 source ssl ssl-max-ver ssl-min-ver ssl-reuse stick
+  send-proxy-v2-ssl-cn sni socks4 source ssl ssl-max-ver ssl-min-ver ssl-reuse stick
   tcp-ut tfo tls-tickets track usesrc verify verifyhost ws
 `);

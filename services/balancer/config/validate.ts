@@ -16,6 +16,7 @@ export function validate(draft: ConfigDraft, problems: Problems): void {
     checkBinds(proxy, problems);
     checkDefaultBackend(proxy, draft, problems);
     checkServerNames(proxy, problems);
+    checkBalance(proxy, problems);
     checkLogFormat(proxy, problems);
     checkHttpOnly(proxy, problems);
     checkHttpChecks(proxy, problems);
@@ -62,6 +63,17 @@ function checkServerNames({ section, name, servers }: ProxyDraft, problems: Prob
     const message = `${kind} '${name}', another server named '${server.name}' was already defined at line ${line}, please use distinct names.`;
     problems.alert(server.position, message);
   }
+}
+
+const LAYER_7: ReadonlySet<string> = new Set(['uri', 'url_param', 'hdr']);
+
+function checkBalance(proxy: ProxyDraft, problems: Problems): void {
+  const { section, position, settings } = proxy;
+  if (settings.mode === 'http' || !hasBackend(section)) return;
+  if (!LAYER_7.has(settings.balance.name)) return;
+  settings.balance = { name: 'roundrobin' };
+  const message = `Layer 7 hash not possible for ${describeProxy(proxy)} (needs 'mode http'). Falling back to round robin.`;
+  problems.warn(position, message);
 }
 
 function checkLogFormat(proxy: ProxyDraft, problems: Problems): void {

@@ -121,6 +121,7 @@ export class Account {
     this.backend?.counters.response(status);
     this.frontend.counters.response(status);
     if (this.server) {
+      this.backend?.observed(this.server, this.responseTime);
       this.server.counters.response(status);
       this.server.counters.reqTot += 1;
     }

@@ -31,6 +31,8 @@ export class Connector implements UpstreamUser {
   readonly #account: Account;
   readonly #owner: ConnectorOwner;
   readonly #headBytes: number;
+  /** Of the request's key, where servers are chosen by one. */
+  readonly #hash: number;
   #mayReuse: boolean;
   #assignment: Assignment | undefined;
   #upstream: Upstream | undefined;
@@ -44,7 +46,7 @@ export class Connector implements UpstreamUser {
     pools: Pools,
     account: Account,
     owner: ConnectorOwner,
-    options: { mayReuse: boolean; headBytes: number },
+    options: { mayReuse: boolean; headBytes: number; hash: number },
   ) {
     this.#backend = backend;
     this.#pools = pools;
@@ -52,6 +54,7 @@ export class Connector implements UpstreamUser {
     this.#owner = owner;
     this.#mayReuse = options.mayReuse;
     this.#headBytes = options.headBytes;
+    this.#hash = options.hash;
   }
 
   /** `Q` while it waits for a place, `C` while it connects: for the log. */
@@ -97,7 +100,9 @@ export class Connector implements UpstreamUser {
     const wanted = previous ? undefined : this.#account.sticky?.wanted;
     let assignment: Assignment | undefined;
     try {
-      assignment = wanted ? this.#backend.tryAssignTo(wanted) : this.#backend.tryAssign(previous);
+      assignment = wanted
+        ? this.#backend.tryAssignTo(wanted)
+        : this.#backend.tryAssign(previous, this.#hash);
     } catch (error) {
       this.#refused(error);
       return;
@@ -112,11 +117,11 @@ export class Connector implements UpstreamUser {
       this.#account.serverQueue += serverQueue;
       this.#account.backendQueue += backendQueue;
     };
-    const options = { avoid: previous, signal, left };
+    const options = { avoid: previous, hash: this.#hash, signal, left };
     const granting = wanted
       ? this.#backend.enqueueFor(wanted, options)
       : this.#backend.enqueue(options);
-    granting.then(
+    Promise.resolve(granting).then(
       (granted) => {
         if (this.#released) granted.release();
         else this.#assigned(granted, previous);
@@ -133,6 +138,8 @@ export class Connector implements UpstreamUser {
     if (code === ERROR_CODES.QUEUE_TIMEOUT) {
       this.#account.leftQueue();
       this.#owner.unobtainable({ status: 503, termination: 'sQ' });
+    } else if (code === ERROR_CODES.QUEUE_FULL) {
+      this.#owner.unobtainable({ status: 503, termination: 'SQ' });
     } else if (code === ERROR_CODES.NO_SERVER) {
       this.#owner.unobtainable({ status: 503, termination: 'SC' });
     } else {

@@ -82,9 +82,11 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     if (mode === 'close') this.#keepClient = false;
     this.#keepServer = mode === 'keep-alive';
     this.#account.sticky = stickySession(backend, this.#head);
+    const source = this.#account.client.host;
     this.#connector = new Connector(backend, this.#client.pools, this.#account, this, {
       mayReuse: this.#client.again && this.#keepServer,
       headBytes,
+      hash: backend.hash({ source, head: this.#head, data: this.#firstBody }),
     });
     this.#connector.start();
   }

@@ -153,6 +153,7 @@ export class Pools {
       const fresh = new ServerPool();
       this.#pools.set(server, fresh);
       server.on('down', () => fresh.clear());
+      server.on('moved', () => fresh.clear());
       pool = fresh;
     }
     return pool;

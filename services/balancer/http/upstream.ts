@@ -34,10 +34,12 @@ export class Upstream {
   idleSince = 0;
   onIdleEnd: (() => void) | undefined;
   #error: Error | undefined;
+  #pending = true;
 
   constructor(server: Server, user: UpstreamUser) {
     const { host, port } = server.config;
     this.server = server;
+    server.pending += 1;
     this.user = user;
     this.deadline = new Deadline(() => (this.user ? this.user.upstreamExpired() : this.destroy()));
     this.socket = net.connect({ host, port, noDelay: true, allowHalfOpen: true });
@@ -54,6 +56,7 @@ export class Upstream {
   destroy(): void {
     this.user = undefined;
     this.onIdleEnd = undefined;
+    this.#settled();
     this.deadline.close();
     this.socket.destroy();
   }
@@ -71,7 +74,10 @@ export class Upstream {
 
   #listen(): void {
     const { socket } = this;
-    socket.on('connect', () => this.user?.upstreamConnected?.());
+    socket.on('connect', () => {
+      this.#settled();
+      this.user?.upstreamConnected?.();
+    });
     socket.on('data', (chunk: Buffer) => {
       if (this.user) this.user.upstreamData(chunk);
       else this.#endIdle();
@@ -85,12 +91,20 @@ export class Upstream {
       this.#error = error;
     });
     socket.on('close', () => {
+      this.#settled();
       this.deadline.close();
       const { user } = this;
       this.user = undefined;
       if (user) user.upstreamClosed(this.#error);
       else this.#endIdle();
     });
+  }
+
+  /** It is not being established any more. */
+  #settled(): void {
+    if (!this.#pending) return;
+    this.#pending = false;
+    this.server.pending -= 1;
   }
 
   #endIdle(): void {

@@ -62,5 +62,5 @@ export class LeastConnections implements Policy {
 function loadOf(server: Server): number {
   const sessions = server.cur + server.queue.length;
   if (sessions === 0 || server.weight === 0) return 0;
-  return Math.floor(((sessions + 1) * SCALE) / (server.weight * 16));
+  return Math.floor(((sessions + 1) * SCALE) / server.effectiveWeight);
 }

@@ -47,7 +47,7 @@ export class RoundRobin implements Policy {
     this.#entries = servers.map((server) => new Entry(server));
     for (const entry of this.#entries) {
       if (!entry.server.usable) continue;
-      entry.weight = entry.server.weight * SCALE;
+      entry.weight = entry.server.effectiveWeight;
       this.#nextWeight += entry.weight;
       this.#stand(entry, 'fresh');
     }
@@ -97,7 +97,7 @@ export class RoundRobin implements Policy {
     const entry = this.#entries.find((candidate) => candidate.server === server);
     if (!entry) return;
     this.#nextWeight -= entry.weight;
-    entry.weight = server.usable ? server.weight * SCALE : 0;
+    entry.weight = server.usable ? server.effectiveWeight : 0;
     entry.standing = 'out';
     if (entry.weight === 0) return;
     this.#nextWeight += entry.weight;

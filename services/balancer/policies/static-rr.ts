@@ -37,6 +37,11 @@ export class StaticRoundRobin implements Policy {
     return turns[avoidedAt];
   }
 
+  /** The server in the turn that a number falls on, full or not; the turns go on as before. */
+  at(number: number): Server | undefined {
+    return this.#turns[number % this.#turns.length];
+  }
+
   changed(): void {
     this.#turns = turnsOf(this.#servers);
   }

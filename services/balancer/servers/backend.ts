@@ -1,15 +1,16 @@
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import type { ProxyConfig } from '../model.ts';
-import { createPolicy } from '../policies/create.ts';
+import { createPolicy, isDynamic } from '../policies/create.ts';
+import { createHasher, type Hasher } from '../policies/hashing/hasher.ts';
+import { type HashSubject, NO_HASH } from '../policies/hashing/subject.ts';
 import type { Policy } from '../policies/policy.ts';
 import { Counters } from './counters.ts';
 import { Place } from './place.ts';
 import { Server } from './server.ts';
 import * as texts from './texts.ts';
-import type { Assignment, AssignOptions, CheckVerdict, EventReport } from './types.ts';
+import type { Assignment, AssignOptions, CheckVerdict, EventReport, TurnCause } from './types.ts';
+import { waitFor } from './wait.ts';
 import { type Waiter, WaitQueue } from './wait-queue.ts';
-
-let order = 0;
 
 /**
  * The servers of one backend (or of the server side of a `listen`), who gets the next session,
@@ -26,6 +27,9 @@ export class Backend {
   lastChange: number;
   readonly #report: EventReport;
   readonly #policy: Policy;
+  /** Over the backups, where all of them are used (`option allbackups`). */
+  readonly #backupPolicy: Policy | undefined;
+  readonly #hasher: Hasher | undefined;
   #downtime = 0;
   #active = 0;
   #backups = 0;
@@ -37,10 +41,14 @@ export class Backend {
     this.#report = report;
     this.servers = config.servers.map((server) => new Server(server, this, now));
     this.#count();
-    this.#policy = createPolicy(
-      config.balance,
-      this.servers.filter((server) => !server.config.backup),
-    );
+    this.#policy = this.#policyOf(false);
+    this.#backupPolicy = config.allBackups ? this.#policyOf(true) : undefined;
+    this.#hasher = createHasher(config.balance, config.hash);
+  }
+
+  /** Whether weights may change while it runs, other than to 0 and back. */
+  get dynamic(): boolean {
+    return isDynamic(this.config.balance, this.config.hash);
   }
 
   /** Usable servers, those marked `backup` apart. */
@@ -58,10 +66,11 @@ export class Backend {
 
   /** Sum of the weights of the servers that balancing uses now. */
   get weight(): number {
-    if (this.#active === 0) return this.#firstBackup?.weight ?? 0;
+    const backup = this.#active === 0;
+    if (backup && !this.#backupPolicy) return this.#firstBackup?.weight ?? 0;
     let sum = 0;
     for (const server of this.servers) {
-      if (server.usable && !server.config.backup) sum += server.weight;
+      if (server.usable && server.config.backup === backup) sum += server.weight;
     }
     return sum;
   }
@@ -71,28 +80,36 @@ export class Backend {
     return this.usable ? this.#downtime : this.#downtime + (now - this.lastChange);
   }
 
+  /** What stands for the session's key in `tryAssign` and `enqueue`; NO_HASH without one. */
+  hash(subject: HashSubject): number {
+    return this.#hasher ? this.#hasher(subject) : NO_HASH;
+  }
+
+  /** Whether `hash` looks at anything. */
+  get hashes(): boolean {
+    return this.#hasher !== undefined;
+  }
+
+  /** A server took this long to answer. */
+  observed(server: Server, milliseconds: number): void {
+    this.#policyFor(server)?.observed?.(server, milliseconds);
+  }
+
   /**
    * Takes a place on a server for one session: at once where there is one, else when one frees.
-   * Throws NO_SERVER; rejects with NO_SERVER, QUEUE_TIMEOUT (`timeout queue`, or `timeout
-   * connect` where that is unset) or QUEUE_ABORTED (the signal).
+   * Throws NO_SERVER; rejects with NO_SERVER, QUEUE_FULL (`maxqueue`), QUEUE_TIMEOUT (`timeout
+   * queue`, or `timeout connect` where that is unset) or QUEUE_ABORTED (the signal).
    */
   assign(options?: AssignOptions): Assignment | Promise<Assignment> {
-    return this.tryAssign(options?.avoid) ?? this.enqueue(options);
+    return this.tryAssign(options?.avoid, options?.hash) ?? this.enqueue(options);
   }
 
   /** A place that is free now, or undefined when the session has to wait. Throws NO_SERVER. */
-  tryAssign(avoid: Server | undefined): Assignment | undefined {
-    if (this.#active > 0) {
-      const server = this.#policy.pick(avoid);
-      if (!server) return undefined;
-      this.#balanced(server, avoid);
-      return this.#seat(server);
-    }
-    const backup = this.#firstBackup;
-    if (!backup) throw this.#noServer();
-    if (backup.full) return undefined;
-    this.#balanced(backup, avoid);
-    return this.#seat(backup);
+  tryAssign(avoid: Server | undefined, hash: number = NO_HASH): Assignment | undefined {
+    const server = this.#choose(avoid, hash);
+    if (!server || server.full) return undefined;
+    this.#balanced(server, avoid);
+    return this.#seat(server);
   }
 
   /** A place on the one server that the session belongs to, or undefined when it has to wait. */
@@ -100,33 +117,42 @@ export class Backend {
     return server.full ? undefined : this.#seat(server);
   }
 
-  /** Waits for a place on that one server; rejects as `assign` does. */
-  enqueueFor(server: Server, options?: AssignOptions): Promise<Assignment> {
-    return this.#wait(server.queue, options);
+  /**
+   * Waits for a place on that one server, or on any where its queue is full and `option
+   * redispatch` is set; rejects as `assign` does.
+   */
+  enqueueFor(server: Server, options?: AssignOptions): Promise<Assignment> | Assignment {
+    if (!server.queueFull) return this.#wait(server.queue, options);
+    return this.config.redispatch === undefined
+      ? Promise.reject(this.#queueFull(server))
+      : this.assign(options);
   }
 
   /** Waits for a place; rejects as `assign` does. */
-  enqueue(options?: AssignOptions): Promise<Assignment> {
-    const backup = this.#choiceWithoutActive();
-    return this.#wait(backup?.queue ?? this.queue, options);
+  enqueue(options: AssignOptions = {}): Promise<Assignment> {
+    const { avoid, hash = NO_HASH } = options;
+    // Who has a place of its own waits for that one, and everybody for the only backup.
+    const own = hash !== NO_HASH || this.#onlyBackup !== undefined;
+    const server = own && this.usable ? this.#choose(avoid, hash) : undefined;
+    if (server?.queueFull) return Promise.reject(this.#queueFull(server));
+    if (server) this.#balanced(server, avoid);
+    return this.#wait(server?.queue ?? this.queue, options);
   }
 
   /** A place was given back: whoever waited longest, for that server or for any, gets it. */
   released(server: Server): void {
-    this.#policy.loaded(server);
+    this.#policyFor(server)?.loaded(server);
     if (this.queue.length > 0 || server.queue.length > 0) this.#serve(server);
   }
 
   /** A server went up or down, left balancing or came back. */
-  serverTurned(server: Server, wasUsable: boolean): void {
+  serverTurned(server: Server, wasUsable: boolean, cause: TurnCause = 'check'): void {
     const hadSome = this.usable;
     this.#count();
-    if (server.usable !== wasUsable) this.#policy.changed(server);
-    const requeued = server.running ? this.#serve(server) : this.#redistribute(server);
-    this.#report(
-      server.running ? 'notice' : 'alert',
-      server.running ? texts.serverUp(server, requeued) : texts.serverDown(server, requeued),
-    );
+    if (server.usable !== wasUsable) this.#policyFor(server)?.changed(server);
+    const requeued = server.usable ? this.#serve(server) : this.#redistribute(server);
+    const [level, message] = texts.turned(server, requeued, cause);
+    this.#report(level, message);
     if (this.usable === hadSome) return;
     const now = Date.now();
     if (this.usable) this.#downtime += now - this.lastChange;
@@ -135,6 +161,13 @@ export class Backend {
       this.#report('emerg', texts.noServerLeft(this), texts.noServerLeft(this, "'"));
     }
     this.lastChange = now;
+  }
+
+  /** Its weight or limit changed: what it may take now is given out. */
+  serverRetuned(server: Server): void {
+    this.#count();
+    this.#policyFor(server)?.changed(server);
+    this.#serve(server);
   }
 
   /** Tells of a check's result where `option log-health-checks` asks for it. */
@@ -158,7 +191,7 @@ export class Backend {
     server.counters.sessionStarted(now);
     server.counters.lastSession = now;
     this.counters.lastSession = now;
-    this.#policy.loaded(server);
+    this.#policyFor(server)?.loaded(server);
     return new Place(server, now, waiter);
   }
 
@@ -169,45 +202,14 @@ export class Backend {
   }
 
   #wait(queue: WaitQueue, options: AssignOptions = {}): Promise<Assignment> {
-    const { avoid, signal, left } = options;
-    const { promise, resolve, reject } = Promise.withResolvers<Assignment>();
-    const abort = (): void => {
-      this.#leave(waiter);
-      reject(new BrambleError(ERROR_CODES.QUEUE_ABORTED, `${this.config.name}: left the queue`));
+    const { queue: own, connect } = this.config.timeouts;
+    const host = {
+      name: this.config.name,
+      limit: own ?? connect,
+      enter: (waiter: Waiter) => this.#enter(queue, waiter),
+      leave: (waiter: Waiter) => this.#leave(waiter),
     };
-    const expire = (): void => {
-      this.#leave(waiter);
-      reject(
-        new BrambleError(
-          ERROR_CODES.QUEUE_TIMEOUT,
-          `${this.config.name}: no place on a server within ${limit} ms`,
-        ),
-      );
-    };
-    const limit = this.config.timeouts.queue ?? this.config.timeouts.connect;
-    const timer = limit === undefined ? undefined : setTimeout(expire, limit);
-    const waiter: Waiter = {
-      order: order++,
-      since: Date.now(),
-      servedBefore: queue.served,
-      serverQueue: 0,
-      backendQueue: 0,
-      left,
-      avoid,
-      grant: resolve,
-      refuse: reject,
-      settle: () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-      },
-      queue: undefined,
-      previous: undefined,
-      next: undefined,
-    };
-    this.#enter(queue, waiter);
-    if (signal?.aborted) abort();
-    else signal?.addEventListener('abort', abort, { once: true });
-    return promise;
+    return waitFor(host, options);
   }
 
   #enter(queue: WaitQueue, waiter: Waiter): void {
@@ -234,26 +236,22 @@ export class Backend {
     waiter.settle();
   }
 
-  #ownerOf(queue: WaitQueue): Server | undefined {
-    return queue === this.queue ? undefined : this.servers.find((server) => server.queue === queue);
-  }
-
   #countersOf(queue: WaitQueue): Counters {
-    return this.#ownerOf(queue)?.counters ?? this.counters;
+    return (queue.owner ?? this).counters;
   }
 
-  #loadedBy(queue: WaitQueue): void {
-    const server = this.#ownerOf(queue);
-    if (server && !server.config.backup) this.#policy.loaded(server);
+  #loadedBy({ owner }: WaitQueue): void {
+    if (owner) this.#policyFor(owner)?.loaded(owner);
   }
 
   /** Gives the free places of a server to those who wait; returns how many got one. */
   #serve(server: Server): number {
-    const { maxconn, backup } = server.config;
     let served = 0;
-    while (server.running && (maxconn === undefined || server.cur < maxconn)) {
+    for (;;) {
+      const { limit } = server;
+      if (!server.running || (limit !== undefined && server.cur >= limit)) break;
       const own = server.queue.first;
-      const open = server.usable && (!backup || server === this.#choiceWithoutActive());
+      const open = server.usable && this.#inUse(server);
       const any = open ? this.queue.first : undefined;
       const waiter = !own ? any : !any || own.order < any.order ? own : any;
       if (!waiter) break;
@@ -266,29 +264,64 @@ export class Backend {
     return served;
   }
 
-  #choiceWithoutActive(): Server | undefined {
-    return this.#active === 0 ? this.#firstBackup : undefined;
+  /** Whether balancing uses servers of its kind now. */
+  #inUse(server: Server): boolean {
+    if (!server.config.backup) return true;
+    return this.#active === 0 && (!this.#onlyBackup || server === this.#onlyBackup);
   }
 
-  /** Those who waited for a server that is gone look for another; returns how many there were. */
+  /** The backup that everybody goes to. */
+  get #onlyBackup(): Server | undefined {
+    return this.#active === 0 && !this.#backupPolicy ? this.#firstBackup : undefined;
+  }
+
+  /** Whose turn it is, full or not; undefined where any free place would do and none is. */
+  #choose(avoid: Server | undefined, hash: number): Server | undefined {
+    if (this.#active > 0) return this.#policy.pick(avoid, hash);
+    if (!this.#firstBackup) throw this.#noServer();
+    return this.#backupPolicy ? this.#backupPolicy.pick(avoid, hash) : this.#firstBackup;
+  }
+
+  #policyOf(backup: boolean): Policy {
+    const { balance, hash } = this.config;
+    const servers = this.servers.filter((server) => server.config.backup === backup);
+    return createPolicy(balance, hash, servers);
+  }
+
+  #policyFor(server: Server): Policy | undefined {
+    return server.config.backup ? this.#backupPolicy : this.#policy;
+  }
+
+  /**
+   * Those who waited for a server that is gone look for another where `option redispatch` lets
+   * them; returns how many there were.
+   */
   #redistribute(gone: Server): number {
+    if (this.config.redispatch === undefined) return 0;
     let moved = 0;
     for (let waiter = gone.queue.first; waiter; waiter = gone.queue.first) {
       this.#unlink(waiter);
       moved += 1;
-      const server = this.#active > 0 ? this.#policy.pick(waiter.avoid) : this.#firstBackup;
+      if (!this.usable) {
+        waiter.settle();
+        waiter.refuse(this.#noServer());
+        continue;
+      }
+      const server = this.#choose(waiter.avoid, waiter.hash);
       if (server && !server.full) {
         waiter.settle();
         this.#balanced(server, undefined);
         waiter.grant(this.#seat(server, waiter));
-      } else if (server || this.#active > 0) {
-        this.#enter(server?.queue ?? this.queue, waiter);
       } else {
-        waiter.settle();
-        waiter.refuse(this.#noServer());
+        this.#enter(server?.queue ?? this.queue, waiter);
       }
     }
     return moved;
+  }
+
+  #queueFull(server: Server): BrambleError {
+    const message = `${this.config.name}/${server.config.name}: its queue is full`;
+    return new BrambleError(ERROR_CODES.QUEUE_FULL, message);
   }
 
   #noServer(): BrambleError {

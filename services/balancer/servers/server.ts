@@ -2,13 +2,33 @@ import { EventEmitter } from 'node:events';
 import type { ServerConfig } from '../model.ts';
 import type { Backend } from './backend.ts';
 import { Counters } from './counters.ts';
-import { type CheckReport, type CheckStatus, type ServerState, verdictOf } from './types.ts';
+import {
+  type CheckReport,
+  type CheckStatus,
+  type ServerState,
+  type TurnCause,
+  verdictOf,
+} from './types.ts';
 import { WaitQueue } from './wait-queue.ts';
+import { WarmUp } from './warm-up.ts';
 
 interface ServerEvents {
   /** It stopped serving: planes close idle connections, and cut live ones where configured. */
   down: [];
   up: [];
+  /** Its address changed: idle connections lead to the old one. */
+  moved: [];
+}
+
+const MAX_WEIGHT = 256;
+
+/** What somebody ordered, whatever its health is. */
+export type AdminState = 'ready' | 'drain' | 'maint';
+
+function causeOf(before: AdminState, state: AdminState): TurnCause {
+  if (state === 'maint') return 'maintenance';
+  if (state === 'drain') return before === 'maint' ? 'drain-from-maint' : 'drain';
+  return before === 'maint' ? 'ready-from-maint' : 'ready-from-drain';
 }
 
 /**
@@ -21,13 +41,18 @@ interface ServerEvents {
  * first failed check.
  */
 export class Server extends EventEmitter<ServerEvents> {
-  readonly config: ServerConfig;
+  /** As configured, but for the address, which may change while it runs. */
+  config: ServerConfig;
   readonly backend: Backend;
   readonly counters = new Counters();
   /** Sessions that may only go to this server. */
-  readonly queue = new WaitQueue();
+  readonly queue: WaitQueue = new WaitQueue(this);
   /** 0..256; 0 = gets no new session by balancing. */
   weight: number;
+  /** Most sessions at a time (`maxconn`); undefined = any number. */
+  maxconn: number | undefined;
+  /** Connections to it that are being established. */
+  pending = 0;
   checkStatus: CheckStatus = 'UNK';
   /** Of the last check, milliseconds; undefined = never checked. */
   checkDuration: number | undefined;
@@ -39,8 +64,9 @@ export class Server extends EventEmitter<ServerEvents> {
   /** When it last went up or down, milliseconds since the epoch. */
   lastChange: number;
   #health: number;
-  #admin: 'ready' | 'maint' | 'drain';
+  #admin: AdminState;
   #downtime = 0;
+  readonly #warmUp: WarmUp;
   /** Its last passed check asked for no more sessions. */
   #stopping = false;
 
@@ -49,8 +75,10 @@ export class Server extends EventEmitter<ServerEvents> {
     this.config = config;
     this.backend = backend;
     this.weight = config.weight;
+    this.maxconn = config.maxconn;
     this.lastChange = now;
     this.#health = config.check?.rise ?? 0;
+    this.#warmUp = new WarmUp(config.slowstart, backend.dynamic);
     this.#admin = config.disabled ? 'maint' : 'ready';
     if (config.check) this.checkStatus = 'INI';
   }
@@ -87,10 +115,39 @@ export class Server extends EventEmitter<ServerEvents> {
     return this.running && this.#admin === 'ready' && this.weight > 0 && !this.#stopping;
   }
 
+  /** The weight on the scale that balancing uses, sixteenths; less while it starts slowly. */
+  get effectiveWeight(): number {
+    return this.#warmUp.weight(this.weight);
+  }
+
+  /**
+   * Most sessions at this moment: between `minconn` and `maxconn` as the backend fills up to
+   * `fullconn`, and less while it starts slowly (manual, `minconn`, `fullconn`, `slowstart`).
+   */
+  get limit(): number | undefined {
+    const { maxconn } = this;
+    if (maxconn === undefined) return undefined;
+    const { minconn } = this.config;
+    const { fullconn } = this.backend.config;
+    const sessions = this.backend.counters.scur;
+    const dynamic = minconn !== undefined && minconn < maxconn && fullconn !== undefined;
+    const limit =
+      dynamic && sessions < fullconn
+        ? Math.max(minconn, Math.floor((sessions * maxconn) / fullconn))
+        : maxconn;
+    return this.#warmUp.limit(limit);
+  }
+
   /** Whether a new session would have to wait. */
   get full(): boolean {
-    const { maxconn } = this.config;
-    return maxconn !== undefined && (this.queue.length > 0 || this.counters.scur >= maxconn);
+    const { limit } = this;
+    return limit !== undefined && (this.queue.length > 0 || this.counters.scur >= limit);
+  }
+
+  /** Whether nobody more may wait for it. */
+  get queueFull(): boolean {
+    const { maxqueue } = this.config;
+    return maxqueue !== undefined && this.queue.length >= maxqueue;
   }
 
   /** Milliseconds not serving, up to now. */
@@ -135,19 +192,75 @@ export class Server extends EventEmitter<ServerEvents> {
     if (this.#health < rise) this.#health = 0;
   }
 
-  #turned(wasUsable: boolean): void {
+  /**
+   * `ready` serves as its health says, `drain` only those who must go to it, `maint` nobody and is
+   * not checked. Runtime API, `set server … state`.
+   */
+  setState(state: AdminState): void {
+    const before = this.#admin;
+    if (state === before) return;
+    const wasUsable = this.usable;
+    const wasRunning = this.running;
+    this.#admin = state;
+    const { check } = this.config;
+    // It comes back as one that is up and that the first failed check takes down.
+    if (before === 'maint' && check) this.#health = check.rise;
+    const cause = causeOf(before, state);
+    if (this.running !== wasRunning) this.#turned(wasUsable, cause);
+    else this.#leaned(wasUsable, cause);
+  }
+
+  /**
+   * Changes its weight, 0 to 256. Returns what is wrong where that cannot be: an algorithm with
+   * fixed weights takes only 0 and the one that is configured.
+   */
+  setWeight(weight: number): string | undefined {
+    if (!Number.isInteger(weight) || weight < 0 || weight > MAX_WEIGHT) {
+      return 'Weight can only be between 0 and 256 or 0% and 100% inclusive.';
+    }
+    if (!this.backend.dynamic && weight !== 0 && weight !== this.config.weight) {
+      return "Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.";
+    }
+    this.weight = weight;
+    this.backend.serverRetuned(this);
+    return undefined;
+  }
+
+  /** Changes the most sessions that it may have at a time; 0 or undefined = any number. */
+  setMaxconn(maxconn: number | undefined): void {
+    this.maxconn = maxconn || undefined;
+    this.backend.serverRetuned(this);
+  }
+
+  /** Moves it to another address; connections to the old one live on. */
+  setAddress(host: string, port: number): void {
+    this.config = { ...this.config, host, port };
+    this.emit('moved');
+  }
+
+  /** Ends what runs by itself. */
+  close(): void {
+    this.#warmUp.stop();
+  }
+
+  #turned(wasUsable: boolean, cause?: TurnCause): void {
     const now = Date.now();
     const { running } = this;
-    if (running) this.#downtime += now - this.lastChange;
-    else this.timesDown += 1;
+    if (running) {
+      this.#downtime += now - this.lastChange;
+      this.#warmUp.start(() => this.backend.serverRetuned(this));
+    } else {
+      if (cause === undefined) this.timesDown += 1;
+      this.#warmUp.stop();
+    }
     this.lastChange = now;
-    this.backend.serverTurned(this, wasUsable);
+    this.backend.serverTurned(this, wasUsable, cause);
     this.emit(running ? 'up' : 'down');
   }
 
   /** Left or came back to balancing without going down. */
-  #leaned(wasUsable: boolean): void {
+  #leaned(wasUsable: boolean, cause?: TurnCause): void {
     this.lastChange = Date.now();
-    this.backend.serverTurned(this, wasUsable);
+    this.backend.serverTurned(this, wasUsable, cause);
   }
 }

@@ -1,7 +1,7 @@
 import type { Level } from '../log/record.ts';
 import type { Backend } from './backend.ts';
 import type { Server } from './server.ts';
-import type { CheckStatus, CheckVerdict } from './types.ts';
+import type { CheckStatus, CheckVerdict, TurnCause } from './types.ts';
 
 /** What HAProxy calls the results of checks in its event lines. */
 export const CHECK_NAMES: Record<CheckStatus, string> = {
@@ -55,9 +55,32 @@ const shown = (text: string): string =>
 const reasonOnce = (server: Server): string =>
   server.backend.config.options.logHealthChecks ? '' : reason(server);
 
-/** `Server x/y is UP, reason: …` (or `is stopping`), as HAProxy logs it. */
-export function serverUp(server: Server, requeued: number): string {
-  const { backend } = server;
+/** What HAProxy logs of a server that has turned, and how severe that is. */
+export function turned(server: Server, requeued: number, cause: TurnCause): [Level, string] {
+  switch (cause) {
+    case 'check':
+      return server.running
+        ? ['notice', isUp(server, requeued)]
+        : ['alert', isDown(server, requeued)];
+    case 'maintenance':
+      return ['notice', entersMaintenance(server, requeued)];
+    case 'drain':
+      return ['notice', `${subject(server)} enters drain state.${numbers(server, requeued)}`];
+    case 'drain-from-maint':
+      return ['notice', `${subject(server)} is ${upOrDown(server)}/DRAIN (${LEAVING}maintenance).`];
+    case 'ready-from-maint':
+      return ['notice', `${subject(server)} is ${upOrDown(server)}/READY (${LEAVING}maintenance).`];
+    case 'ready-from-drain':
+      return ['notice', `${subject(server)} is ${upOrDown(server)} (${LEAVING}drain).`];
+  }
+}
+
+const LEAVING = 'leaving forced ';
+const subject = (server: Server): string => `${title(server)} ${fullName(server)}`;
+const upOrDown = (server: Server): string => (server.running ? 'UP' : 'DOWN');
+
+/** `Server x/y is UP, reason: …` (or `is stopping`). */
+function isUp(server: Server, requeued: number): string {
   const what = server.state === 'stopping' ? 'stopping' : 'UP';
   return `${subject(server)} is ${what}${reasonOnce(server)}.${numbers(server, requeued)}`;
 }

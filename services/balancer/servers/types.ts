@@ -51,6 +51,15 @@ export function verdictOf(status: CheckStatus): CheckVerdict {
   return status === 'L7OKC' ? 'conditional' : 'failed';
 }
 
+/** Why a server turned: a check's result, or somebody's order. */
+export type TurnCause =
+  | 'check'
+  | 'maintenance'
+  | 'drain'
+  | 'drain-from-maint'
+  | 'ready-from-maint'
+  | 'ready-from-drain';
+
 export interface CheckReport {
   status: Exclude<CheckStatus, 'UNK' | 'INI'>;
   /** Milliseconds. */
@@ -76,6 +85,8 @@ export interface Assignment {
 export interface AssignOptions {
   /** Taken only when there is no other: the server that has just failed. */
   avoid?: Server | undefined;
+  /** Of the session's key, where the algorithm has one (`Backend.hash`). */
+  hash?: number | undefined;
   /** Leaves the queue when aborted. */
   signal?: AbortSignal | undefined;
   /**

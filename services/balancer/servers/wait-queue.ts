@@ -16,6 +16,8 @@ export interface Waiter {
   readonly left: ((serverQueue: number, backendQueue: number) => void) | undefined;
   /** Tried before, and not wanted again while there is another. */
   readonly avoid: Server | undefined;
+  /** Of its key, or NO_HASH. */
+  readonly hash: number;
   readonly grant: (assignment: Assignment) => void;
   readonly refuse: (error: Error) => void;
   /** Frees the timer and the abort listener. */
@@ -27,11 +29,17 @@ export interface Waiter {
 
 /** First in, first out; a waiter can leave from the middle at the same cost. */
 export class WaitQueue {
+  /** Whose queue it is; undefined = the backend's. */
+  readonly owner: Server | undefined;
   length = 0;
   /** How many got what they waited for. */
   served = 0;
   #first: Waiter | undefined;
   #last: Waiter | undefined;
+
+  constructor(owner?: Server) {
+    this.owner = owner;
+  }
 
   get first(): Waiter | undefined {
     return this.#first;

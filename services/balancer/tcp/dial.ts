@@ -1,4 +1,4 @@
-import type { ServerConfig } from '../model.ts';
+import type { Server } from '../servers/server.ts';
 import { createConnectRequest, createHandle, type TcpHandle } from './handle.ts';
 import { KEEPALIVE_IDLE } from './keepalive.ts';
 
@@ -6,12 +6,15 @@ import { KEEPALIVE_IDLE } from './keepalive.ts';
 export class Dial {
   readonly handle: TcpHandle = createHandle();
   #open = true;
+  #server: Server | undefined;
 
   /** `done` gets 0 or a negative errno, once, never before this returns; nothing after `cancel`. */
-  start(server: ServerConfig, keepAlive: boolean, done: (status: number) => void): void {
+  start(server: Server, keepAlive: boolean, done: (status: number) => void): void {
+    this.#server = server;
+    server.pending += 1;
     const settle = (status: number): void => {
       if (!this.#open) return;
-      this.#open = false;
+      this.#close();
       if (status !== 0) this.handle.close();
       else {
         this.handle.setNoDelay(true);
@@ -21,7 +24,7 @@ export class Dial {
     };
     const request = createConnectRequest();
     request.oncomplete = settle;
-    const { host, port } = server;
+    const { host, port } = server.config;
     const status = host.includes(':')
       ? this.handle.connect6(request, host, port)
       : this.handle.connect(request, host, port);
@@ -30,7 +33,12 @@ export class Dial {
 
   cancel(): void {
     if (!this.#open) return;
-    this.#open = false;
+    this.#close();
     this.handle.close();
+  }
+
+  #close(): void {
+    this.#open = false;
+    if (this.#server) this.#server.pending -= 1;
   }
 }

@@ -1,5 +1,6 @@
 import { ERROR_CODES, systemCode } from '#core/errors.ts';
 import type { AcceptedHandle } from '../listeners/handler.ts';
+import { NO_HASH } from '../policies/hashing/subject.ts';
 import type { Backend } from '../servers/backend.ts';
 import { afterFailure, countRetry } from '../servers/retry.ts';
 import type { Server } from '../servers/server.ts';
@@ -13,6 +14,12 @@ import { Ticket, type TimerWheel, type Watched, wheelNow } from './timer-wheel.t
 /** How much of a client's data is read before its server is there to take it. */
 const HOLD_LIMIT = 16_384;
 const PATIENCE = 60_000;
+
+/** How a session ends whose wait for a server was in vain. */
+const QUEUE_ENDS: ReadonlyMap<string | undefined, string> = new Map([
+  [ERROR_CODES.QUEUE_TIMEOUT, 'sQ'],
+  [ERROR_CODES.QUEUE_FULL, 'SQ'],
+]);
 
 type Phase = 'new' | 'queue' | 'connect' | 'turn-around' | 'open' | 'closed';
 
@@ -43,6 +50,8 @@ export class TcpSession implements EndOwner, Watched {
   #leaveQueue: AbortController | undefined;
   #held: Buffer[] = [];
   #heldBytes = 0;
+  /** Of its key, where servers are chosen by one. */
+  #hash = NO_HASH;
   #failures = 0;
   #retries = 0;
   #redispatched = false;
@@ -130,9 +139,12 @@ export class TcpSession implements EndOwner, Watched {
 
   #assign(avoid: Server | undefined): void {
     const backend = this.#backend!;
+    if (backend.hashes) {
+      this.#hash = backend.hash({ source: this.#accepted.client.host, data: this.#held });
+    }
     let place: Assignment | undefined;
     try {
-      place = backend.tryAssign(avoid);
+      place = backend.tryAssign(avoid, this.#hash);
     } catch {
       backend.counters.econ += 1;
       this.#end('SC');
@@ -151,7 +163,7 @@ export class TcpSession implements EndOwner, Watched {
       this.#serverQueue += serverQueue;
       this.#backendQueue += backendQueue;
     };
-    this.#backend!.enqueue({ avoid, signal, left }).then(
+    this.#backend!.enqueue({ avoid, hash: this.#hash, signal, left }).then(
       (place) => {
         if (this.#phase === 'queue') this.#assigned(place);
         else place.release();
@@ -159,7 +171,7 @@ export class TcpSession implements EndOwner, Watched {
       (error: unknown) => {
         if (this.#phase !== 'queue') return;
         this.#backend!.counters.econ += 1;
-        this.#end(systemCode(error) === ERROR_CODES.QUEUE_TIMEOUT ? 'sQ' : 'SC');
+        this.#end(QUEUE_ENDS.get(systemCode(error)) ?? 'SC');
       },
     );
   }
@@ -185,7 +197,7 @@ export class TcpSession implements EndOwner, Watched {
     const { connect } = this.#backend!.config.timeouts;
     if (connect === undefined) this.#deps.wheel.clear(this.#ticket);
     else this.#watchUntil(wheelNow() + connect);
-    dial.start(server.config, this.#backend!.config.options.srvtcpka, (status) => {
+    dial.start(server, this.#backend!.config.options.srvtcpka, (status) => {
       if (status === 0) this.#open(dial, server);
       else this.#connectFailed('error');
     });
@@ -219,6 +231,7 @@ export class TcpSession implements EndOwner, Watched {
     this.#dial = undefined;
     this.#phase = 'open';
     this.#connectedAt = Date.now();
+    this.#backend!.observed(server, this.#connectedAt - this.#assignedAt);
     const client = this.#client;
     const end = new End(dial.handle, this);
     this.#server = end;

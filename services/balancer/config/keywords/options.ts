@@ -55,6 +55,18 @@ const connection = (
 
 /** `option <name>`: HAProxy 2.6 manual, section 4.2. */
 export const OPTIONS: KeywordTable<OptionKeyword> = {
+  ...CHECK_OPTIONS,
+  allbackups: {
+    usage: '',
+    summary: 'balance over all backup servers instead of using the first',
+    side: 'backend',
+    set: (draft, statement, context) => {
+      if (onlyArguments(statement, 0, context, 2)) draft.settings.allBackups = true;
+    },
+    unset: (draft) => {
+      draft.settings.allBackups = false;
+    },
+  },
   clitcpka: flag('clitcpka', 'frontend', 'TCP keepalive packets towards clients'),
   srvtcpka: flag('srvtcpka', 'backend', 'TCP keepalive packets towards servers'),
   tcpka: {

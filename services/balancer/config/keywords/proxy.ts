@@ -13,13 +13,14 @@ import { BALANCE_USAGE, parseBalance } from './balance.ts';
 import { parseBind } from './bind.ts';
 import { parseCookie } from './cookie.ts';
 import { parseErrorFile } from './error-file.ts';
+import { HASH_TYPE_USAGE, parseHashBalanceFactor, parseHashType } from './hash-type.ts';
 import { parseHttpCheck } from './http-check.ts';
 import { parseLog } from './log.ts';
 import { parseOption } from './options.ts';
 import { parseDefaultServer, parseServer } from './server.ts';
 import { parseStats } from './stats.ts';
-import { parseTimeout } from './timeouts.ts';
 import { parseTcpCheck } from './tcp-check.ts';
+import { parseTimeout } from './timeouts.ts';
 
 export interface ProxyKeyword extends Keyword<ProxyDraft> {
   sections: readonly ProxySection[];
@@ -102,6 +103,20 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     parse: parseErrorFile,
   },
   fullconn: count('fullconn', SERVER_SIDE, 'load at which dynamic limits reach their maximum'),
+  'hash-balance-factor': {
+    usage: '<factor>',
+    summary: 'percent of the average load that a consistent hash gives a server at most',
+    sections: SERVER_SIDE,
+    misplaced: 'warning',
+    parse: parseHashBalanceFactor,
+  },
+  'hash-type': {
+    usage: HASH_TYPE_USAGE,
+    summary: 'how a key leads to a server',
+    sections: SERVER_SIDE,
+    misplaced: 'warning',
+    parse: parseHashType,
+  },
   'http-check': {
     usage:
       'disable-on-404 | send-state | connect [param*] | send [param*] | expect [param*] [!] <match> <pattern> | comment <text> | set-var(<name>) <expr>',
@@ -193,6 +208,14 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     misplaced: 'alert',
     parse: parseStats,
   },
+  'tcp-check': {
+    usage:
+      'connect [param*] | send[-binary][-lf] <data> | expect [param*] [!] <match> <pattern> | comment <text> | set-var(<name>) <expr>',
+    summary: 'the script of `option tcp-check`',
+    sections: SERVER_SIDE,
+    misplaced: 'warning',
+    parse: parseTcpCheck,
+  },
   timeout: {
     usage: '<name> <time>',
     summary: 'how long to wait, in milliseconds or with a unit',
@@ -208,14 +231,6 @@ function count(
   summary: string,
 ): ProxyKeyword {
   return {
-  'tcp-check': {
-    usage:
-      'connect [param*] | send[-binary][-lf] <data> | expect [param*] [!] <match> <pattern> | comment <text> | set-var(<name>) <expr>',
-    summary: 'the script of `option tcp-check`',
-    sections: SERVER_SIDE,
-    misplaced: 'warning',
-    parse: parseTcpCheck,
-  },
     usage: '<conns>',
     summary,
     sections,

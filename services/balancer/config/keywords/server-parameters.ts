@@ -157,6 +157,20 @@ export const SERVER_PARAMETERS: KeywordTable<ServerKeyword> = {
       s.maxconn = v === 0 ? undefined : v;
     },
   ),
+  maxqueue: integer(
+    'maxqueue',
+    { min: 0, max: MAX_COUNT, summary: 'most sessions that may wait for it' },
+    (s, v) => {
+      s.maxqueue = v === 0 ? undefined : v;
+    },
+  ),
+  minconn: integer(
+    'minconn',
+    { min: 0, max: MAX_COUNT, summary: 'its limit while the backend has little to do' },
+    (s, v) => {
+      s.minconn = v === 0 ? undefined : v;
+    },
+  ),
   'no-backup': switchTo('undo `backup` of a default-server', (s) => {
     s.backup = false;
   }),
@@ -188,6 +202,21 @@ export const SERVER_PARAMETERS: KeywordTable<ServerKeyword> = {
   'send-proxy-v2': switchTo('start connections with a PROXY header, version 2', (s) => {
     s.sendProxy = 'v2';
   }),
+  slowstart: {
+    usage: '<time>',
+    summary: 'time in which its weight rises to the full one after it has come up',
+    arguments: 1,
+    inherited: true,
+    set: ({ settings }, text) => {
+      const duration = parseDuration(text);
+      if (duration.error?.kind === 'empty') return "'slowstart' expects a delay as argument.";
+      if (duration.error) {
+        return describeDurationError(duration.error, text, "'slowstart' argument");
+      }
+      settings.slowstart = duration.value === 0 ? undefined : duration.value;
+      return undefined;
+    },
+  },
   weight: integer(
     'weight',
     { min: 0, max: 256, summary: 'share of the load; 0 gets none' },

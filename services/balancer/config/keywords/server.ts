@@ -139,7 +139,9 @@ function toConfig(
     // Numbered with its neighbours once all are known.
     id: id ?? 0,
     weight: settings.weight,
-    maxconn: settings.maxconn,
+    ...toLimits(settings),
+    maxqueue: settings.maxqueue,
+    slowstart: settings.slowstart,
     backup: settings.backup,
     disabled: settings.disabled,
     check: settings.checked ? toCheck(settings) : undefined,
@@ -147,6 +149,12 @@ function toConfig(
     cookie: settings.cookie,
     position: statement.position,
   };
+}
+
+/** HAProxy's reading: `minconn` alone, or one that is not below `maxconn`, is the limit itself. */
+function toLimits({ maxconn, minconn }: ServerSettings): Pick<ServerConfig, 'maxconn' | 'minconn'> {
+  if (minconn === undefined) return { maxconn, minconn };
+  return minconn < (maxconn ?? 0) ? { maxconn, minconn } : { maxconn: minconn, minconn: undefined };
 }
 
 function toCheck(settings: ServerSettings): NonNullable<ServerConfig['check']> {
@@ -162,6 +170,6 @@ function toCheck(settings: ServerSettings): NonNullable<ServerConfig['check']> {
     addr: checkAddress,
     port: checkPort,
     sendProxy: settings.checkSendProxy || (same && sendProxy !== undefined),
+    tls: undefined,
   };
 }
-    tls: undefined,

@@ -47,21 +47,21 @@ describe('unknown words', () => {
     ],
     [
       'backend x\n balance leastcon\n',
-      "2:10 unknown algorithm 'leastcon'; did you mean 'leastconn' maybe ? balance only supports 'roundrobin', 'static-rr', 'leastconn', 'first' and 'random'.",
+      "2:10 unknown algorithm 'leastcon'; did you mean 'leastconn' maybe ? balance only supports 'roundrobin', 'static-rr', 'leastconn', 'first', 'source', 'uri', 'url_param', 'hdr', 'rdp-cookie', 'random', 'peak-ewma' and 'least-pending'.",
     ],
     [
       'backend x\n balance random(0)\n',
-      "2:10 'balance random' : number of draws must be at least 1.",
+      '2:10 balance random : number of draws must be at least 1.',
     ],
-    ['backend x\n balance random(2\n', "2:10 'balance random' : missing closing parenthesis."],
-    ['backend x\n balance random(2x)\n', "2:10 'balance random' : '2x' is no number of draws."],
+    ['backend x\n balance random(2\n', '2:10 balance random : missing closing parenthesis.'],
+    ['backend x\n balance random(2x)\n', "2:10 balance random : '2x' is no number of draws."],
     [
       'backend x\n balance random(65537)\n',
-      "2:10 'balance random' : number of draws must be at most 65536.",
+      '2:10 balance random : number of draws must be at most 65536.',
     ],
     [
       'backend x\n balance first(2)\n',
-      "2:10 unknown algorithm 'first(2)'; did you mean 'first' maybe ? balance only supports 'roundrobin', 'static-rr', 'leastconn', 'first' and 'random'.",
+      "2:10 unknown algorithm 'first(2)'; did you mean 'first' maybe ? balance only supports 'roundrobin', 'static-rr', 'leastconn', 'first', 'source', 'uri', 'url_param', 'hdr', 'rdp-cookie', 'random', 'peak-ewma' and 'least-pending'.",
     ],
   ])('%j', async (text, expected) => {
     expect(await alertsOf(text)).toEqual([expected]);
@@ -77,8 +77,7 @@ describe('what HAProxy has and this balancer has not', () => {
     ['backend x\n server s 127.0.0.1:80 ssl\n', '2:24 '],
     ['listen x\n bind :80 ssl crt y\n', '2:11 '],
     ['listen x\n stats admin if TRUE\n', '2:8 '],
-    ['backend x\n balance source\n', '2:10 '],
-    ['backend x\n balance hdr(host)\n', '2:10 '],
+    ['backend x\n balance hash src\n', '2:10 '],
   ])('%j says so', async (text, where) => {
     const [alert, ...more] = await alertsOf(text);
     expect(alert).toMatch(/HAProxy has it, this balancer does not/);
@@ -233,5 +232,40 @@ describe('files and directories', () => {
     await expect(loadConfig([missing], { overrides })).rejects.toThrow(
       `config : Cannot open configuration file/directory ${missing} : No such file or directory`,
     );
+  });
+});
+
+describe('what a key is taken from, and where it leads', () => {
+  test.each([
+    [
+      'balance uri foo',
+      "balance uri only accepts parameters 'len', 'depth', 'path-only', and 'whole' (got 'foo').",
+    ],
+    ['balance uri len x', "balance uri : 'len' expects a positive integer (got 'x')."],
+    ['balance uri depth', "balance uri : 'depth' expects a positive integer (got '')."],
+    ['balance url_param', 'balance url_param requires an URL parameter name.'],
+    [
+      'balance url_param x foo',
+      "balance url_param only accepts 'check_post' modifier (got 'foo').",
+    ],
+    ['balance hdr()', 'balance hdr requires an http header field name.'],
+    [
+      'balance hdr(host) foo',
+      "balance hdr(host) only accepts 'use_domain_only' modifier (got 'foo').",
+    ],
+    ['balance rdp-cookie(', 'balance rdp-cookie : missing cookie name.'],
+    ['hash-type foo', "'hash-type' only supports 'consistent' and 'map-based'."],
+    [
+      'hash-type consistent foo',
+      "'hash-type' only supports 'sdbm', 'djb2', 'crc32', or 'wt6' hash functions.",
+    ],
+    [
+      'hash-type consistent crc32 foo',
+      "'hash-type' only supports 'avalanche' as a modifier for hash functions.",
+    ],
+    ['hash-balance-factor 50', "'hash-balance-factor' must be 0 or greater than 100."],
+  ])('refuses %s as HAProxy does', async (line, message) => {
+    const [alert] = await alertsOf(`backend x\n ${line}\n`);
+    expect(alert?.replace(/^2:\d+ /, '')).toBe(message);
   });
 });

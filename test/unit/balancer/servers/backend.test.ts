@@ -100,11 +100,14 @@ describe('Backend', () => {
 
   it('sends those who waited for a lost backup elsewhere', async () => {
     const backend = new Backend(
-      proxyConfig([
-        { check: checkConfig() },
-        { backup: true, maxconn: 1, check: checkConfig() },
-        { backup: true },
-      ]),
+      proxyConfig(
+        [
+          { check: checkConfig() },
+          { backup: true, maxconn: 1, check: checkConfig() },
+          { backup: true },
+        ],
+        { redispatch: -1 },
+      ),
       () => {},
     );
     backend.servers[0]!.checked(FAIL);

@@ -1,0 +1,309 @@
+import { createHash } from 'node:crypto';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePortRange } from '../support/ports.ts';
+import { lineMatching, type ProxyProcess } from '../support/proxy-process.ts';
+import { BOTH, startEither } from '../support/side-by-side.ts';
+
+interface Web {
+  server: http.Server;
+  name: string;
+  port: number;
+}
+
+const NAMES = 'abcde';
+let webs: Web[] = [];
+
+beforeAll(async () => {
+  webs = await Promise.all([...NAMES].map((name) => startWeb(name)));
+});
+
+afterAll(() => {
+  for (const { server } of webs) {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+async function startWeb(name: string, port = 0): Promise<Web> {
+  const server = http.createServer((request, response) => {
+    request.resume().on('end', () => response.end(name));
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return { server, name, port: (server.address() as AddressInfo).port };
+}
+
+interface Ask {
+  path?: string;
+  method?: string;
+  headers?: Record<string, string | string[]>;
+  body?: string;
+  from?: string;
+}
+
+const ask = (port: number, one: Ask, agent: http.Agent | false): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const { path = '/', method = 'GET', headers = {}, body, from } = one;
+    const options = {
+      port,
+      host: '127.0.0.1',
+      path,
+      method,
+      headers: { host: 'www.example.org', ...headers },
+      agent,
+      ...(from === undefined ? {} : { localAddress: from }),
+    };
+    const request = http.request(options, (response) => {
+      let text = '';
+      response.setEncoding('latin1').on('data', (part: string) => {
+        text += part;
+      });
+      response.on('end', () => resolve(response.statusCode === 200 ? text : '!'));
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+
+async function askAll(port: number, asks: readonly Ask[]): Promise<string> {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  let order = '';
+  for (const one of asks) order += await ask(port, one, one.from ? false : agent);
+  agent.destroy();
+  return order;
+}
+
+const serverLines = (parameters: readonly string[]): string =>
+  parameters.map((more, i) => ` server ${NAMES[i]} 127.0.0.1:${webs[i]!.port} ${more}`).join('\n');
+
+const HEAD = `
+global
+    log stdout format raw local0
+defaults
+    mode http
+    log global
+    timeout connect 2s
+    timeout client 20s
+    timeout server 20s
+    timeout queue 5s
+`;
+
+/** Starts both with one listen a body, and hands each its ports. */
+async function withBoth(
+  bodies: readonly string[],
+  use: (ports: readonly number[], proxy: ProxyProcess) => Promise<unknown>,
+): Promise<unknown[]> {
+  const results: unknown[] = [];
+  for (const which of BOTH) {
+    const first = await freePortRange(bodies.length + 1);
+    const ports = bodies.map((_, i) => first + i);
+    const probe = first + bodies.length;
+    const config = [
+      HEAD,
+      ...bodies.map((body, i) => `listen x${i}\n bind 127.0.0.1:${ports[i]}\n${body}\n`),
+      `listen probe\n mode tcp\n no log\n bind 127.0.0.1:${probe}\n`,
+    ].join('\n');
+    await using proxy = await startEither(which, { config, ports: [probe] });
+    results.push(await use(ports, proxy));
+  }
+  return results;
+}
+
+const shares = (order: string): string =>
+  [...NAMES].map((name) => `${name}:${order.split(name).length - 1}`).join(' ');
+
+const words = (count: number): string[] =>
+  Array.from({ length: count }, (_, i) => createHash('md5').update(String(i)).digest('hex'));
+
+const TYPES = ['map-based', 'consistent'].flatMap((method) => [
+  `hash-type ${method}`,
+  ...['sdbm', 'djb2', 'wt6', 'crc32'].flatMap((digest) => [
+    `hash-type ${method} ${digest}`,
+    `hash-type ${method} ${digest} avalanche`,
+  ]),
+]);
+
+const WEIGHTS = ['weight 1', 'weight 3', 'weight 10 id 77', 'weight 0', 'weight 2'];
+
+describe('a key leads to the server that HAProxy chooses', () => {
+  it('with every hash type', async () => {
+    const asks = words(120).map((word, i) => ({ path: `/${word.slice(0, 1 + (i % 31))}` }));
+    const bodies = TYPES.map((type) => ` balance uri\n ${type}\n${serverLines(WEIGHTS)}`);
+    const [haproxy, bramble] = await withBoth(bodies, async (ports) => {
+      const orders: string[] = [];
+      for (const port of ports) orders.push(await askAll(port, asks));
+      return orders;
+    });
+    expect(bramble).toEqual(haproxy);
+    const orders = bramble as string[];
+    for (const [i, type] of TYPES.entries()) console.log(type.padEnd(36), shares(orders[i]!));
+    expect(new Set(orders).size).toBeGreaterThan(TYPES.length / 2);
+  }, 120_000);
+
+  const PATHS = [
+    '/',
+    '/a/b/c/d?x=1&y=2',
+    '/a/b/c/e?x=1',
+    '/a//b',
+    '/long/path/with/many/parts/and/more',
+    'http://example.org/a/b?x=1',
+    'http://example.org',
+    '/?id=5',
+    '/a?id=',
+    '/a?idd=5&id=6;z=1',
+    '/a?xid=5',
+    '/a?x=1&id=hello%20world&z',
+    '/a?id',
+    '/a?id=5?x=7',
+    '/?',
+    '/a?&&id=9',
+    '*',
+  ];
+  const FIELDS = [
+    undefined,
+    '',
+    'www.example.org',
+    'example.org',
+    'a.b.c.d.example.co.uk:8080',
+    'localhost',
+    '.org',
+    '..org',
+    'a..org',
+    'a.b..org',
+    'org.',
+    'one, two',
+    '"one, still one", two',
+    '10.1.2.3',
+    ' , x',
+    ',',
+  ];
+  const asks: Ask[] = [
+    ...PATHS.map((path) => ({ path, ...(path === '*' ? { method: 'OPTIONS' } : {}) })),
+    ...FIELDS.map((value) => ({ headers: value === undefined ? {} : { 'X-Key': value } })),
+    { headers: { 'x-key': ['first', 'second'] } },
+    ...['www.example.org', 'example.org', 'a.org:80'].map((host) => ({ headers: { host } })),
+    ...words(12).map((word) => ({ path: `/${word}?id=${word}`, headers: { 'x-key': word } })),
+  ];
+  const KEYS = [
+    'balance uri',
+    'balance uri whole',
+    'balance uri path-only',
+    'balance uri whole path-only',
+    'balance uri len 4',
+    'balance uri depth 1',
+    'balance uri depth 2 len 9',
+    'balance uri depth 3 whole path-only',
+    'balance url_param id',
+    'balance url_param ID',
+    'balance hdr(x-key)',
+    'balance hdr(X-Key) use_domain_only',
+    'balance hdr(host)',
+    'balance hdr(Host) use_domain_only',
+    'balance source',
+  ];
+
+  it.each(['hash-type map-based crc32 avalanche', 'hash-type consistent wt6'])(
+    'whatever the key is taken from (%s), and takes turns without one',
+    async (type) => {
+      const bodies = KEYS.map((key) => ` ${key}\n ${type}\n${serverLines(WEIGHTS)}`);
+      const [haproxy, bramble] = await withBoth(bodies, async (ports) => {
+        const orders: Record<string, string> = {};
+        for (const [i, port] of ports.entries()) orders[KEYS[i]!] = await askAll(port, asks);
+        return orders;
+      });
+      expect(bramble).toEqual(haproxy);
+    },
+    120_000,
+  );
+
+  it('by the address of the client', async () => {
+    const types = ['map-based', 'map-based sdbm avalanche', 'consistent', 'consistent djb2'];
+    const bodies = types.map(
+      (type) => ` balance source\n hash-type ${type}\n${serverLines(WEIGHTS)}`,
+    );
+    const asks = Array.from({ length: 60 }, (_, i) => ({
+      from: `127.${i % 7}.${(i * 37) % 256}.${1 + ((i * 11) % 254)}`,
+    }));
+    const [haproxy, bramble] = await withBoth(bodies, async (ports) => {
+      const orders: string[] = [];
+      for (const port of ports) orders.push(await askAll(port, asks));
+      return orders;
+    });
+    expect(bramble).toEqual(haproxy);
+    console.log('balance source', (bramble as string[]).map(shares).join(' | '));
+  }, 60_000);
+
+  it('by a parameter in the body of a POST', async () => {
+    const post = (body: string, path = '/'): Ask => ({
+      method: 'POST',
+      path,
+      body,
+      headers: { 'content-length': String(body.length) },
+    });
+    const asks = [
+      post('id=1'),
+      post('x=1&id=22&y=3'),
+      post('id=hello', '/?id=url'),
+      post('id='),
+      post('id=/x'),
+      post('id= x'),
+      post('nothing'),
+      ...words(10).map((word) => post(`a=1&id=${word}&b=2`)),
+    ];
+    const bodies = ['', ' check_post', ' check_post 64'].map(
+      (more) => ` balance url_param id${more}\n hash-type consistent\n${serverLines(WEIGHTS)}`,
+    );
+    const [haproxy, bramble] = await withBoth(bodies, async (ports) => {
+      const orders: string[] = [];
+      for (const port of ports) orders.push(await askAll(port, asks));
+      return orders;
+    });
+    expect(bramble).toEqual(haproxy);
+  }, 60_000);
+});
+
+describe('when servers go', () => {
+  it.each(['map-based', 'consistent'])(
+    'their keys go where HAProxy sends them (%s), and come back',
+    async (method) => {
+      const asks = words(60).map((word) => ({ path: `/${word}` }));
+      const results: string[][] = [];
+      for (const which of BOTH) {
+        const mortal = await startWeb('m');
+        const port = await freePortRange(2);
+        const config = `${HEAD}
+listen x
+ bind 127.0.0.1:${port}
+ balance uri
+ hash-type ${method} sdbm avalanche
+${serverLines(['weight 3', 'weight 2', 'weight 5'])}
+ server m 127.0.0.1:${mortal.port} weight 4 check inter 100 fall 1 rise 1
+listen probe
+ mode tcp
+ no log
+ bind 127.0.0.1:${port + 1}
+`;
+        await using proxy = await startEither(which, { config, ports: [port + 1] });
+        const orders = [await askAll(port, asks)];
+        mortal.server.close();
+        mortal.server.closeAllConnections();
+        await lineMatching(proxy.out, /Server x\/m is DOWN/);
+        orders.push(await askAll(port, asks));
+        const back = await startWeb('m', mortal.port);
+        await lineMatching(proxy.out, /Server x\/m is UP/);
+        orders.push(await askAll(port, asks));
+        back.server.close();
+        back.server.closeAllConnections();
+        results.push(orders);
+      }
+      const [haproxy, bramble] = results as [string[], string[]];
+      expect(bramble).toEqual(haproxy);
+      expect(bramble[2]).toBe(bramble[0]);
+      const moved = [...bramble[0]!].filter((name, i) => name !== 'm' && bramble[1]![i] !== name);
+      console.log(method, 'keys of living servers that moved:', moved.length, 'of', asks.length);
+      if (method === 'consistent') expect(moved).toEqual([]);
+      else expect(moved.length).toBeGreaterThan(0);
+    },
+    60_000,
+  );
+});
