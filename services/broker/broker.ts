@@ -7,20 +7,19 @@ import type { Logger } from '#core/log.ts';
 import { createRegistry } from '#core/metrics.ts';
 import { Access } from './auth/access.ts';
 import { Audit } from './auth/audit.ts';
-import { Bus } from './cluster/bus.ts';
-import { Interest } from './cluster/interest.ts';
-import { Members } from './cluster/members.ts';
-import { Mesh } from './cluster/mesh.ts';
-import { Ownership } from './cluster/ownership.ts';
+import { ClusterParts } from './cluster-parts.ts';
 import { REASON } from './codec/reason.ts';
 import { Connection } from './connection/connection.ts';
 import type { BrokerContext, Limits } from './context.ts';
 import { type Counters, createCounters } from './counters.ts';
 import { Front } from './front.ts';
+import { Intake } from './intake.ts';
 import { Gate } from './limits/gate.ts';
 import { Pacer } from './limits/pacer.ts';
 import { Listeners } from './link/listeners.ts';
 import type { Transport } from './link/transport.ts';
+import { MemoryLog } from './log/memory-log.ts';
+import type { MessageLog, Receipt } from './log/message-log.ts';
 import type { Message } from './message.ts';
 import { registerMetrics } from './metrics.ts';
 import { Pressure } from './router/pressure.ts';
@@ -28,7 +27,6 @@ import { Router } from './router/router.ts';
 import { SessionRegistry } from './session/registry.ts';
 import { brokerStatus } from './status.ts';
 import { RetainedStore } from './store/retained.ts';
-import { RetainedStream } from './store/retained-stream.ts';
 import { SysTopics } from './sys-topics.ts';
 
 export interface BrokerOptions {
@@ -61,21 +59,19 @@ export class Broker implements Service, BrokerContext {
   readonly sessions: SessionRegistry;
   readonly retained: RetainedStore;
   readonly pressure = new Pressure();
-  readonly bus: Bus | undefined;
-  readonly mesh: Mesh | undefined;
-  readonly members: Members | undefined;
+  /** The rest of the cluster; undefined for a broker that is alone. */
+  readonly cluster: ClusterParts | undefined;
+  readonly messages: MessageLog;
   readonly startedAt = Date.now();
   limits: Limits;
   readonly #options: BrokerOptions;
-  readonly #ownership: Ownership | undefined;
-  readonly #retainedStream: RetainedStream | undefined;
+
+  readonly #intake: Intake;
   readonly #listeners: Listeners;
   readonly #health: HealthServer;
   readonly #sys: SysTopics;
   readonly #front: Front;
-  #wills: Message[] = [];
   #timers: NodeJS.Timeout[] = [];
-  #sequence = Date.now() * 1_000;
   #started = false;
   #closing: Promise<void> | undefined;
 
@@ -90,40 +86,42 @@ export class Broker implements Service, BrokerContext {
     this.pacer = new Pacer(this.limits);
     this.access = new Access(cluster.mqtt, this.audit);
     if (config.nats !== undefined) {
-      const bus = new Bus({ ...config.nats, node: config.node, log });
-      this.bus = bus;
-      this.members = new Members(bus, config.node);
-      this.mesh = new Mesh({
-        bus,
-        members: this.members,
-        interest: new Interest({
-          bus,
-          members: this.members,
-          filters: () => this.router.interest,
-          shares: () => this.router.shares(),
-        }),
-        pressure: this.pressure,
-        onMessage: (message) => this.router.receive(message),
-        onShared: (key, message) => this.router.receiveShared(key, message),
-      });
-      this.#ownership = new Ownership(this.members, {
-        displacedBy: (...claim) => this.sessions.displacedBy(...claim),
-        export: (...claim) => this.sessions.export(...claim),
-        surrender: (clientId) => this.sessions.surrender(clientId),
-      });
-      this.#retainedStream = new RetainedStream({
-        bus,
+      this.cluster = new ClusterParts({
+        nats: config.nats,
         node: config.node,
-        nodes: cluster.nodes.filter((node) => node.roles.includes('broker')).length,
+        cluster,
         log,
-        apply: (message, position) => this.retained.apply(message, position),
-        replayed: (topics, position) => this.retained.replayed(topics, position),
+        pressure: this.pressure,
+        router: () => this.router,
+        sessions: () => this.sessions,
+        retained: () => this.retained,
+        onLogged: (message) => this.router.receiveLogged(message),
+        publishWill: (message, clientId) => this.#intake.publishWillDurably(message, clientId),
+        onLost: (clientId, messages) => this.#lost(clientId, messages),
+        onUnsaved: (clientId, error) => this.#unsaved(clientId, error),
+        onCutOff: (reason) => this.#shed(reason),
       });
     }
-    this.retained = new RetainedStore(this.limits.retained, this.#retainedStream);
+    this.messages =
+      this.cluster?.messages ??
+      new MemoryLog({
+        messages: this.limits.offline,
+        bytes: this.limits.queue * SESSION_BYTES_FACTOR,
+        onMessage: (message) => this.router.receiveLogged(message),
+        floor: () => this.sessions.floor(1)[0] ?? Number.POSITIVE_INFINITY,
+      });
+    this.retained = new RetainedStore(this.limits.retained, this.cluster?.retained);
     this.router = new Router({
+      node: config.node,
       mayReceive: (session, topic) => session.access?.allows('read', topic) ?? false,
-      uplink: this.mesh,
+      uplink: this.cluster?.mesh,
+    });
+    this.#intake = new Intake({
+      node: config.node,
+      log,
+      messages: () => this.messages,
+      retained: this.retained,
+      router: this.router,
     });
     this.sessions = new SessionRegistry({
       limits: {
@@ -133,9 +131,17 @@ export class Broker implements Service, BrokerContext {
       counters: this.counters,
       router: this.router,
       pressure: this.pressure,
-      events: { dropped: () => this.counters.dropped++ },
-      publishWill: (message, clientId) => this.#publishWill(message, clientId),
-      ownership: this.#ownership,
+      log: {
+        log: this.messages,
+        targetFor: (session, topic) => this.router.targetFor(session, topic),
+      },
+      events: {
+        dropped: (_, _why, count = 1) => {
+          this.counters.dropped += count;
+        },
+      },
+      publishWill: (message, clientId) => this.#intake.publishWill(message, clientId),
+      cluster: this.cluster,
     });
     this.#listeners = new Listeners({
       config,
@@ -172,23 +178,14 @@ export class Broker implements Service, BrokerContext {
 
   unready(): Unreadiness {
     if (this.#closing !== undefined) return ['shutting down'];
-    const reasons: string[] = [];
-    if (this.bus !== undefined && !this.bus.connected) {
-      reasons.push('the nats-server of this node does not answer');
-    }
+    const reasons = [...(this.cluster?.unready() ?? [])];
     if (!this.#started) reasons.push('starting');
     return reasons;
   }
 
   async start(signal: AbortSignal): Promise<void> {
     await this.#health.start();
-    if (this.bus !== undefined) {
-      await this.bus.start(signal);
-      this.mesh!.start();
-      this.#ownership!.start();
-      await this.members!.start();
-      await this.#retainedStream!.start(signal);
-    }
+    await this.cluster?.start(signal);
     await this.#listeners.start();
     this.#timers = [
       setInterval(() => this.#tick(), TICK),
@@ -200,12 +197,12 @@ export class Broker implements Service, BrokerContext {
     this.#started = true;
   }
 
-  accept(message: Message): Promise<void> | undefined {
-    message.origin = this.node;
-    message.sequence = ++this.#sequence;
-    const durable = message.retain ? this.retained.store(message) : undefined;
-    this.router.publish(message);
-    return durable;
+  accept(message: Message, receipt: Receipt | undefined): void {
+    this.#intake.accept(message, receipt);
+  }
+
+  logRelief(): Promise<void> | undefined {
+    return this.#intake.logRelief();
   }
 
   /**
@@ -257,11 +254,7 @@ export class Broker implements Service, BrokerContext {
     }
     // The last writes and wills leave with this turn of the event loop.
     await new Promise((go) => setTimeout(go, 50));
-    this.mesh?.close();
-    this.#ownership?.close();
-    this.#retainedStream?.close();
-    this.members?.close();
-    await this.bus?.close();
+    await this.cluster?.close();
     this.#listeners.destroy();
     await this.#health.close();
   }
@@ -287,22 +280,25 @@ export class Broker implements Service, BrokerContext {
     this.audit.sweep();
   }
 
-  /** Wills leave on a turn of their own: their connections may end while a message is routed. */
-  #publishWill(message: Message, clientId: string): void {
-    message.publisher = clientId;
-    if (this.#wills.push(message) === 1) setImmediate(() => this.#sendWills());
+  #lost(clientId: string, messages: number): void {
+    this.counters.dropped += messages;
+    this.log.warn({ clientId, messages }, 'messages of a session are gone from the log');
   }
 
-  #sendWills(): void {
-    const wills = this.#wills;
-    this.#wills = [];
-    for (const will of wills) this.#sendWill(will);
+  #unsaved(clientId: string, error: unknown): void {
+    this.log.error({ clientId }, `a session cannot be saved: ${describeError(error)}`);
+    const { outlet } = this.sessions.session(clientId) ?? {};
+    if (outlet instanceof Connection) outlet.disconnect(REASON.SERVER_BUSY, 'shutdown');
   }
 
-  #sendWill(message: Message): void {
-    const { publisher: clientId } = message;
-    this.accept(message)?.catch((error: unknown) => {
-      this.log.warn({ clientId, topic: message.topic }, `will: ${describeError(error)}`);
-    });
+  /** The others go on without this node, and its clients can too, if it lets go of them. */
+  #shed(reason: string): void {
+    const { connections } = this.sessions;
+    this.log.error({ connections: connections.size }, `clients are sent away: ${reason}`);
+    for (const connection of [...connections]) {
+      // Whoever looks after orphans sends the will, unless the client has come back elsewhere.
+      connection.will = undefined;
+      connection.disconnect(REASON.SERVER_BUSY, 'shutdown');
+    }
   }
 }

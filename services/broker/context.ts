@@ -5,6 +5,7 @@ import type { Audit } from './auth/audit.ts';
 import type { Counters } from './counters.ts';
 import type { Gate } from './limits/gate.ts';
 import type { Pacer } from './limits/pacer.ts';
+import type { MessageLog, Receipt } from './log/message-log.ts';
 import type { Message } from './message.ts';
 import type { Pressure } from './router/pressure.ts';
 import type { Router } from './router/router.ts';
@@ -27,12 +28,15 @@ export interface BrokerContext {
   readonly sessions: SessionRegistry;
   readonly retained: RetainedStore;
   readonly pressure: Pressure;
+  readonly messages: Pick<MessageLog, 'head'>;
   /**
    * Takes a publication of this node: numbers it, keeps it where it must be kept, routes it.
-   * A promise means that the acknowledgement has to wait for it; it rejects when the message
-   * could not be made durable. The one place through which every publish passes.
+   * `receipt` is told when a QoS 1 or 2 message is durable, which its acknowledgement waits for.
+   * The one place through which every publish passes.
    */
-  accept(message: Message): Promise<void> | undefined;
+  accept(message: Message, receipt: Receipt | undefined): void;
+  /** What a publisher has to wait for while the log does not keep up, if anything. */
+  logRelief(): Promise<void> | undefined;
   /** Whether this node has all the connections that it may have. */
   readonly full: boolean;
 }

@@ -68,7 +68,7 @@ export function registerMetrics(registry: Registry, broker: Broker): void {
     help: '1 while the nats-server of this node answers',
     registers: [registry],
     collect() {
-      this.set(broker.bus?.connected === true ? 1 : 0);
+      this.set(broker.cluster?.bus.connected === true ? 1 : 0);
     },
   });
 }

@@ -4,7 +4,8 @@ import type { Broker } from './broker.ts';
 
 /** The body of `/status`. */
 export function brokerStatus(broker: Broker): BrokerStatus {
-  const { counters, sessions, mesh } = broker;
+  const { counters, sessions } = broker;
+  const mesh = broker.cluster?.mesh;
   return {
     service: 'broker',
     node: broker.node,
@@ -24,6 +25,6 @@ export function brokerStatus(broker: Broker): BrokerStatus {
     dropped: counters.dropped + (mesh?.counters.routeDropped ?? 0),
     routedOut: mesh?.counters.routedOut ?? 0,
     routedIn: mesh?.counters.routedIn ?? 0,
-    natsConnected: broker.bus?.connected ?? false,
+    natsConnected: broker.cluster?.bus.connected ?? false,
   };
 }

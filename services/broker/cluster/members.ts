@@ -46,6 +46,24 @@ export class Members {
     return [...this.#peers.keys()];
   }
 
+  /** Node and incarnation: this broker, as opposed to the same node's next one. */
+  get self(): string {
+    return `${this.node}#${this.incarnation}`;
+  }
+
+  /** Whether that broker is alive, as far as this one has heard. */
+  isAlive(broker: string): boolean {
+    if (broker === this.self) return true;
+    const at = broker.lastIndexOf('#');
+    return this.#peers.get(broker.slice(0, at))?.incarnation === broker.slice(at + 1);
+  }
+
+  /** Whether this node is the first of those alive, by name: the one for tasks that one must do. */
+  get isFirst(): boolean {
+    for (const peer of this.#peers.keys()) if (peer < this.node) return false;
+    return true;
+  }
+
   onChange(listener: PeerChange): void {
     this.#listeners.push(listener);
   }

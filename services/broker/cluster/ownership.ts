@@ -1,18 +1,20 @@
-import type { SessionTransfer } from '../session/registry.ts';
 import type { Epoch } from './clock.ts';
 import type { Members } from './members.ts';
 
 export interface OwnershipHandlers {
   /** Returns whether this node has a newer connection of that client id; closes an older one. */
   displacedBy: (clientId: string, epoch: Epoch, cleanStart: boolean) => boolean;
-  export: (clientId: string, cleanStart: boolean) => Buffer | undefined;
-  surrender: (clientId: string) => Buffer | undefined;
+  /** Resolves when the client id's session here is stored again; whether there was one. */
+  settled: (clientId: string) => Promise<boolean>;
+  /** The connections of this node, with the epochs of their claims. */
+  claims: () => Iterable<[clientId: string, epoch: Epoch]>;
 }
 
 export interface ClaimResult {
   /** A newer connection of this client id is elsewhere. */
   superseded: boolean;
-  session: SessionTransfer | undefined;
+  /** Another node had the client id, so the store has its session. */
+  had: boolean;
 }
 
 interface ClaimQuestion {
@@ -21,23 +23,8 @@ interface ClaimQuestion {
   cleanStart: boolean;
 }
 
-interface ClaimAnswer {
-  superseded?: boolean;
-  /** Bytes of the session that this node has, to be fetched in parts. */
-  size?: number;
-}
-
-interface PartQuestion {
-  clientId: string;
-  /** `rest`: the final part, after which the session is gone at its old node. */
-  part: 'state' | 'rest';
-  offset: number;
-}
-
-/** Bytes in one answer, below nats-server's payload limit (1 MiB). */
-const PART = 512 * 1024;
-/** How long an exported session waits to be fetched, milliseconds. */
-const EXPORT_KEPT = 5_000;
+/** Claims told at once to a node that was away. */
+const BATCH = 1_000;
 
 /**
  * One live connection a client id in the whole cluster, without a coordinator: whoever takes a
@@ -45,12 +32,11 @@ const EXPORT_KEPT = 5_000;
  * clock (Kulkarni et al., 2014), the highest wins: a node that has a newer claim answers so, and
  * one that has an older one closes that connection. Each of two claims is seen by the other's
  * node, so of any number of them exactly one stays. A node that does not answer holds nobody up
- * for longer than PEER_TIMEOUT.
+ * for longer than PEER_TIMEOUT; one that was cut off is told of all claims when it is back.
  */
 export class Ownership {
   readonly #members: Members;
   readonly #handlers: OwnershipHandlers;
-  readonly #exports = new Map<string, { bytes: Buffer; timer: NodeJS.Timeout }>();
 
   constructor(members: Members, handlers: OwnershipHandlers) {
     this.#members = members;
@@ -58,17 +44,25 @@ export class Ownership {
   }
 
   start(): void {
+    const { displacedBy, settled } = this.#handlers;
     this.#members.serve('claim', (data, message) => {
-      message.respond(JSON.stringify(this.#answer(JSON.parse(data.toString()) as ClaimQuestion)));
+      const { clientId, epoch, cleanStart } = JSON.parse(data.toString()) as ClaimQuestion;
+      this.#members.clock.observe(epoch.time);
+      if (displacedBy(clientId, epoch, cleanStart)) {
+        message.respond(JSON.stringify({ superseded: true, had: true } satisfies ClaimResult));
+        return;
+      }
+      void settled(clientId).then((had) => {
+        message.respond(JSON.stringify({ superseded: false, had } satisfies ClaimResult));
+      });
     });
-    this.#members.serve('session', (data, message) => {
-      message.respond(this.#part(JSON.parse(data.toString()) as PartQuestion));
+    this.#members.serve('claims', (data) => {
+      const claims = JSON.parse(data.toString()) as [string, Epoch][];
+      for (const [clientId, epoch] of claims) displacedBy(clientId, epoch, false);
     });
-  }
-
-  close(): void {
-    for (const { timer } of this.#exports.values()) clearTimeout(timer);
-    this.#exports.clear();
+    this.#members.onChange((node, change) => {
+      if (change === 'joined') this.#tellAll(node);
+    });
   }
 
   /** Later than every claim made or heard of here. */
@@ -78,67 +72,31 @@ export class Ownership {
 
   async claim(clientId: string, epoch: Epoch, cleanStart: boolean): Promise<ClaimResult> {
     const { peers } = this.#members;
+    const result: ClaimResult = { superseded: false, had: false };
+    if (peers.length === 0) return result;
     const question: ClaimQuestion = { clientId, epoch, cleanStart };
     const bytes = JSON.stringify(question);
-    let superseded = false;
-    let session: SessionTransfer | undefined;
     await Promise.all(
       peers.map(async (peer) => {
         const reply = await this.#members.ask(peer, 'claim', bytes);
-        if (reply === undefined) return;
-        const answer = JSON.parse(reply.toString()) as ClaimAnswer;
-        if (answer.superseded === true) superseded = true;
-        if (answer.size === undefined) return;
-        const state = await this.#fetch(peer, clientId, 'state');
-        if (state === undefined) return;
-        session = { state, finish: () => this.#fetch(peer, clientId, 'rest') };
+        // Nobody knows what a node that does not answer has: the store does.
+        if (reply === undefined) {
+          result.had = true;
+          return;
+        }
+        const answer = JSON.parse(reply.toString()) as ClaimResult;
+        if (answer.superseded) result.superseded = true;
+        if (answer.had) result.had = true;
       }),
     );
-    return { superseded, session };
+    return result;
   }
 
-  #answer({ clientId, epoch, cleanStart }: ClaimQuestion): ClaimAnswer {
-    this.#members.clock.observe(epoch.time);
-    if (this.#handlers.displacedBy(clientId, epoch, cleanStart)) return { superseded: true };
-    const bytes = this.#handlers.export(clientId, cleanStart);
-    if (bytes === undefined) return {};
-    this.#keep(clientId, bytes);
-    return { size: bytes.length };
-  }
-
-  #part({ clientId, part, offset }: PartQuestion): Buffer {
-    if (part === 'rest' && offset === 0) {
-      const rest = this.#handlers.surrender(clientId);
-      if (rest === undefined) return Buffer.alloc(0);
-      this.#keep(clientId, rest);
-    }
-    const bytes = this.#exports.get(clientId)?.bytes;
-    if (bytes === undefined) return Buffer.alloc(0);
-    const total = Buffer.allocUnsafe(4);
-    total.writeUInt32BE(bytes.length);
-    return Buffer.concat([total, bytes.subarray(offset, offset + PART)]);
-  }
-
-  #keep(clientId: string, bytes: Buffer): void {
-    clearTimeout(this.#exports.get(clientId)?.timer);
-    const timer = setTimeout(() => this.#exports.delete(clientId), EXPORT_KEPT);
-    this.#exports.set(clientId, { bytes, timer });
-  }
-
-  async #fetch(
-    peer: string,
-    clientId: string,
-    part: PartQuestion['part'],
-  ): Promise<Buffer | undefined> {
-    const parts: Buffer[] = [];
-    for (let offset = 0; ; ) {
-      const question: PartQuestion = { clientId, part, offset };
-      const reply = await this.#members.ask(peer, 'session', JSON.stringify(question));
-      if (reply === undefined || reply.length < 4) return undefined;
-      const bytes = reply.subarray(4);
-      parts.push(bytes);
-      offset += bytes.length;
-      if (offset >= reply.readUInt32BE(0) || bytes.length === 0) return Buffer.concat(parts);
+  #tellAll(node: string): void {
+    const claims = [...this.#handlers.claims()];
+    for (let at = 0; at < claims.length; at += BATCH) {
+      const part = JSON.stringify(claims.slice(at, at + BATCH));
+      this.#members.tell(node, 'claims', Buffer.from(part));
     }
   }
 }

@@ -315,7 +315,7 @@ export class Connection implements SessionOutlet {
         this.hold(handleSubscribe(this, decodeSubscribe(frame, body, this.version)));
         return;
       case 10:
-        handleUnsubscribe(this, decodeUnsubscribe(frame, body, this.version));
+        this.hold(handleUnsubscribe(this, decodeUnsubscribe(frame, body, this.version)));
         return;
       case 12:
         if (frame.length !== body || frame[0] !== 0xc0) {

@@ -1,12 +1,10 @@
 import { decodePublish } from '../codec/publish-decode.ts';
 import { ProtocolFault, REASON } from '../codec/reason.ts';
 import { levelCount } from '../codec/topic.ts';
+import { PUBACK, PUBCOMP, PUBREC, PUBREL, sendAck } from './ack.ts';
 import type { Connection } from './connection.ts';
+import { PublishReceipt } from './publish-receipt.ts';
 
-const PUBACK = 0x40;
-const PUBREC = 0x50;
-const PUBREL = 0x62;
-const PUBCOMP = 0x70;
 /** QoS 2 identifiers of one client that may wait for PUBREL: what CONNACK announces. */
 export const RECEIVE_MAXIMUM = 1_024;
 
@@ -21,7 +19,11 @@ export function handlePublish(connection: Connection, frame: Buffer, body: numbe
   if (qos === 2) {
     // [MQTT-4.3.3-10]: the same identifier is the same message until PUBREL.
     if (session.received.has(packetId)) {
-      acks.now(() => sendAck(connection, PUBREC, packetId, REASON.SUCCESS));
+      // Behind the acknowledgement of the first one, which may still fail.
+      acks.now(() => {
+        if (!session.received.has(packetId)) return;
+        sendAck(connection, PUBREC, packetId, REASON.SUCCESS);
+      });
       return;
     }
     if (session.received.size >= RECEIVE_MAXIMUM) {
@@ -37,7 +39,7 @@ export function handlePublish(connection: Connection, frame: Buffer, body: numbe
     }
     // A 3.1.1 client cannot be told: the message is acknowledged and goes nowhere (3.3.5.2).
     const code = version === 5 ? reason : REASON.SUCCESS;
-    if (qos === 2 && code < 0x80) session.received.add(packetId);
+    if (qos === 2 && code < 0x80) session.received.set(packetId, undefined);
     if (qos > 0) acks.now(() => sendAck(connection, first, packetId, code));
   };
   if (levelCount(topic) > limits.topicLevels) {
@@ -52,26 +54,19 @@ export function handlePublish(connection: Connection, frame: Buffer, body: numbe
     return;
   }
   message.publisher = connection.clientId;
-  if (qos === 2) session.received.add(packetId);
-  const durable = context.accept(message);
-  const relief = context.pressure.take();
-  if (relief !== undefined) connection.hold(relief);
   if (qos === 0) {
-    durable?.catch(() => {});
-    return;
+    context.accept(message, undefined);
+  } else {
+    if (qos === 2) {
+      message.packetId = packetId;
+      session.received.set(packetId, undefined);
+    }
+    const receipt = new PublishReceipt(connection, message, packetId);
+    context.accept(message, receipt);
+    receipt.enqueue();
   }
-  const acknowledge = (): void => sendAck(connection, first, packetId, REASON.SUCCESS);
-  if (durable === undefined) {
-    acks.now(acknowledge);
-    return;
-  }
-  acks.after(durable, acknowledge, (error) => {
-    // Not durable, so not acknowledged: 3.1.1 knows nothing else, MQTT 5 has a reason code.
-    session.received.delete(packetId);
-    context.log.warn({ err: error, clientId: connection.clientId, topic }, 'publish not stored');
-    if (version === 5) sendAck(connection, first, packetId, REASON.IMPLEMENTATION_SPECIFIC);
-    else connection.end('kicked');
-  });
+  const relief = context.pressure.take() ?? context.logRelief();
+  if (relief !== undefined) connection.hold(relief);
 }
 
 /** PUBACK, PUBREC, PUBREL, PUBCOMP from a client (3.4 to 3.7). */
@@ -96,13 +91,18 @@ export function handleAcknowledgement(connection: Connection, frame: Buffer, bod
         session!.acknowledge(packetId);
         return;
       }
-      if (session!.release(packetId)) sendAck(connection, PUBREL, packetId, REASON.SUCCESS);
-      else sendAck(connection, PUBREL, packetId, REASON.PACKET_ID_NOT_FOUND);
+      if (
+        !session!.release(packetId, () => sendAck(connection, PUBREL, packetId, REASON.SUCCESS))
+      ) {
+        sendAck(connection, PUBREL, packetId, REASON.PACKET_ID_NOT_FOUND);
+      }
       return;
     case 6: {
-      const known = session!.received.delete(packetId);
+      const known = session!.received.has(packetId);
       const code = known ? REASON.SUCCESS : REASON.PACKET_ID_NOT_FOUND;
-      connection.acks.now(() => sendAck(connection, PUBCOMP, packetId, code));
+      session!.receivedRelease(packetId, () => {
+        connection.acks.now(() => sendAck(connection, PUBCOMP, packetId, code));
+      });
     }
   }
 }
@@ -110,13 +110,4 @@ export function handleAcknowledgement(connection: Connection, frame: Buffer, bod
 /** A client that is refused at full speed leaves seven lines for ten million refusals. */
 function isPowerOfTen(count: number): boolean {
   return Number.isInteger(Math.log10(count));
-}
-
-function sendAck(connection: Connection, first: number, packetId: number, reason: number): void {
-  if (connection.version !== 5 || reason === REASON.SUCCESS) {
-    connection.output.writeAck(first, packetId);
-    return;
-  }
-  const bytes = Buffer.from([first, 3, packetId >>> 8, packetId & 0xff, reason]);
-  connection.output.write(bytes);
 }

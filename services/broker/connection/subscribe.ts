@@ -2,6 +2,7 @@ import { ProtocolFault, REASON } from '../codec/reason.ts';
 import type { SubscribePacket, UnsubscribePacket } from '../codec/subscribe-decode.ts';
 import { isTopicFilter, levelCount, parseShared } from '../codec/topic.ts';
 import { lowerQos } from '../message.ts';
+import { messageKey } from '../session/session.ts';
 import type { Subscription } from '../session/subscription.ts';
 import type { Connection } from './connection.ts';
 
@@ -25,8 +26,10 @@ export async function handleSubscribe(
       granted.push(version === 5 ? refusal : 0x80);
       continue;
     }
-    const subscription: Subscription = { ...request, id: packet.subscriptionId };
     const isNew = !session.subscriptions.has(filter);
+    const subscription: Subscription = { ...request, id: packet.subscriptionId };
+    // What it still has to read was published before this subscription.
+    if (isNew && session.isBehind) subscription.since = [...context.messages.head.sequences];
     session.subscriptions.set(filter, subscription);
     const effective = context.router.subscribe(session, subscription);
     if (effective !== undefined) waits.push(effective);
@@ -41,14 +44,23 @@ export async function handleSubscribe(
     const caughtUp = context.retained.caughtUp();
     if (caughtUp !== undefined) waits.push(caughtUp);
   }
+  const saved = session.subscriptionsChanged();
+  if (saved !== undefined) waits.push(saved);
   if (waits.length > 0) await Promise.all(waits);
   if (connection.state !== 'open') return;
   connection.sendPacket({ cmd: 'suback', messageId: packet.packetId, granted });
-  for (const subscription of retainedFor) sendRetained(connection, subscription);
+  if (retainedFor.length === 0) return;
+  const sent = new Set<string>();
+  for (const subscription of retainedFor) sendRetained(connection, subscription, sent);
+  // What this node is still to read from the log came with the retained messages already.
+  if (sent.size > 0) session.ignoreEchoes(sent);
 }
 
 /** UNSUBSCRIBE (3.10). */
-export function handleUnsubscribe(connection: Connection, packet: UnsubscribePacket): void {
+export async function handleUnsubscribe(
+  connection: Connection,
+  packet: UnsubscribePacket,
+): Promise<void> {
   const { context } = connection;
   const session = connection.session!;
   const granted = packet.filters.map((filter) => {
@@ -57,6 +69,8 @@ export function handleUnsubscribe(connection: Connection, packet: UnsubscribePac
     context.router.unsubscribe(session, filter);
     return REASON.SUCCESS;
   });
+  await session.subscriptionsChanged();
+  if (connection.state !== 'open') return;
   connection.sendPacket({ cmd: 'unsuback', messageId: packet.packetId, granted });
 }
 
@@ -84,15 +98,16 @@ function refusalOf(connection: Connection, filter: string, noLocal: boolean): nu
   return undefined;
 }
 
-function sendRetained(connection: Connection, subscription: Subscription): void {
+function sendRetained(connection: Connection, wanted: Subscription, sent: Set<string>): void {
   const { context, access } = connection;
   const session = connection.session!;
-  const ids = subscription.id > 0 ? [subscription.id] : undefined;
-  for (const message of context.retained.match(subscription.filter)) {
+  const ids = wanted.id > 0 ? [wanted.id] : undefined;
+  for (const message of context.retained.match(wanted.filter)) {
     if (connection.state !== 'open') return;
     if (!access!.allows('read', message.topic)) continue;
-    const qos = lowerQos(subscription.qos, message.qos);
+    const qos = lowerQos(wanted.qos, message.qos);
+    if (message.qos > 0) sent.add(messageKey(message));
     // [MQTT-3.3.1-8]: the retain flag tells that it was there before.
-    session.deliver(message, qos, true, ids);
+    session.deliverRetained(message, qos, ids);
   }
 }

@@ -1,9 +1,10 @@
-import { parseShared } from '../codec/topic.ts';
-import { lowerQos, type Message, type Qos } from '../message.ts';
+import { matchesFilter, parseShared } from '../codec/topic.ts';
+import { lowerQos, type Message } from '../message.ts';
 import type { Session } from '../session/session.ts';
 import type { Subscription } from '../session/subscription.ts';
 import { ShareGroup } from './share-group.ts';
 import { nodeOfMember, type RemoteShare } from './shares.ts';
+import { mergeOverlapping, type SessionTarget } from './target.ts';
 import { SubscriptionTrie } from './trie.ts';
 
 /** Whoever takes messages inside the process: the emitter's listeners. Must not throw. */
@@ -25,6 +26,8 @@ export interface Uplink {
 }
 
 export interface RouterOptions {
+  /** This node: what it has published it also gives to the shared subscriptions. */
+  node: string;
   /** Asked once for each (session, topic) match; the answer is kept with the match. */
   mayReceive: (session: Session, topic: string) => boolean;
   uplink: Uplink | undefined;
@@ -32,14 +35,8 @@ export interface RouterOptions {
 
 type Subscriber = Session | ShareGroup | Listener;
 
-/** One delivery of a topic's messages: overlapping subscriptions of a session are one. */
-interface Target {
+interface Target extends SessionTarget {
   session: Session;
-  qos: Qos;
-  retainAsPublished: boolean;
-  /** Set when any of its subscriptions has No Local: what the session gets of its own messages. */
-  own: Target | null | undefined;
-  ids: number[] | undefined;
 }
 
 interface Match {
@@ -138,17 +135,33 @@ export class Router {
     if (this.#trie.delete(filter, listener)) this.#removeInterest(filter);
   }
 
-  /** Routes a message of this node: to its own subscribers and to the other nodes. */
-  publish(message: Message): void {
-    const { uplink } = this.#options;
-    const { groups } = this.receive(message);
-    const elsewhere = uplink?.sharesFor(message.topic);
-    if (elsewhere === undefined) {
-      for (const group of groups) group.deliver(message, this.#options.mayReceive);
-    } else {
-      this.#publishShared(message, groups, elsewhere);
+  /** What one session would get of a topic: for those that read the log on their own. */
+  targetFor(session: Session, topic: string): SessionTarget | undefined {
+    const matching: Subscription[] = [];
+    for (const subscription of session.subscriptions.values()) {
+      if (subscription.filter.startsWith('$share/')) continue;
+      if (matchesFilter(subscription.filter, topic)) matching.push(subscription);
     }
-    uplink?.publish(message);
+    if (matching.length === 0 || !this.#options.mayReceive(session, topic)) return undefined;
+    return mergeOverlapping(matching);
+  }
+
+  /** Routes a QoS 0 message of this node: to its own subscribers and to the other nodes. */
+  publish(message: Message): void {
+    this.#share(message, this.receive(message).groups);
+    this.#options.uplink?.publish(message);
+  }
+
+  /** Routes a message that was just read from the log, as every node does. */
+  receiveLogged(message: Message): void {
+    const { groups } = this.receive(message);
+    if (message.origin === this.#options.node) this.#share(message, groups);
+  }
+
+  #share(message: Message, groups: readonly ShareGroup[]): void {
+    const elsewhere = this.#options.uplink?.sharesFor(message.topic);
+    if (elsewhere !== undefined) this.#publishShared(message, groups, elsewhere);
+    else for (const group of groups) group.deliver(message, this.#options.mayReceive);
   }
 
   /** A message that another node has given to this one's members of a shared subscription. */
@@ -192,8 +205,8 @@ export class Router {
     const match = this.#match(message.topic);
     const { targets, listeners } = match;
     for (let i = 0; i < targets.length; i++) {
-      let target = targets[i]!;
-      const { session } = target;
+      let target: SessionTarget = targets[i]!;
+      const { session } = targets[i]!;
       if (target.own !== undefined && session.clientId === message.publisher) {
         if (target.own === null) continue;
         target = target.own;
@@ -222,7 +235,7 @@ export class Router {
     });
     for (const [session, subscriptions] of bySession) {
       if (!this.#options.mayReceive(session, topic)) continue;
-      match.targets.push(mergeOverlapping(session, subscriptions));
+      match.targets.push({ session, ...mergeOverlapping(subscriptions) });
     }
     if (this.#cache.size >= CACHED_TOPICS && known === undefined) this.#cache.clear();
     this.#cache.set(topic, match);
@@ -245,26 +258,4 @@ export class Router {
     this.#interest.delete(filter);
     this.#options.uplink?.removeInterest(filter);
   }
-}
-
-/** [MQTT-3.3.4-2]: the highest QoS of all that match, [MQTT-3.3.4-3] and -4: all identifiers. */
-function mergeOverlapping(session: Session, subscriptions: readonly Subscription[]): Target {
-  const merged = merge(session, subscriptions);
-  if (subscriptions.some((s) => s.noLocal)) {
-    const rest = subscriptions.filter((s) => !s.noLocal);
-    merged.own = rest.length === 0 ? null : merge(session, rest);
-  }
-  return merged;
-}
-
-function merge(session: Session, subscriptions: readonly Subscription[]): Target {
-  let qos: Qos = 0;
-  let retainAsPublished = false;
-  const ids: number[] = [];
-  for (const subscription of subscriptions) {
-    if (subscription.qos > qos) qos = subscription.qos;
-    if (subscription.retainAsPublished) retainAsPublished = true;
-    if (subscription.id > 0) ids.push(subscription.id);
-  }
-  return { session, qos, retainAsPublished, own: undefined, ids: ids.length > 0 ? ids : undefined };
 }

@@ -49,7 +49,8 @@ export class ShareGroup {
     const qos = lowerQos(subscription.qos, message.qos);
     const retain = subscription.retainAsPublished && message.retain;
     const ids = subscription.id > 0 ? [subscription.id] : undefined;
-    session.deliver(message, qos, retain, ids);
+    if (qos === 0) session.deliver(message, qos, retain, ids);
+    else session.enqueue({ message, qos, retain, ids });
     return true;
   }
 

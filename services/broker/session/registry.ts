@@ -7,8 +7,9 @@ import type { Counters } from '../counters.ts';
 import type { Message } from '../message.ts';
 import type { Pressure } from '../router/pressure.ts';
 import type { Router } from '../router/router.ts';
+import type { SessionLog } from './log-backlog.ts';
 import { NEVER, Session, type SessionEvents, type SessionLimits } from './session.ts';
-import { exportSession, importSession } from './transfer.ts';
+import type { SessionVault } from './vault.ts';
 
 export interface RegistryOptions {
   limits: SessionLimits;
@@ -16,10 +17,11 @@ export interface RegistryOptions {
   router: Router;
   events: SessionEvents;
   pressure: Pressure;
+  log: SessionLog;
   /** Takes a will when its time has come. */
   publishWill: (message: Message, clientId: string) => void;
-  /** The rest of the cluster; undefined where there is none. */
-  ownership: Ownership | undefined;
+  /** The rest of the cluster, and what it keeps of sessions; undefined where there is none. */
+  cluster: { ownership: Ownership; vault: SessionVault } | undefined;
 }
 
 export interface OpenOptions {
@@ -38,7 +40,8 @@ interface DelayedWill {
 
 /**
  * The sessions of this node and the connections that have them: one connection a client id, the
- * newest. A client id that another node has is claimed there first.
+ * newest. A client id that another node has is claimed there first. In a cluster a session is here
+ * only while its client is: then the vault keeps it, for whichever node the client comes to next.
  */
 export class SessionRegistry {
   readonly #options: RegistryOptions;
@@ -58,17 +61,28 @@ export class SessionRegistry {
     return this.#open;
   }
 
+  /** Sessions that this node knows: its own, and in a cluster those that are away. */
   get size(): number {
-    return this.#sessions.size;
+    return this.#sessions.size + (this.#options.cluster?.vault.away ?? 0);
   }
 
   get sessions(): Iterable<Session> {
     return this.#sessions.values();
   }
 
+  /** The session of a client id, if it is on this node. */
+  session(clientId: string): Session | undefined {
+    return this.#sessions.get(clientId);
+  }
+
   /** Every connection, also those that have not sent CONNECT yet. */
   get connections(): ReadonlySet<Connection> {
     return this.#connections;
+  }
+
+  /** The connections that have, or are about to have, a client id, with their claims. */
+  *claims(): Generator<[clientId: string, epoch: Epoch]> {
+    for (const [clientId, { epoch }] of this.#current) yield [clientId, epoch];
   }
 
   add(connection: Connection): void {
@@ -89,70 +103,75 @@ export class SessionRegistry {
   /**
    * Makes the connection the one of its client id, here and in the cluster, and gives it its
    * session. Resolves with undefined when a newer connection has come meanwhile, anywhere.
+   * Rejects with BRAMBLE_ENGINE_UNAVAILABLE when a stored session cannot be read or written.
    */
   async open(
     connection: Connection,
     { cleanStart, expiry }: OpenOptions,
   ): Promise<{ session: Session; present: boolean } | undefined> {
     const { clientId } = connection;
-    const { ownership, counters } = this.#options;
-    const epoch = ownership?.nextEpoch() ?? ALONE;
+    const { cluster, counters } = this.#options;
+    const epoch = cluster?.ownership.nextEpoch() ?? ALONE;
     this.#displace(clientId, cleanStart);
     const mine = { connection, epoch };
     this.#current.set(clientId, mine);
-    let imported: Session | undefined;
-    if (ownership !== undefined) {
-      const claim = await ownership.claim(clientId, epoch, cleanStart);
-      if (claim.superseded && this.#current.get(clientId) === mine) this.#current.delete(clientId);
-      if (this.#current.get(clientId) !== mine || isClosed(connection)) {
-        counters.takeovers += claim.superseded ? 1 : 0;
+    if (cluster === undefined) return this.#openHere(connection, { cleanStart, expiry });
+    try {
+      const { superseded, had } = await cluster.ownership.claim(clientId, epoch, cleanStart);
+      if (superseded || !this.#stands(mine)) {
+        counters.takeovers += superseded ? 1 : 0;
         return undefined;
       }
-      if (claim.session !== undefined && !cleanStart) {
-        imported = await this.#import(connection, claim.session);
-        if (this.#current.get(clientId) !== mine || isClosed(connection)) {
-          // The session is here now and waits for whoever comes next.
-          if (this.#current.get(clientId) === mine) this.#current.delete(clientId);
-          return undefined;
-        }
+      const { vault } = cluster;
+      const taken = await vault.take({ connection, epoch, cleanStart, expiry, known: had });
+      if (taken === undefined) return undefined;
+      const { session, present } = taken;
+      this.#authorize(session, connection);
+      if (!this.#stands(mine)) {
+        await vault.release(session, { will: undefined, cause: 'takeover' });
+        return undefined;
+      }
+      this.#sessions.set(clientId, session);
+      const waits: Promise<void>[] = [];
+      for (const subscription of session.subscriptions.values()) {
+        const effective = this.#options.router.subscribe(session, subscription);
+        if (effective !== undefined) waits.push(effective);
+      }
+      await Promise.all(waits);
+      this.#open++;
+      if (!this.#stands(mine)) {
+        connection.session = session;
+        this.disconnected(connection, 'takeover');
+        return undefined;
+      }
+      return { session, present };
+    } finally {
+      // Whoever did not get its session leaves no trace.
+      if (connection.session === undefined && isClosed(connection)) this.forget(connection);
+      if (isClosed(connection) && this.#current.get(clientId) === mine) {
+        this.#current.delete(clientId);
       }
     }
-    let session = imported ?? this.#sessions.get(clientId);
-    if (session !== undefined && cleanStart) {
-      this.#discard(session);
-      session = undefined;
-    } else {
-      // The session goes on, so a will that waits is not sent ([MQTT-3.1.3-9]).
-      this.#delayedWills.delete(clientId);
-    }
-    const present = session !== undefined;
-    if (session === undefined) {
-      session = this.#create(clientId);
-    }
-    this.#authorize(session, connection);
-    session.expiryInterval = expiry;
-    session.expiresAt = 0;
-    this.#open++;
-    return { session, present };
   }
 
   /** A connection that had its session has ended. */
   disconnected(connection: Connection, cause: EndCause): void {
-    const { session, clientId, will } = connection;
+    const { session, clientId } = connection;
     this.#open--;
     if (this.#current.get(clientId)?.connection === connection) this.#current.delete(clientId);
-    if (session === undefined || session.outlet !== connection) return;
-    session.outlet = undefined;
-    connection.will = undefined;
-    const { expiryInterval } = session;
-    session.expiresAt = endOf(session);
+    if (session === undefined || this.#sessions.get(clientId) !== session) return;
+    if (session.outlet !== undefined && session.outlet !== connection) return;
+    session.detach();
     // [MQTT-3.1.2-10]: DISCONNECT by the client takes the will away.
-    if (will !== undefined && cause !== 'client') {
-      const delay = Math.min(will.delay, expiryInterval);
-      if (delay === 0) this.#options.publishWill(willMessage(will), clientId);
-      else this.#delayedWills.set(clientId, { will, at: Date.now() + delay * 1000 });
+    const will = cause === 'client' ? undefined : connection.will;
+    connection.will = undefined;
+    const { cluster } = this.#options;
+    if (cluster === undefined) {
+      this.#stay(session, will);
+      return;
     }
-    if (expiryInterval === 0) this.#discard(session);
+    this.#remove(session);
+    void cluster.vault.release(session, { will, cause });
   }
 
   /** What another node's claim does here. Returns whether this node has a newer connection. */
@@ -163,27 +182,13 @@ export class SessionRegistry {
     return false;
   }
 
-  /** The session as another node can take it over, or undefined where there is none. */
-  export(clientId: string, cleanStart: boolean): Buffer | undefined {
-    const session = this.#sessions.get(clientId);
-    if (session === undefined) {
-      return undefined;
-    }
-    if (cleanStart) {
-      this.#discard(session);
-      return undefined;
-    }
-    this.#delayedWills.delete(clientId);
-    return exportSession(session);
-  }
-
-  /** The other node has it: what came meanwhile is the rest, and the session is gone here. */
-  surrender(clientId: string): Buffer | undefined {
-    const session = this.#sessions.get(clientId);
-    if (session === undefined || session.outlet !== undefined) return undefined;
-    const rest = exportSession(session);
-    this.#remove(session);
-    return rest;
+  /** The store says that somebody else has the session: its connection here is of the past. */
+  fenced(clientId: string, epoch: Epoch): void {
+    const current = this.#current.get(clientId);
+    if (current === undefined || isLater(current.epoch, epoch)) return;
+    // Its client is elsewhere now, so its will is not due.
+    current.connection.will = undefined;
+    this.#displace(clientId, false);
   }
 
   /** Ends sessions and sends wills whose time has come. Called about twice a second. */
@@ -194,9 +199,58 @@ export class SessionRegistry {
       this.#delayedWills.delete(clientId);
       this.#options.publishWill(willMessage(will), clientId);
     }
+    if (this.#options.cluster !== undefined) return;
     for (const session of this.#sessions.values()) {
       if (session.expiresAt !== 0 && session.expiresAt <= now) this.#discard(session);
     }
+  }
+
+  /** The first record of each shard of the log that a session here still reads. */
+  floor(shards: number): number[] {
+    const floor = new Array<number>(shards).fill(Number.POSITIVE_INFINITY);
+    for (const session of this.#sessions.values()) {
+      if (!session.isBehind) continue;
+      for (const [shard, sequence] of session.cursor.sequences.entries()) {
+        floor[shard] = Math.min(floor[shard] ?? sequence + 1, sequence + 1);
+      }
+    }
+    return floor;
+  }
+
+  /** A broker that is alone keeps its sessions itself. */
+  #openHere(
+    connection: Connection,
+    { cleanStart, expiry }: OpenOptions,
+  ): { session: Session; present: boolean } {
+    const { clientId } = connection;
+    let session = this.#sessions.get(clientId);
+    if (session !== undefined && cleanStart) {
+      this.#discard(session);
+      session = undefined;
+    } else {
+      // The session goes on, so a will that waits is not sent ([MQTT-3.1.3-9]).
+      this.#delayedWills.delete(clientId);
+    }
+    const present = session !== undefined;
+    if (session === undefined) {
+      session = this.createSession(clientId);
+      this.#sessions.set(clientId, session);
+    }
+    this.#authorize(session, connection);
+    session.expiryInterval = expiry;
+    session.expiresAt = 0;
+    this.#open++;
+    return { session, present };
+  }
+
+  createSession(clientId: string): Session {
+    const { limits, events, pressure, log } = this.#options;
+    return new Session({ clientId, limits, events, pressure, log });
+  }
+
+  #stands(mine: { connection: Connection }): boolean {
+    const { connection } = mine;
+    return this.#current.get(connection.clientId) === mine && !isClosed(connection);
   }
 
   #authorize(session: Session, { access, user }: Connection): void {
@@ -206,30 +260,17 @@ export class SessionRegistry {
     if (changed) this.#options.router.invalidate();
   }
 
-  #create(clientId: string): Session {
-    const { limits, events, pressure } = this.#options;
-    const session = new Session(clientId, limits, events, pressure);
-    this.#sessions.set(clientId, session);
-    return session;
-  }
-
-  async #import(connection: Connection, transfer: SessionTransfer): Promise<Session> {
-    const { clientId } = connection;
-    const session = this.#sessions.get(clientId) ?? this.#create(clientId);
-    const seen = importSession(session, transfer.state);
-    // Permissions first: the router remembers who may receive a topic.
-    this.#authorize(session, connection);
-    session.expiresAt = endOf(session);
-    const waits: Promise<void>[] = [];
-    for (const subscription of session.subscriptions.values()) {
-      const effective = this.#options.router.subscribe(session, subscription);
-      if (effective !== undefined) waits.push(effective);
+  /** The session waits here for its client. */
+  #stay(session: Session, will: Will | undefined): void {
+    const { expiryInterval, clientId } = session;
+    session.expiresAt =
+      expiryInterval === NEVER ? Number.POSITIVE_INFINITY : Date.now() + expiryInterval * 1000;
+    if (will !== undefined) {
+      const delay = Math.min(will.delay, expiryInterval);
+      if (delay === 0) this.#options.publishWill(willMessage(will), clientId);
+      else this.#delayedWills.set(clientId, { will, at: Date.now() + delay * 1000 });
     }
-    await Promise.all(waits);
-    // From here on everything reaches this node; what the other one got until now is the rest.
-    const rest = await transfer.finish();
-    if (rest !== undefined) importSession(session, rest, seen);
-    return session;
+    if (expiryInterval === 0) this.#discard(session);
   }
 
   /** [MQTT-3.1.4-3], -2 in 3.1.1: the older connection is closed. */
@@ -252,6 +293,10 @@ export class SessionRegistry {
       this.#options.publishWill(willMessage(delayed.will), session.clientId);
     }
     this.#remove(session);
+    session.subscriptions.clear();
+    session.queue.clear();
+    session.queuedBytes = 0;
+    session.inflight.clear();
   }
 
   #remove(session: Session): void {
@@ -259,26 +304,10 @@ export class SessionRegistry {
     for (const filter of session.subscriptions.keys()) {
       this.#options.router.unsubscribe(session, filter);
     }
-    session.subscriptions.clear();
-    session.queue.clear();
-    session.queuedBytes = 0;
-    session.inflight.clear();
   }
-}
-
-/** When a session ends whose connection ends now, milliseconds since the epoch. */
-function endOf({ expiryInterval }: Session): number {
-  return expiryInterval === NEVER ? Number.POSITIVE_INFINITY : Date.now() + expiryInterval * 1000;
 }
 
 /** Asked after each wait: the state changes meanwhile. */
 function isClosed(connection: Connection): boolean {
   return connection.state === 'closed';
-}
-
-/** A session on its way from another node. */
-export interface SessionTransfer {
-  state: Buffer;
-  /** Ends it there; resolves with what came in there since `state`. */
-  finish(): Promise<Buffer | undefined>;
 }

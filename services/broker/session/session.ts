@@ -1,6 +1,9 @@
 import type { AccessList } from '../auth/acl.ts';
+import type { Cursor } from '../log/cursor.ts';
+import type { LogPosition } from '../log/position.ts';
 import type { Message, Qos } from '../message.ts';
 import { Backlog, type Pressure } from '../router/pressure.ts';
+import { LogBacklog, type SessionLog } from './log-backlog.ts';
 import { Queue } from './queue.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -14,12 +17,16 @@ export interface Outgoing {
   retain: boolean;
   /** Identifiers of the subscriptions that match; undefined = none. */
   ids: readonly number[] | undefined;
+  /** Told when the client has acknowledged it. Called at most once. */
+  done?: (() => void) | undefined;
 }
 
 /** An Outgoing with QoS 1 or 2 that has its packet identifier. */
 export interface Inflight extends Outgoing {
-  /** QoS 2: PUBREC has come, PUBREL is out. The message itself is no longer needed. */
+  /** QoS 2: PUBREC has come, PUBREL is or will be out. The message itself is no longer needed. */
   released: boolean;
+  /** Written to the client by this process; until then it may have to be saved first. */
+  sent: boolean;
 }
 
 /** The part of a live connection that a session writes to. */
@@ -35,23 +42,41 @@ export interface SessionOutlet {
   overflow(): void;
 }
 
+/** Where a session's state is saved, when it has to outlive its node. */
+export interface SessionJournal {
+  /** Something changed that must be durable before `done` is called. */
+  urgent(done: () => void): void;
+  /** Something changed that may be saved later. */
+  touch(): void;
+  /** The subscriptions have changed; resolves when that is durable. */
+  subscribed(): Promise<void> | undefined;
+}
+
 export interface SessionLimits {
-  /** Messages that wait for one session. */
+  /** Messages outside the log (retained ones) that wait for one session. */
   messages: number;
-  /** Bytes of them. */
+  /** Bytes of them, and of what is in flight. */
   bytes: number;
 }
 
 export interface SessionEvents {
-  /** A message could not be kept or sent: too slow, too large, expired. */
-  dropped: (clientId: string, why: DropReason) => void;
+  /** A message could not be kept or sent: too slow, too large, expired, gone from the log. */
+  dropped: (clientId: string, why: DropReason, count?: number) => void;
 }
 
-export type DropReason = 'queue-full' | 'too-large' | 'expired' | 'slow';
+export type DropReason = 'queue-full' | 'too-large' | 'expired' | 'slow' | 'retention';
+
+export interface SessionOptions {
+  clientId: string;
+  limits: SessionLimits;
+  events: SessionEvents;
+  pressure: Pressure;
+  log: SessionLog;
+}
 
 const PACKET_ID_MAX = 65_535;
 /** How long a message may take from one node to another, milliseconds. */
-const TRANSFER_ECHO = 3_000;
+const ECHO = 3_000;
 
 /** What tells a message from all others in the cluster. */
 export function messageKey({ origin, sequence }: Message): string {
@@ -59,9 +84,9 @@ export function messageKey({ origin, sequence }: Message): string {
 }
 
 /**
- * What a client id owns beyond a connection (MQTT 5, 4.1): subscriptions, messages that wait or
- * are not acknowledged yet, QoS 2 identifiers. It lives in this process's memory: it moves to
- * another node when its client does, but a node that dies takes its sessions with it.
+ * What a client id owns beyond a connection (MQTT 5, 4.1): subscriptions, what is in flight, and
+ * a place in the log. It never holds copies of messages: as long as it keeps up it is handed each
+ * one as the node reads the log, and when it does not, or is away, it reads on from its own place.
  */
 export class Session {
   readonly clientId: string;
@@ -75,70 +100,135 @@ export class Session {
   /** When the session ends, milliseconds since the epoch; 0 while connected. */
   expiresAt = 0;
   outlet: SessionOutlet | undefined;
+  /** Set while its state is kept beyond this process. */
+  journal: SessionJournal | undefined;
   /** Sent and not acknowledged, by packet identifier, in the order of sending. */
   readonly inflight = new Map<number, Inflight>();
+  /** Retained and shared messages that wait: they are not read from the log. */
   readonly queue = new Queue<Outgoing>();
   queuedBytes = 0;
-  /** Packet identifiers of received QoS 2 messages that wait for PUBREL ([MQTT-4.3.3-2]). */
-  readonly received = new Set<number>();
+  /**
+   * Packet identifiers of received QoS 2 messages that wait for PUBREL ([MQTT-4.3.3-2]), with the
+   * place of the message in the log once it has one.
+   */
+  readonly received = new Map<number, LogPosition | undefined>();
+  /** Released lately, but perhaps ahead of this node's reading: not to be taken up again. */
+  releasedAhead: { packetId: number; position: LogPosition }[] = [];
   /** Packet identifier given last. */
   lastId = 0;
-  /** During a transfer: how many at the head of the queue came with its first part. */
-  imported = 0;
   readonly #limits: SessionLimits;
   readonly #events: SessionEvents;
+  readonly #pressured: Backlog;
+  readonly #behind: LogBacklog;
+  #inflightBytes = 0;
+  /** In flight, and not sent until their identifiers are saved. */
+  #unsaved = 0;
+  #echoes: ReadonlySet<string> | undefined;
 
-  readonly #backlog: Backlog;
-  #transferred: ReadonlySet<string> | undefined;
-
-  constructor(clientId: string, limits: SessionLimits, events: SessionEvents, pressure: Pressure) {
+  constructor({ clientId, limits, events, pressure, log }: SessionOptions) {
     this.clientId = clientId;
     this.#limits = limits;
     this.#events = events;
-    this.#backlog = new Backlog(pressure, limits.messages);
+    this.#pressured = new Backlog(pressure, limits.messages);
+    this.#behind = new LogBacklog(this, log, (lost) => events.dropped(clientId, 'retention', lost));
   }
 
-  /** Takes a routed message: sends it, keeps it, or drops it and counts that. Never waits. */
+  /** Where in the log it stands: everything before was delivered or is in flight. */
+  get cursor(): Cursor {
+    return this.#behind.cursor;
+  }
+
+  /** How much of the record after the cursor was delivered as well; undefined = nothing. */
+  get partial(): LogPosition | undefined {
+    return this.#behind.partial;
+  }
+
+  /** Whether it reads the log on its own, since it was away or is slow. */
+  get isBehind(): boolean {
+    return this.#behind.active;
+  }
+
+  get inflightBytes(): number {
+    return this.#inflightBytes;
+  }
+
+  /** Takes a message that was just read from the log, or one with QoS 0. Never waits. */
   deliver(message: Message, qos: Qos, retain: boolean, ids: readonly number[] | undefined): void {
     const outlet = this.outlet;
-    if (this.#transferred?.has(messageKey(message)) === true) return;
+    if (this.#echoes?.has(messageKey(message)) === true) return;
     if (qos === 0) {
-      // QoS 0 is not kept for a session that is away; a slow one loses its own.
-      if (outlet === undefined) return;
-      if (!outlet.ready) this.#events.dropped(this.clientId, 'slow');
-      else this.#send(outlet, { message, qos, retain, ids }, 0);
+      this.#deliverOnce(message, retain, ids);
       return;
     }
-    if (outlet?.ready === true && this.queue.length === 0 && this.inflight.size < outlet.window) {
-      const outgoing: Inflight = { message: message.detach(), qos, retain, ids, released: false };
-      this.#sendTracked(outlet, outgoing);
+    if (message.position === undefined) {
+      this.enqueue({ message, qos, retain, ids });
       return;
+    }
+    if (this.#behind.active) return;
+    if (this.#admits(outlet)) this.#track(outlet!, { message, qos, retain, ids });
+    else this.#behind.from(message.position);
+  }
+
+  /** Takes a retained message, which is there whatever the log says. Never waits. */
+  deliverRetained(message: Message, qos: Qos, ids: readonly number[] | undefined): void {
+    if (qos === 0) this.#deliverOnce(message, true, ids);
+    else this.enqueue({ message, qos, retain: true, ids });
+  }
+
+  /** Takes a message that is not read from the log: a retained or a shared one. Never waits. */
+  enqueue(outgoing: Outgoing): boolean {
+    const outlet = this.outlet;
+    if (this.queue.length === 0 && this.#admits(outlet)) {
+      this.#track(outlet!, outgoing);
+      return true;
     }
     const { messages, bytes } = this.#limits;
-    const size = message.size;
+    const size = outgoing.message.size;
     if (this.queue.length >= messages || this.queuedBytes + size > bytes) {
       this.#events.dropped(this.clientId, 'queue-full');
       outlet?.overflow();
-      return;
+      return false;
     }
     this.queuedBytes += size;
-    this.queue.push({ message: message.detach(), qos, retain, ids });
-    // Only a client that is there can catch up.
-    if (outlet !== undefined) this.#backlog.update(this.queue.length);
-  }
-
-  /** For a while, drops what came with a transfer and arrives by the ordinary way too. */
-  ignoreAgain(keys: ReadonlySet<string>): void {
-    this.#transferred = keys;
-    setTimeout(() => {
-      if (this.#transferred === keys) this.#transferred = undefined;
-    }, TRANSFER_ECHO).unref();
-  }
-
-  /** Appends what another node kept for it; that node's bounds were the same as ours. */
-  requeue(outgoing: Outgoing): void {
-    this.queuedBytes += outgoing.message.size;
+    outgoing.message.detach();
     this.queue.push(outgoing);
+    // Only a client that is there can catch up.
+    if (outlet !== undefined) this.#pressured.update(this.queue.length);
+    return true;
+  }
+
+  /** As read again from the log: false when the client takes no more now. */
+  deliverRead(outgoing: Outgoing): boolean {
+    if (!this.#admits(this.outlet)) return false;
+    if (outgoing.message.expired(Date.now())) this.#events.dropped(this.clientId, 'expired');
+    else this.#track(this.outlet!, outgoing);
+    return true;
+  }
+
+  /** For a while, drops what was sent as retained and comes from the log as well. */
+  ignoreEchoes(keys: ReadonlySet<string>): void {
+    this.#echoes = keys;
+    setTimeout(() => {
+      if (this.#echoes === keys) this.#echoes = undefined;
+    }, ECHO).unref();
+  }
+
+  /** From now on it reads the log by itself, from `cursor`. */
+  resumeAt(cursor: Cursor, partial: LogPosition | undefined): void {
+    this.#behind.resume(cursor, partial);
+  }
+
+  /** After each change of the subscriptions: what has to be waited for before it is confirmed. */
+  subscriptionsChanged(): Promise<void> | undefined {
+    this.#behind.invalidate();
+    return this.journal?.subscribed();
+  }
+
+  /** The connection is gone: what comes from now on is for later. */
+  detach(): void {
+    this.outlet = undefined;
+    if (!this.#behind.active) this.#behind.here();
+    this.#behind.pause();
   }
 
   /** Sends what waits, as far as the window and the socket go. */
@@ -146,28 +236,64 @@ export class Session {
     const outlet = this.outlet;
     if (outlet === undefined) return;
     const now = Date.now();
-    while (this.queue.length > 0 && outlet.ready && this.inflight.size < outlet.window) {
+    while (this.queue.length > 0 && this.#admits(outlet)) {
       const next = this.queue.shift()!;
       this.queuedBytes -= next.message.size;
-      if (next.message.expired(now)) this.#events.dropped(this.clientId, 'expired');
-      else this.#sendTracked(outlet, { ...next, released: false });
+      if (!next.message.expired(now)) this.#track(outlet, next);
+      else {
+        this.#events.dropped(this.clientId, 'expired');
+        next.done?.();
+      }
     }
-    this.#backlog.update(this.queue.length);
+    this.#pressured.update(this.queue.length);
+    if (this.queue.length === 0) this.#behind.pump();
   }
 
   /** PUBACK or PUBCOMP. Returns false for an unknown identifier. */
   acknowledge(packetId: number): boolean {
-    const known = this.inflight.delete(packetId);
-    if (known && this.queue.length > 0) this.pump();
+    const entry = this.inflight.get(packetId);
+    if (entry === undefined) return false;
+    this.#forget(packetId, entry);
+    this.journal?.touch();
+    if (this.queue.length > 0 || this.#behind.active) this.pump();
+    return true;
+  }
+
+  /**
+   * PUBREC without an error; `proceed` is called when PUBREL may go, which is once that is saved
+   * for a session that outlives its node. Returns false for an unknown identifier.
+   */
+  release(packetId: number, proceed: () => void): boolean {
+    const entry = this.inflight.get(packetId);
+    if (entry === undefined) return false;
+    if (entry.released || this.journal === undefined) {
+      entry.released = true;
+      proceed();
+      return true;
+    }
+    entry.released = true;
+    this.journal.urgent(proceed);
+    return true;
+  }
+
+  /** PUBREL; `proceed` as with release. Returns whether the identifier was known. */
+  receivedRelease(packetId: number, proceed: () => void): boolean {
+    const known = this.received.has(packetId);
+    const position = this.received.get(packetId);
+    this.received.delete(packetId);
+    if (!known || this.journal === undefined) {
+      proceed();
+      return known;
+    }
+    if (position !== undefined) this.releasedAhead.push({ packetId, position });
+    this.journal.urgent(proceed);
     return known;
   }
 
-  /** PUBREC without an error. Returns false for an unknown identifier. */
-  release(packetId: number): boolean {
-    const entry = this.inflight.get(packetId);
-    if (entry === undefined) return false;
-    entry.released = true;
-    return true;
+  /** Takes over what another node had in flight. */
+  restore(packetId: number, entry: Inflight): void {
+    this.inflight.set(packetId, entry);
+    this.#inflightBytes += entry.released ? 0 : entry.message.size;
   }
 
   /** Sends again what the last connection left open, in its order ([MQTT-4.4.0-1], [MQTT-4.6.0-1]). */
@@ -176,20 +302,84 @@ export class Session {
     if (outlet === undefined) return;
     for (const [packetId, entry] of this.inflight) {
       if (entry.released) outlet.sendRelease(packetId);
-      else if (!outlet.send(entry, packetId, true)) this.inflight.delete(packetId);
+      // An identifier that nobody may know yet is saved before it is sent.
+      else if (!entry.sent) this.#send(packetId, entry);
+      else this.#write(outlet, entry, packetId, true);
     }
     this.pump();
   }
 
-  #sendTracked(outlet: SessionOutlet, outgoing: Inflight): void {
-    const packetId = this.#freeId();
-    if (this.#send(outlet, outgoing, packetId)) this.inflight.set(packetId, outgoing);
+  /** QoS 0 is not kept for a session that is away; a slow one loses its own. */
+  #deliverOnce(message: Message, retain: boolean, ids: readonly number[] | undefined): void {
+    const outlet = this.outlet;
+    if (outlet === undefined) return;
+    if (!outlet.ready) this.#events.dropped(this.clientId, 'slow');
+    else this.#write(outlet, { message, qos: 0, retain, ids }, 0, false);
   }
 
-  #send(outlet: SessionOutlet, outgoing: Outgoing, packetId: number): boolean {
-    if (outlet.send(outgoing, packetId, false)) return true;
+  #admits(outlet: SessionOutlet | undefined): boolean {
+    return (
+      outlet?.ready === true &&
+      this.inflight.size < outlet.window &&
+      this.#inflightBytes < this.#limits.bytes
+    );
+  }
+
+  #track(outlet: SessionOutlet, outgoing: Outgoing): void {
+    if (outgoing.qos === 0) {
+      this.#write(outlet, outgoing, 0, false);
+      outgoing.done?.();
+      return;
+    }
+    const packetId = this.#freeId();
+    const { message, qos, retain, ids, done } = outgoing;
+    const entry: Inflight = {
+      message: message.detach(),
+      qos,
+      retain,
+      ids,
+      done,
+      released: false,
+      sent: false,
+    };
+    this.inflight.set(packetId, entry);
+    this.#inflightBytes += message.size;
+    this.#send(packetId, entry);
+  }
+
+  /**
+   * QoS 2 of a session that outlives its node: another node must know the identifier first. What
+   * comes behind such a message waits with it, so that nothing is overtaken.
+   */
+  #send(packetId: number, entry: Inflight): void {
+    const { journal, outlet } = this;
+    if (journal === undefined || (entry.qos === 1 && this.#unsaved === 0)) {
+      entry.sent = true;
+      this.#write(outlet!, entry, packetId, false);
+      journal?.touch();
+      return;
+    }
+    this.#unsaved++;
+    journal.urgent(() => {
+      this.#unsaved--;
+      const now = this.outlet;
+      if (now === undefined || entry.sent || this.inflight.get(packetId) !== entry) return;
+      entry.sent = true;
+      this.#write(now, entry, packetId, false);
+    });
+  }
+
+  #write(outlet: SessionOutlet, outgoing: Outgoing, packetId: number, dup: boolean): void {
+    if (outlet.send(outgoing, packetId, dup)) return;
     this.#events.dropped(this.clientId, 'too-large');
-    return false;
+    const entry = this.inflight.get(packetId);
+    if (packetId > 0 && entry !== undefined) this.#forget(packetId, entry);
+  }
+
+  #forget(packetId: number, entry: Inflight): void {
+    this.inflight.delete(packetId);
+    this.#inflightBytes -= entry.message.size;
+    entry.done?.();
   }
 
   #freeId(): number {

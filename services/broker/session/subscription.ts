@@ -10,4 +10,9 @@ export interface Subscription {
   retainHandling: 0 | 1 | 2;
   /** Subscription identifier; 0 = none. */
   id: number;
+  /**
+   * By shard of the log, for a session that was behind when it subscribed: what stands up to there
+   * was published before and is not for this subscription.
+   */
+  since?: readonly number[] | undefined;
 }

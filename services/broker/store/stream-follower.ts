@@ -10,6 +10,8 @@ import type { Logger } from '#core/log.ts';
 export interface FollowerOptions {
   jetstream: () => JetStreamClient;
   stream: string;
+  /** Only these subjects; default all. */
+  filter?: string;
   /** Whether nats-server answers at all; without it nothing is tried. */
   connected: () => boolean;
   log: Logger;
@@ -80,9 +82,10 @@ export class StreamFollower {
 
   /** One consumer's life. */
   async #follow(): Promise<void> {
-    const { jetstream, stream, onMessage, onReplay, onReplayed } = this.#options;
+    const { jetstream, stream, filter, onMessage, onReplay, onReplayed } = this.#options;
     const consumer = await jetstream().consumers.get(stream, {
       deliver_policy: DeliverPolicy.LastPerSubject,
+      ...(filter === undefined ? {} : { filter_subjects: filter }),
     });
     const empty = (await consumer.info(true)).num_pending === 0;
     let last = 0;

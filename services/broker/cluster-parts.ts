@@ -1,0 +1,238 @@
+import type { ClusterConfig } from '#core/config/cluster.ts';
+import type { BrokerConfig } from '#core/contracts/service-config.ts';
+import type { Unreadiness } from '#core/health.ts';
+import type { Logger } from '#core/log.ts';
+import { Bus } from './cluster/bus.ts';
+import { Interest } from './cluster/interest.ts';
+import { Members } from './cluster/members.ts';
+import { Mesh } from './cluster/mesh.ts';
+import { Ownership } from './cluster/ownership.ts';
+import { JetStreamLog } from './log/jetstream-log.ts';
+import type { Message } from './message.ts';
+import type { Pressure } from './router/pressure.ts';
+import type { Router } from './router/router.ts';
+import { Caretaker } from './session/caretaker.ts';
+import type { SessionRegistry } from './session/registry.ts';
+import { SessionVault } from './session/vault.ts';
+import type { RetainedStore } from './store/retained.ts';
+import { RetainedStream } from './store/retained-stream.ts';
+import { SessionIndex } from './store/session-index.ts';
+import { SessionStore } from './store/session-store.ts';
+
+export interface ClusterPartsOptions {
+  nats: NonNullable<BrokerConfig['nats']>;
+  node: string;
+  cluster: ClusterConfig;
+  log: Logger;
+  pressure: Pressure;
+  router: () => Router;
+  sessions: () => SessionRegistry;
+  retained: () => RetainedStore;
+  /** Takes each message of the log, in the order of its topic. */
+  onLogged: (message: Message) => void;
+  /** Resolves when the will is durable. */
+  publishWill: (message: Message, clientId: string) => Promise<void>;
+  onLost: (clientId: string, messages: number) => void;
+  /** The session cannot be saved any more: its connection must go. */
+  onUnsaved: (clientId: string, error: unknown) => void;
+  /** This node is cut off: its clients are better served elsewhere. */
+  onCutOff: (reason: string) => void;
+}
+
+/** So long may a node be without its nats-server or without a quorum before it sheds, ms. */
+const CUT_OFF = 2_500;
+/** Below the log's floor records go; asked this often, milliseconds. */
+const TRIM_INTERVAL = 30_000;
+/** A node in a cluster of so many assumes that the others go on when it is cut off. */
+const MAJORITY_ELSEWHERE = 3;
+
+/** Everything of a broker that is there because of the other nodes. */
+export class ClusterParts {
+  readonly bus: Bus;
+  readonly members: Members;
+  readonly mesh: Mesh;
+  readonly messages: JetStreamLog;
+  readonly ownership: Ownership;
+  readonly retained: RetainedStream;
+  readonly store: SessionStore;
+  readonly index: SessionIndex;
+  readonly vault: SessionVault;
+  readonly #caretaker: Caretaker;
+  readonly #options: ClusterPartsOptions;
+  readonly #nodes: number;
+  #timers: NodeJS.Timeout[] = [];
+  #cutOffSince = 0;
+  #shed = false;
+
+  constructor(options: ClusterPartsOptions) {
+    const { nats, node, cluster, log } = options;
+    this.#options = options;
+    const nodes = cluster.nodes.filter((one) => one.roles.includes('broker')).length;
+    this.#nodes = nodes;
+    const bus = new Bus({ ...nats, node, log });
+    const members = new Members(bus, node);
+    this.bus = bus;
+    this.members = members;
+    this.mesh = new Mesh({
+      bus,
+      members,
+      interest: new Interest({
+        bus,
+        members,
+        filters: () => options.router().interest,
+        shares: () => options.router().shares(),
+      }),
+      pressure: options.pressure,
+      onMessage: (message) => options.router().receive(message),
+      onShared: (key, message) => options.router().receiveShared(key, message),
+    });
+    this.messages = new JetStreamLog({ bus, members, nodes, log, onMessage: options.onLogged });
+    this.retained = new RetainedStream({
+      bus,
+      node,
+      nodes,
+      log,
+      apply: (message, position) => options.retained().apply(message, position),
+      replayed: (topics, position) => options.retained().replayed(topics, position),
+    });
+    this.store = new SessionStore({ bus, nodes, log });
+    this.index = new SessionIndex({
+      bus,
+      log,
+      onChange: (clientId, session) => this.vault.changed(clientId, session),
+    });
+    this.vault = new SessionVault({
+      store: this.store,
+      index: this.index,
+      log: this.messages,
+      owner: members.self,
+      newSession: (clientId) => options.sessions().createSession(clientId),
+      retained: (topic) => options.retained().get(topic),
+      publishWill: (message, clientId) => {
+        options.publishWill(message, clientId).catch((error: unknown) => {
+          log.warn({ clientId, topic: message.topic, err: error }, 'a will is not published');
+        });
+      },
+      onFenced: (clientId, epoch) => options.sessions().fenced(clientId, epoch),
+      onFailed: options.onUnsaved,
+      onLost: options.onLost,
+    });
+    this.ownership = new Ownership(members, {
+      displacedBy: (...claim) => options.sessions().displacedBy(...claim),
+      settled: (clientId) => this.vault.settled(clientId),
+      claims: () => options.sessions().claims(),
+    });
+    this.#caretaker = new Caretaker({
+      store: this.store,
+      index: this.index,
+      log,
+      owner: members.self,
+      onDuty: () => bus.connected && members.isFirst,
+      alive: (owner) => members.isAlive(owner),
+      publishWill: options.publishWill,
+    });
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    await this.bus.start(signal);
+    this.mesh.start();
+    this.ownership.start();
+    await this.members.start();
+    await this.store.start(signal);
+    await Promise.all([
+      this.retained.start(signal),
+      this.messages.start(signal),
+      this.index.start(signal),
+    ]);
+    this.vault.start();
+    this.#caretaker.start();
+    this.bus.on('up', () => this.#caretaker.rest());
+    this.#timers = [
+      setInterval(() => this.#watch(), 250),
+      setInterval(() => {
+        this.#trim().catch((error: unknown) => {
+          this.#options.log.debug({ err: error }, 'the log is trimmed later');
+        });
+      }, TRIM_INTERVAL),
+    ];
+    this.members.serve('floor', (_, message) => message.respond(JSON.stringify(this.#floor())));
+  }
+
+  /** Why this node should get no clients now. */
+  unready(): Unreadiness {
+    if (!this.bus.connected) return ['the nats-server of this node does not answer'];
+    return this.#isolated ? ['this node is cut off from the others: no quorum'] : [];
+  }
+
+  /** After the connections are closed: what they left is stored before the link goes. */
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#caretaker.close();
+    await bounded(this.vault.close());
+    this.mesh.close();
+    this.retained.close();
+    this.messages.close();
+    this.index.close();
+    this.store.close();
+    this.members.close();
+    await this.bus.close();
+  }
+
+  /** Nothing can be written and nobody else is heard of, though there should be a majority. */
+  get #isolated(): boolean {
+    if (this.#nodes < MAJORITY_ELSEWHERE) return false;
+    return this.members.peers.length === 0 && !this.messages.writable;
+  }
+
+  #watch(): void {
+    const cutOff = !this.bus.connected || this.#isolated;
+    if (!cutOff) {
+      this.#cutOffSince = 0;
+      this.#shed = false;
+      return;
+    }
+    const now = performance.now();
+    if (this.#cutOffSince === 0) this.#cutOffSince = now;
+    // The link's own probes have taken two seconds already.
+    const patience = this.bus.connected ? CUT_OFF : 0;
+    if (this.#shed || now - this.#cutOffSince < patience || this.#nodes === 1) return;
+    this.#shed = true;
+    this.#options.onCutOff(this.unready()[0] ?? 'cut off');
+  }
+
+  /** What no session of any node needs any more leaves the log. */
+  async #trim(): Promise<void> {
+    const { members, bus } = this;
+    if (!bus.connected || !members.isFirst || members.peers.length < this.#nodes - 1) return;
+    const floors = [this.#floor()];
+    for (const peer of members.peers) {
+      const answer = await members.ask(peer, 'floor', '');
+      if (answer === undefined) return;
+      floors.push(JSON.parse(answer.toString()) as number[]);
+    }
+    const away = await this.vault.awayFloor((owner) => members.isAlive(owner));
+    if (away === undefined) return;
+    floors.push(away);
+    const { shards } = this.messages;
+    const floor = Array.from({ length: shards }, (_, shard) =>
+      Math.min(...floors.map((one) => one[shard] ?? 0)),
+    );
+    await this.messages.trim(floor);
+  }
+
+  /** The first record of each shard that this node still needs. */
+  #floor(): number[] {
+    const behind = this.#options.sessions().floor(this.messages.shards);
+    return this.vault.heldFloor().map((sequence, shard) => Math.min(sequence, behind[shard] ?? 0));
+  }
+}
+
+const CLOSE_WAIT = 5_000;
+
+function bounded(work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const wait = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, CLOSE_WAIT);
+  });
+  return Promise.race([work, wait]).finally(() => clearTimeout(timer));
+}

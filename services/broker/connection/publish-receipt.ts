@@ -1,0 +1,59 @@
+import { describeError } from '#core/errors.ts';
+import { REASON } from '../codec/reason.ts';
+import type { Receipt } from '../log/message-log.ts';
+import type { LogPosition } from '../log/position.ts';
+import type { Message } from '../message.ts';
+import { PUBACK, PUBREC, sendAck } from './ack.ts';
+import type { PendingAck } from './ack-queue.ts';
+import type { Connection } from './connection.ts';
+
+/** A QoS 1 or 2 publication on its way into the log: PUBACK or PUBREC leaves when it is there. */
+export class PublishReceipt implements Receipt, PendingAck {
+  ready = false;
+  readonly #connection: Connection;
+  readonly #message: Message;
+  readonly #packetId: number;
+  #error: Error | undefined;
+  #queued = false;
+
+  constructor(connection: Connection, message: Message, packetId: number) {
+    this.#connection = connection;
+    this.#message = message;
+    this.#packetId = packetId;
+  }
+
+  /** After the append: what is not settled yet takes its place in the queue. */
+  enqueue(): void {
+    this.#queued = true;
+    if (this.ready) this.#connection.acks.now(() => this.send());
+    else this.#connection.acks.wait(this);
+  }
+
+  settle(error: Error | undefined, position: LogPosition | undefined): void {
+    this.ready = true;
+    this.#error = error;
+    const { session } = this.#connection;
+    const packetId = this.#packetId;
+    if (this.#message.qos === 2 && session !== undefined) {
+      // Not durable, so the same identifier may come again as the same message.
+      if (error !== undefined) session.received.delete(packetId);
+      else if (session.received.has(packetId)) session.received.set(packetId, position);
+    }
+    if (this.#queued) this.#connection.acks.settled();
+  }
+
+  send(): void {
+    const connection = this.#connection;
+    const { qos, topic } = this.#message;
+    const first = qos === 1 ? PUBACK : PUBREC;
+    if (this.#error === undefined) {
+      connection.output.writeAck(first, this.#packetId);
+      return;
+    }
+    const { context, clientId, version } = connection;
+    context.log.warn({ clientId, topic }, `publish not stored: ${describeError(this.#error)}`);
+    // Not durable, so not acknowledged: 3.1.1 knows nothing else, MQTT 5 has a reason code.
+    if (version === 5) sendAck(connection, first, this.#packetId, REASON.IMPLEMENTATION_SPECIFIC);
+    else connection.end('kicked');
+  }
+}

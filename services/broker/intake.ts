@@ -1,0 +1,135 @@
+import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
+import type { Logger } from '#core/log.ts';
+import type { MessageLog, Receipt } from './log/message-log.ts';
+import type { LogPosition } from './log/position.ts';
+import type { Message } from './message.ts';
+import type { Router } from './router/router.ts';
+import type { RetainedStore } from './store/retained.ts';
+
+export interface IntakeOptions {
+  node: string;
+  log: Logger;
+  messages: () => MessageLog;
+  retained: RetainedStore;
+  router: Router;
+}
+
+/** Publications on their way into the log, above which publishers wait, bytes. */
+const PENDING_MAX = 16 << 20;
+/** How often a publisher that waits for the log looks again, milliseconds. */
+const RELIEF = 10;
+
+const NOBODY: Receipt = { settle: () => {} };
+
+/**
+ * Where every publication of this node comes in. QoS 0 is routed at once; QoS 1 and 2 go into the
+ * log, and are routed on every node, this one included, when they are read from there.
+ */
+export class Intake {
+  readonly #options: IntakeOptions;
+  #sequence = Date.now() * 1_000;
+  #relief: Promise<void> | undefined;
+  #wills: Message[] = [];
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  /** `receipt` is told when the message is durable; without one nobody waits for that. */
+  accept(message: Message, receipt: Receipt | undefined): void {
+    const { node, retained, router, messages } = this.#options;
+    message.origin = node;
+    message.sequence = ++this.#sequence;
+    const stored = message.retain ? retained.store(message) : undefined;
+    if (message.qos === 0) {
+      stored?.catch((error: unknown) => this.#notRetained(message, error));
+      router.publish(message);
+      return;
+    }
+    if (stored === undefined) {
+      messages().append(message, receipt ?? NOBODY);
+      return;
+    }
+    const both = new BothReceipt(receipt ?? NOBODY);
+    messages().append(message, both);
+    stored.then(
+      () => both.retained(undefined),
+      (error: unknown) => both.retained(asError(error)),
+    );
+  }
+
+  /** What a publisher has to wait for while the log does not keep up, if anything. */
+  logRelief(): Promise<void> | undefined {
+    if (this.#options.messages().pendingBytes < PENDING_MAX) return undefined;
+    this.#relief ??= new Promise((resolve) => {
+      const look = setInterval(() => {
+        if (this.#options.messages().pendingBytes >= PENDING_MAX / 2) return;
+        clearInterval(look);
+        this.#relief = undefined;
+        resolve();
+      }, RELIEF);
+    });
+    return this.#relief;
+  }
+
+  /** Wills leave on a turn of their own: their connections may end while a message is routed. */
+  publishWill(message: Message, clientId: string): void {
+    message.publisher = clientId;
+    if (this.#wills.push(message) > 1) return;
+    setImmediate(() => {
+      const wills = this.#wills;
+      this.#wills = [];
+      for (const will of wills) {
+        this.accept(will, { settle: (error) => error && this.#notSent(will, error) });
+      }
+    });
+  }
+
+  /** As publishWill; resolves when it is durable, rejects when that cannot be said. */
+  publishWillDurably(message: Message, clientId: string): Promise<void> {
+    message.publisher = clientId;
+    return new Promise((resolve, reject) => {
+      this.accept(message, { settle: (error) => (error ? reject(error) : resolve()) });
+      if (message.qos === 0) resolve();
+    });
+  }
+
+  #notSent({ topic, publisher }: Message, error: Error): void {
+    this.#options.log.warn({ clientId: publisher, topic }, `will: ${describeError(error)}`);
+  }
+
+  #notRetained({ topic }: Message, error: unknown): void {
+    this.#options.log.warn({ topic }, `not retained: ${describeError(error)}`);
+  }
+}
+
+/** Settled when both the log and the retained store have the message, or one of them has failed. */
+class BothReceipt implements Receipt {
+  readonly #receipt: Receipt;
+  #position: LogPosition | undefined;
+  #error: Error | undefined;
+  #waits = 2;
+
+  constructor(receipt: Receipt) {
+    this.#receipt = receipt;
+  }
+
+  settle(error: Error | undefined, position: LogPosition | undefined): void {
+    this.#position = position;
+    this.#one(error);
+  }
+
+  retained(error: Error | undefined): void {
+    this.#one(error);
+  }
+
+  #one(error: Error | undefined): void {
+    this.#error ??= error;
+    if (--this.#waits === 0) this.#receipt.settle(this.#error, this.#position);
+  }
+}
+
+function asError(error: unknown): Error {
+  if (error instanceof Error) return error;
+  return new BrambleError(ERROR_CODES.ENGINE_UNAVAILABLE, 'not stored', { cause: error });
+}

@@ -1,0 +1,112 @@
+import type { Epoch } from '../cluster/clock.ts';
+import { Cursor } from '../log/cursor.ts';
+import type { LogPosition } from '../log/position.ts';
+import type { Qos } from '../message.ts';
+import type { Inflight, Outgoing, Session } from './session.ts';
+
+/** Where a message that was on its way can be found again: in the log, or as retained. */
+export interface MessageReference {
+  position: LogPosition | undefined;
+  topic: string;
+  origin: string;
+  sequence: number;
+}
+
+export interface SnapshotEntry extends MessageReference {
+  /** Packet identifier; 0 = waits in the queue. */
+  id: number;
+  qos: Qos;
+  retain: boolean;
+  ids: readonly number[] | undefined;
+  released: boolean;
+}
+
+/** What a session needs to go on at another node: references, never messages. */
+export interface Snapshot {
+  epoch: Epoch;
+  /** Written when the connection had ended: nothing has happened since. */
+  closed: boolean;
+  cursor: Cursor;
+  partial: LogPosition | undefined;
+  lastId: number;
+  entries: SnapshotEntry[];
+  received: [number, LogPosition | undefined][];
+  ahead: { packetId: number; position: LogPosition }[];
+}
+
+interface Stored extends Omit<Snapshot, 'cursor'> {
+  v: 1;
+  nonce: string;
+  cursor: string;
+}
+
+export function encodeSnapshot(
+  session: Session,
+  epoch: Epoch,
+  closed: boolean,
+  nonce: string,
+): Buffer {
+  const { cursor } = session;
+  const entries: SnapshotEntry[] = [];
+  for (const [id, entry] of session.inflight) entries.push(reference(id, entry, entry.released));
+  for (const outgoing of session.queue) {
+    // Shared messages belong to their group, which hands them to another member.
+    if (outgoing.done === undefined) entries.push(reference(0, outgoing, false));
+  }
+  session.releasedAhead = session.releasedAhead.filter(
+    ({ position }) => position.sequence > (cursor.sequences[position.shard] ?? 0),
+  );
+  const stored: Stored = {
+    v: 1,
+    nonce,
+    epoch,
+    closed,
+    cursor: cursor.encode().toString('base64'),
+    partial: session.partial,
+    lastId: session.lastId,
+    entries,
+    received: [...session.received],
+    ahead: session.releasedAhead,
+  };
+  return Buffer.from(JSON.stringify(stored));
+}
+
+function reference(
+  id: number,
+  { message, qos, retain, ids }: Outgoing | Inflight,
+  released: boolean,
+): SnapshotEntry {
+  const { position, topic, origin, sequence } = message;
+  return { id, qos, retain, ids, released, position, topic, origin, sequence };
+}
+
+/** Undefined for one of another version, or none. */
+export function decodeSnapshot(bytes: Buffer): Snapshot | undefined {
+  if (bytes.length === 0) return undefined;
+  const { v, nonce: _, cursor, ...rest } = JSON.parse(bytes.toString()) as Stored;
+  if (v !== 1) return undefined;
+  return {
+    ...rest,
+    partial: rest.partial,
+    cursor: Cursor.decode(Buffer.from(cursor, 'base64')),
+    // JSON knows no undefined.
+    received: rest.received.map(([id, position]) => [id, position ?? undefined]),
+  };
+}
+
+/** By shard: the first record that going on from the snapshot would need. */
+export function floorOf({
+  cursor,
+  entries,
+}: {
+  cursor: Cursor;
+  entries: Iterable<{ position: LogPosition | undefined }>;
+}): number[] {
+  const floor = cursor.sequences.map((sequence) => sequence + 1);
+  for (const { position } of entries) {
+    if (position !== undefined && position.sequence < (floor[position.shard] ?? 0)) {
+      floor[position.shard] = position.sequence;
+    }
+  }
+  return floor;
+}

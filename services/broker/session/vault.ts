@@ -1,0 +1,305 @@
+import { type Epoch, isLater } from '../cluster/clock.ts';
+import { type Will, willMessage } from '../codec/will.ts';
+import type { Connection, EndCause } from '../connection/connection.ts';
+import type { MessageLog } from '../log/message-log.ts';
+import type { Message } from '../message.ts';
+import type { IndexedSession, SessionIndex } from '../store/session-index.ts';
+import { FencedError, type SessionStore, type StoredPart } from '../store/session-store.ts';
+import { Custody } from './custody.ts';
+import { decodeMeta, encodeMeta, type SessionMeta } from './meta.ts';
+import { restoreSession } from './restore.ts';
+import { NEVER, type Session } from './session.ts';
+import { decodeSnapshot, encodeSnapshot, floorOf } from './snapshot.ts';
+
+export interface VaultOptions {
+  store: SessionStore;
+  index: SessionIndex;
+  log: MessageLog;
+  /** Node and incarnation of this broker. */
+  owner: string;
+  newSession: (clientId: string) => Session;
+  retained: (topic: string) => Message | undefined;
+  publishWill: (message: Message, clientId: string) => void;
+  /** The session has another owner; its connection here is of the past. */
+  onFenced: (clientId: string, epoch: Epoch) => void;
+  onFailed: (clientId: string, error: unknown) => void;
+  onLost: (clientId: string, messages: number) => void;
+}
+
+export interface TakeOptions {
+  connection: Connection;
+  epoch: Epoch;
+  cleanStart: boolean;
+  expiry: number;
+  /** Another node had the client id just now, so something is stored. */
+  known: boolean;
+}
+
+/** After its node has shut down, a client has so long to come back before its will is sent, ms. */
+const SHUTDOWN_GRACE = 3_000;
+/** Times that a take is tried again because the session was written meanwhile. */
+const ATTEMPTS = 5;
+/** Sessions whose state is saved at leisure: how often, milliseconds, and how many at a time. */
+const LAZY_INTERVAL = 250;
+const LAZY_BATCH = 400;
+
+/** States of sessions that are away, looked at in one round. */
+const FLOORS_AT_ONCE = 500;
+
+interface AwayFloor {
+  /** Version of the meta part: while it stands, so does the state. */
+  sequence: number;
+  floor: number[];
+}
+
+const NOTHING: StoredPart = { bytes: Buffer.alloc(0), sequence: 0 };
+
+/**
+ * Gives sessions to connections and takes them back: in between the cluster's store keeps them,
+ * and every change of hands is a compare-and-set there. Sessions that end with their connection
+ * are not stored, unless a will must outlive this node.
+ */
+export class SessionVault {
+  readonly #options: VaultOptions;
+  readonly #custodies = new Map<string, Custody>();
+  /** Sessions on their way back into the store. */
+  readonly #closing = new Map<string, Promise<void>>();
+  #away = new Map<string, AwayFloor>();
+  #lazy: Custody[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: VaultOptions) {
+    this.#options = options;
+  }
+
+  /** Stored sessions whose clients are away. */
+  get away(): number {
+    let away = 0;
+    for (const { meta } of this.#options.index.sessions) if (!meta.connected) away++;
+    return away;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#saveLazily(), LAZY_INTERVAL);
+  }
+
+  /** Resolves when every session that was given back is stored. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all(this.#closing.values());
+  }
+
+  /** Resolves when the client id's last session here is stored; whether there was one. */
+  async settled(clientId: string): Promise<boolean> {
+    const closing = this.#closing.get(clientId);
+    await closing;
+    return closing !== undefined;
+  }
+
+  /**
+   * Takes the session for the connection. Undefined when a later connection has it. Rejects with
+   * BRAMBLE_ENGINE_UNAVAILABLE.
+   */
+  async take(options: TakeOptions): Promise<{ session: Session; present: boolean } | undefined> {
+    const { connection, cleanStart, expiry } = options;
+    const { clientId, will } = connection;
+    const known = (await this.settled(clientId)) || options.known || !cleanStart;
+    const stored = known || this.#options.index.get(clientId) !== undefined;
+    if (!stored && expiry === 0 && will === undefined) {
+      const session = this.#options.newSession(clientId);
+      session.expiryInterval = 0;
+      return { session, present: false };
+    }
+    let blind = !stored;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#take(options, blind);
+      } catch (error) {
+        if (!(error instanceof FencedError) || attempt === ATTEMPTS) throw error;
+        blind = false;
+      }
+    }
+  }
+
+  /** Takes a session back: its connection has ended. Never rejects. */
+  release(
+    session: Session,
+    { will, cause }: { will: Will | undefined; cause: EndCause },
+  ): Promise<void> {
+    const { clientId, expiryInterval } = session;
+    const custody = this.#custodies.get(clientId);
+    const delay = Math.min(will?.delay ?? 0, expiryInterval) * 1000;
+    const wait =
+      will !== undefined && cause === 'shutdown' ? Math.max(delay, SHUTDOWN_GRACE) : delay;
+    const now = Date.now();
+    if (will !== undefined && (wait === 0 || custody === undefined)) {
+      this.#options.publishWill(willMessage(will), clientId);
+    }
+    if (custody === undefined) return Promise.resolve();
+    this.#custodies.delete(clientId);
+    const { meta } = custody;
+    meta.connected = false;
+    meta.will = wait > 0 ? will : undefined;
+    meta.willAt = wait > 0 ? now + wait : 0;
+    meta.expiry = expiryInterval;
+    meta.endsAt = expiryInterval === NEVER ? null : now + Math.max(expiryInterval * 1000, wait);
+    const stays = expiryInterval > 0 || wait > 0;
+    const done = (stays ? custody.close() : custody.remove()).finally(() => {
+      session.journal = undefined;
+      if (this.#closing.get(clientId) === done) this.#closing.delete(clientId);
+    });
+    this.#closing.set(clientId, done);
+    return done;
+  }
+
+  /** A stored session was written, here or elsewhere. */
+  changed(clientId: string, stored: IndexedSession | undefined): void {
+    const custody = this.#custodies.get(clientId);
+    if (custody === undefined || stored === undefined) return;
+    const { meta } = stored;
+    if (isLater(meta.epoch, custody.epoch)) {
+      this.#options.onFenced(clientId, meta.epoch);
+      return;
+    }
+    const same = meta.epoch.time === custody.epoch.time && meta.epoch.node === custody.epoch.node;
+    // This broker was taken for dead while it was cut off; it is here, and so is the client.
+    if (same && (!meta.connected || meta.firing !== undefined)) void custody.saveMeta();
+  }
+
+  /** By shard: the first record of the log that a session here would need after this node's death. */
+  heldFloor(): number[] {
+    const { log } = this.#options;
+    const floor = log.head.sequences.map((sequence) => sequence + 1);
+    for (const custody of this.#custodies.values()) {
+      if (!custody.persistent) continue;
+      for (const [shard, sequence] of custody.floor.entries()) {
+        floor[shard] = Math.min(floor[shard] ?? 0, sequence);
+      }
+      // One whose client hears nothing would hold the log where it was saved last.
+      custody.touch();
+    }
+    return floor;
+  }
+
+  /** The same for those who are away; undefined when that cannot be said now. */
+  async awayFloor(alive: (owner: string) => boolean): Promise<number[] | undefined> {
+    const { index, store, log } = this.#options;
+    const floor = log.head.sequences.map((sequence) => sequence + 1);
+    const unknown: IndexedSession[] = [];
+    const known = new Map<string, AwayFloor>();
+    for (const session of index.sessions) {
+      const { clientId, expiry, connected, owner } = session.meta;
+      if (expiry === 0) continue;
+      // A node that died and is not noted yet, or one that is asked itself.
+      if (connected && !alive(owner)) return undefined;
+      if (connected) continue;
+      const cached = this.#away.get(clientId);
+      if (cached?.sequence === session.sequence) known.set(clientId, cached);
+      else unknown.push(session);
+    }
+    for (const { meta, sequence } of unknown.slice(0, FLOORS_AT_ONCE)) {
+      const { bytes } = await store.load(meta.clientId, 'state');
+      const snapshot = decodeSnapshot(bytes);
+      const own = snapshot === undefined ? [] : floorOf(snapshot);
+      known.set(meta.clientId, { sequence, floor: own });
+    }
+    this.#away = known;
+    if (unknown.length > FLOORS_AT_ONCE) return undefined;
+    for (const { floor: own } of known.values()) {
+      for (const [shard, sequence] of own.entries()) {
+        floor[shard] = Math.min(floor[shard] ?? 0, sequence);
+      }
+    }
+    return floor;
+  }
+
+  async #take(
+    { connection, epoch, cleanStart, expiry }: TakeOptions,
+    blind: boolean,
+  ): Promise<{ session: Session; present: boolean } | undefined> {
+    const { clientId, will, user } = connection;
+    const { store, owner, newSession } = this.#options;
+    const [metaPart, statePart] = blind
+      ? [NOTHING, NOTHING]
+      : await Promise.all([store.load(clientId, 'meta'), store.load(clientId, 'state')]);
+    const before = decodeMeta(metaPart.bytes);
+    if (before !== undefined && isLater(before.epoch, epoch)) return undefined;
+    const snapshot = decodeSnapshot(statePart.bytes);
+    const goesOn = before !== undefined && !cleanStart && snapshot !== undefined && isAlive(before);
+    const persistent = expiry > 0;
+    if (before === undefined && statePart.bytes.length === 0 && !persistent && will === undefined) {
+      return { session: newSession(clientId), present: false };
+    }
+    const session = newSession(clientId);
+    session.expiryInterval = expiry;
+    if (goesOn) {
+      const lost = await restoreSession(session, before, snapshot, this.#options);
+      if (lost > 0) this.#options.onLost(clientId, lost);
+    }
+    const meta: SessionMeta = {
+      clientId,
+      user,
+      owner,
+      epoch,
+      expiry,
+      connected: true,
+      endsAt: 0,
+      will,
+      willAt: 0,
+      firing: undefined,
+      subscriptions: [...session.subscriptions.values()],
+    };
+    const keeps = persistent || will !== undefined;
+    const metaBytes = keeps ? encodeMeta(meta, store.nonce()) : Buffer.alloc(0);
+    const stateBytes = persistent
+      ? encodeSnapshot(session, epoch, false, store.nonce())
+      : Buffer.alloc(0);
+    const [metaSequence, stateSequence] = await Promise.all([
+      store.save(clientId, 'meta', metaBytes, metaPart.sequence),
+      persistent || statePart.bytes.length > 0
+        ? store.save(clientId, 'state', stateBytes, statePart.sequence)
+        : statePart.sequence,
+    ]);
+    this.#endedWill(before, goesOn);
+    if (keeps) {
+      const custody = new Custody({
+        session,
+        store,
+        meta,
+        metaSequence,
+        stateSequence,
+        persistent,
+        onFenced: () => this.#fenced(clientId, epoch),
+        onFailed: (error) => this.#options.onFailed(clientId, error),
+        lazily: (one) => this.#lazy.push(one),
+      });
+      this.#custodies.set(clientId, custody);
+      if (persistent) session.journal = custody;
+    }
+    return { session, present: goesOn };
+  }
+
+  /** A session that a clean start ends: its will that waited is due (MQTT 5, 3.1.2.5). */
+  #endedWill(before: SessionMeta | undefined, goesOn: boolean): void {
+    if (before?.will === undefined || goesOn || before.connected) return;
+    // Unless it only waited for a client that its own node had sent away: that has come back.
+    if (before.will.delay === 0) return;
+    this.#options.publishWill(willMessage(before.will), before.clientId);
+  }
+
+  #fenced(clientId: string, epoch: Epoch): void {
+    this.#custodies.get(clientId)?.abandon();
+    this.#custodies.delete(clientId);
+    this.#options.onFenced(clientId, epoch);
+  }
+
+  /** Spread out: many sessions that move at once take longer to be saved, not more at a time. */
+  #saveLazily(): void {
+    const due = this.#lazy.splice(0, LAZY_BATCH);
+    for (const custody of due) custody.flush();
+  }
+}
+
+function isAlive({ endsAt, connected }: SessionMeta): boolean {
+  return connected || endsAt === null || endsAt > Date.now();
+}
