@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each of them works on a fresh Debian-like machine with Node >= 20.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test unit integration check bench screenshot clean
+.PHONY: help setup setup-test run test unit integration test-faults check bench screenshot clean
 
 NODES ?= 2
 # npm runs on the system's own Node: ours is what it is about to install.
@@ -34,6 +34,9 @@ unit: setup-test ## Run the unit tests (seconds)
 
 integration: setup-test ## Run the tests with real parts
 	vitest run --project integration
+
+test-faults: setup-test ## Break nodes under load and count messages (BRAMBLE_FAULTS=long: as long as promised)
+	vitest run --config vitest.faults.config.ts
 
 check: node_modules/.installed ## Format, lint, types
 	biome check .
