@@ -183,6 +183,18 @@ export class Peer {
     await this.expect('pingresp');
   }
 
+  /** All that comes until the answer to a PINGREQ that is sent now. */
+  async settle(): Promise<Packet[]> {
+    this.send({ cmd: 'pingreq' });
+    const packets: Packet[] = [];
+    for (;;) {
+      const packet = await this.next();
+      if (packet === undefined) throw new Error('the connection ended');
+      if (packet.cmd === 'pingresp') return packets;
+      packets.push(packet);
+    }
+  }
+
   /** The connection must end with nothing but, in MQTT 5, DISCONNECT and this reason. */
   async expectRefusal(reason: number): Promise<void> {
     if (this.version === 5) {

@@ -15,7 +15,7 @@ export interface Trio {
 
 const MQTT = `{
   anonymous: true,
-  users: [{ name: reader, password: secret }],
+  users: [{ name: reader, password: secret }, { name: chief, password: secret, admin: true }],
   acl: [{ topic: forbidden/#, access: deny }, { topic: '#', access: readwrite },
         { topic: $SYS/#, access: read }, { topic: $other/#, access: readwrite }],
   limits: { packet: 64 KiB, topicLength: 65535 }
