@@ -14,6 +14,7 @@ import type { BrokerContext, Limits } from './context.ts';
 import { type Counters, createCounters } from './counters.ts';
 import { Front } from './front.ts';
 import { Intake } from './intake.ts';
+import { BanGossip } from './limits/ban-gossip.ts';
 import { Gate } from './limits/gate.ts';
 import { Pacer } from './limits/pacer.ts';
 import { Listeners } from './link/listeners.ts';
@@ -111,6 +112,7 @@ export class Broker implements Service, BrokerContext {
         floor: () => this.sessions.floor(1)[0] ?? Number.POSITIVE_INFINITY,
       });
     this.retained = new RetainedStore(this.limits.retained, this.cluster?.retained);
+    this.retained.payloadLimit = this.limits.retainedPayload ?? Number.POSITIVE_INFINITY;
     this.router = new Router({
       node: config.node,
       mayReceive: (session, topic) => session.access?.allows('read', topic) ?? false,
@@ -186,6 +188,7 @@ export class Broker implements Service, BrokerContext {
   async start(signal: AbortSignal): Promise<void> {
     await this.#health.start();
     await this.cluster?.start(signal);
+    if (this.cluster !== undefined) new BanGossip(this.gate.bans, this.cluster.bus).start();
     await this.#listeners.start();
     this.#timers = [
       setInterval(() => this.#tick(), TICK),
@@ -216,6 +219,7 @@ export class Broker implements Service, BrokerContext {
     this.limits = cluster.mqtt.limits;
     this.gate.configure(this.limits);
     this.pacer.configure(this.limits);
+    this.retained.payloadLimit = this.limits.retainedPayload ?? Number.POSITIVE_INFINITY;
     for (const session of this.sessions.sessions) {
       session.access = this.access.listFor(session.user, session.clientId);
     }

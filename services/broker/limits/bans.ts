@@ -16,6 +16,16 @@ export interface Ban {
 /** What the nodes tell each other. */
 export type BanNews = { set: Ban } | { lift: { kind: BanKind; value: string } };
 
+/** Whether a message of another node is one that we can take. */
+export function isBanNews(value: unknown): value is BanNews {
+  const { set, lift } = (value ?? {}) as { set?: Partial<Ban>; lift?: Partial<Ban> };
+  const subject = set ?? lift;
+  if (!BAN_KINDS.some((kind) => kind === subject?.kind) || typeof subject?.value !== 'string') {
+    return false;
+  }
+  return lift !== undefined || (Number.isFinite(set?.until) && Number.isFinite(set?.since));
+}
+
 /** Bans kept at a time; beyond, the one that ends first goes. */
 const BANS_MAX = 10_000;
 

@@ -119,6 +119,8 @@ export class Listener implements Service {
       this.#accepted({ socket, arrival, certificateUser: undefined }, rest);
       return;
     }
+    // Flowing without a listener it would lose what the handshake is about to look for.
+    socket.pause();
     if (rest.length > 0) socket.unshift(rest);
     tls.accept(socket, arrival, (secure, certificateUser) => {
       this.#accepted({ socket: secure, arrival, certificateUser }, NO_BYTES);

@@ -81,8 +81,14 @@ export class TlsAcceptor {
       socket.destroy();
       return;
     }
-    socket.on('error', nothing);
     const { arrival, secured } = waiting;
+    // With TLS 1.3 a client judges our certificate when the handshake is over on this side.
+    socket.once('error', (error) => {
+      if (systemCode(error)?.startsWith('ERR_SSL_') === true) {
+        this.#options.refused(arrival, inWords(error));
+      }
+    });
+    socket.on('error', nothing);
     const refuse = (why: string): void => {
       this.#options.refused(arrival, why);
       socket.destroy();

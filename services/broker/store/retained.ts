@@ -28,6 +28,8 @@ export class RetainedStore {
   /** Topics of this node alone (`$SYS`): neither counted nor logged. */
   readonly #local = new Set<string>();
   #bytes = 0;
+  /** Largest payload that is kept, bytes. */
+  payloadLimit = Number.POSITIVE_INFINITY;
 
   constructor(limit: number, log: RetainedLog | undefined) {
     this.#limit = limit;
@@ -42,8 +44,9 @@ export class RetainedStore {
     return this.#bytes;
   }
 
-  /** Whether the limit leaves room for it: a topic that is there already always has. */
+  /** Whether the limits leave room for it: a topic that is there already always has. */
   admits(message: Message): boolean {
+    if (message.payload.length > this.payloadLimit) return false;
     if (message.payload.length === 0 || this.size < this.#limit) return true;
     return this.#tree.get(message.topic) !== undefined;
   }
