@@ -171,7 +171,7 @@ export class ClusterParts {
     await bounded(this.vault.close());
     this.mesh.close();
     this.retained.close();
-    this.messages.close();
+    await this.messages.close();
     this.index.close();
     this.store.close();
     this.members.close();

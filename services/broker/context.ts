@@ -28,7 +28,7 @@ export interface BrokerContext {
   readonly sessions: SessionRegistry;
   readonly retained: RetainedStore;
   readonly pressure: Pressure;
-  readonly messages: Pick<MessageLog, 'head'>;
+  readonly messages: Pick<MessageLog, 'head' | 'caughtUp'>;
   /**
    * Takes a publication of this node: numbers it, keeps it where it must be kept, routes it.
    * `receipt` is told when a QoS 1 or 2 message is durable, which its acknowledgement waits for.

@@ -1,8 +1,7 @@
 import { ProtocolFault, REASON } from '../codec/reason.ts';
 import type { SubscribePacket, UnsubscribePacket } from '../codec/subscribe-decode.ts';
 import { isTopicFilter, levelCount, parseShared } from '../codec/topic.ts';
-import { lowerQos } from '../message.ts';
-import { messageKey } from '../session/session.ts';
+import { lowerQos, type Message } from '../message.ts';
 import type { Subscription } from '../session/subscription.ts';
 import type { Connection } from './connection.ts';
 
@@ -16,9 +15,14 @@ export async function handleSubscribe(
 ): Promise<void> {
   const { context, version } = connection;
   const session = connection.session!;
+  if (packet.requests.some(wantsRetained)) {
+    // What was published before is retained, and not live: this node has to have read it first.
+    await Promise.all([context.messages.caughtUp(), context.retained.caughtUp()]);
+    if (connection.state !== 'open') return;
+  }
   const granted: number[] = [];
   const waits: Promise<void>[] = [];
-  const retainedFor: Subscription[] = [];
+  const retained: [Subscription, Message[]][] = [];
   for (const request of packet.requests) {
     const { filter } = request;
     const refusal = refusalOf(connection, filter, request.noLocal);
@@ -34,26 +38,25 @@ export async function handleSubscribe(
     const effective = context.router.subscribe(session, subscription);
     if (effective !== undefined) waits.push(effective);
     granted.push(subscription.qos);
-    const { retainHandling } = subscription;
-    const sendRetained = retainHandling === 0 || (retainHandling === 1 && isNew);
-    // MQTT 5, 4.8.2: shared subscriptions get no retained messages.
-    if (sendRetained && parseShared(filter) === undefined) retainedFor.push(subscription);
+    if (wantsRetained(subscription) && (isNew || subscription.retainHandling === 0)) {
+      retained.push([subscription, [...context.retained.match(filter)]]);
+    }
   }
-  // Both at once: the others hear of the filters, and this node of what is retained.
-  if (retainedFor.length > 0) {
-    const caughtUp = context.retained.caughtUp();
-    if (caughtUp !== undefined) waits.push(caughtUp);
-  }
+  // What comes from elsewhere a moment later is among the retained messages already.
+  session.ignoreEchoes(retained.flatMap(([, messages]) => messages));
   const saved = session.subscriptionsChanged();
   if (saved !== undefined) waits.push(saved);
   if (waits.length > 0) await Promise.all(waits);
   if (connection.state !== 'open') return;
   connection.sendPacket({ cmd: 'suback', messageId: packet.packetId, granted });
-  if (retainedFor.length === 0) return;
-  const sent = new Set<string>();
-  for (const subscription of retainedFor) sendRetained(connection, subscription, sent);
-  // What this node is still to read from the log came with the retained messages already.
-  if (sent.size > 0) session.ignoreEchoes(sent);
+  for (const [subscription, messages] of retained) {
+    sendRetained(connection, subscription, messages);
+  }
+}
+
+/** MQTT 5, 3.8.3.1; 4.8.2: shared subscriptions get no retained messages. */
+function wantsRetained({ filter, retainHandling }: Omit<Subscription, 'id'>): boolean {
+  return retainHandling !== 2 && parseShared(filter) === undefined;
 }
 
 /** UNSUBSCRIBE (3.10). */
@@ -98,16 +101,17 @@ function refusalOf(connection: Connection, filter: string, noLocal: boolean): nu
   return undefined;
 }
 
-function sendRetained(connection: Connection, wanted: Subscription, sent: Set<string>): void {
-  const { context, access } = connection;
-  const session = connection.session!;
+function sendRetained(
+  connection: Connection,
+  wanted: Subscription,
+  messages: readonly Message[],
+): void {
+  const { access } = connection;
   const ids = wanted.id > 0 ? [wanted.id] : undefined;
-  for (const message of context.retained.match(wanted.filter)) {
+  for (const message of messages) {
     if (connection.state !== 'open') return;
     if (!access!.allows('read', message.topic)) continue;
-    const qos = lowerQos(wanted.qos, message.qos);
-    if (message.qos > 0) sent.add(messageKey(message));
     // [MQTT-3.3.1-8]: the retain flag tells that it was there before.
-    session.deliverRetained(message, qos, ids);
+    connection.session!.deliverRetained(message, lowerQos(wanted.qos, message.qos), ids);
   }
 }

@@ -12,6 +12,7 @@ import { JetStreamLogReader } from './log-reader.ts';
 import { LogWriter } from './log-writer.ts';
 import type { LogReader, MessageLog, Receipt } from './message-log.ts';
 import type { LogPosition } from './position.ts';
+import { ReadBarrier } from './read-barrier.ts';
 import { writerName } from './record.ts';
 import { RecordSource } from './record-source.ts';
 import { type ShardInfo, shardInfo } from './shard-info.ts';
@@ -41,6 +42,8 @@ export interface JetStreamLogOptions {
   pendingMax?: number;
   /** Longest wait for a record that others of its lane have overtaken, milliseconds. */
   reorderWait?: number;
+  /** Between two looks at the shards' replicas and leaders, milliseconds. */
+  careInterval?: number;
 }
 
 const SHARD_BYTES = 256 << 20;
@@ -50,6 +53,7 @@ const PATIENCE = 20_000;
 const PENDING_MAX = 64 << 20;
 /** Longer than a shard takes to elect a leader, who may be the first to tell of a record. */
 const REORDER_WAIT = 10_000;
+const CARE_INTERVAL = 10_000;
 /** How long `info` stays true, milliseconds. */
 const INFO_KEPT = 1_000;
 /** At the end, longest wait for what is on its way, milliseconds. */
@@ -73,6 +77,7 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
   readonly #writer: LogWriter;
   readonly #follower: LogFollower;
   readonly #source: RecordSource;
+  readonly #barriers: ReadBarrier[];
   #info: { at: number; shards: Promise<ShardInfo[]> } | undefined;
   #closing: Promise<void> | undefined;
 
@@ -88,6 +93,7 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
       responsible: () => members.peers.every((peer) => members.node <= peer),
       shardBytes: options.shardBytes ?? SHARD_BYTES,
       retention: options.retention ?? RETENTION,
+      careInterval: options.careInterval ?? CARE_INTERVAL,
       log,
     });
     this.#writer = new LogWriter({
@@ -111,6 +117,13 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
       onMessage: options.onMessage,
     });
     this.#source = new RecordSource({ rings: this.#follower.rings, gets, log });
+    this.#barriers = head.sequences.map(
+      (_, shard) =>
+        new ReadBarrier({
+          last: () => this.#last(shard),
+          applied: () => head.sequences[shard]!,
+        }),
+    );
   }
 
   /** False when no shard has confirmed anything for a while although something waits for it. */
@@ -158,6 +171,11 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
       advanced: (timeout) => this.#follower.advanced(timeout),
       last: (shard) => this.#last(shard),
     });
+  }
+
+  caughtUp(): Promise<unknown> | undefined {
+    if (!this.#options.bus.connected) return undefined;
+    return Promise.all(this.#barriers.map((barrier) => barrier.pass()));
   }
 
   /** Rejects with BRAMBLE_ENGINE_UNAVAILABLE when the log cannot be read now. */

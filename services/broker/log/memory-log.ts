@@ -71,6 +71,10 @@ export class MemoryLog implements MessageLog {
     );
   }
 
+  caughtUp(): undefined {
+    return undefined;
+  }
+
   fetch({ sequence }: LogPosition): Promise<Message | undefined> {
     return Promise.resolve(this.#at(sequence)?.messages[0]);
   }

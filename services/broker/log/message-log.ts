@@ -40,6 +40,11 @@ export interface MessageLog {
   append(message: Message, receipt: Receipt): void;
   /** Reads on from a cursor, at its own pace. The reader owns a copy of the cursor. */
   reader(from: Cursor): LogReader;
+  /**
+   * Resolves when everything that was acknowledged anywhere until now has been handed to
+   * `onMessage` here, or that cannot be learnt within a moment; undefined: it has.
+   */
+  caughtUp(): Promise<unknown> | undefined;
   /** One message again; undefined when the log does not reach back so far any more. */
   fetch(position: LogPosition): Promise<Message | undefined>;
 }

@@ -70,6 +70,7 @@ function find(
  * identifiers are in use until PUBREL ([MQTT-4.3.3-10]).
  */
 async function findReceived(session: Session, snapshot: Snapshot, log: MessageLog): Promise<void> {
+  await log.caughtUp();
   const reader = log.reader(snapshot.cursor);
   const until = performance.now() + SEARCH;
   while (performance.now() < until) {

@@ -123,7 +123,8 @@ export class Session {
   #inflightBytes = 0;
   /** In flight, and not sent until their identifiers are saved. */
   #unsaved = 0;
-  #echoes: ReadonlySet<string> | undefined;
+  #echoes: Set<string> | undefined;
+  #echoTimer: NodeJS.Timeout | undefined;
 
   constructor({ clientId, limits, events, pressure, log }: SessionOptions) {
     this.clientId = clientId;
@@ -205,12 +206,17 @@ export class Session {
     return true;
   }
 
-  /** For a while, drops what was sent as retained and comes from the log as well. */
-  ignoreEchoes(keys: ReadonlySet<string>): void {
-    this.#echoes = keys;
-    setTimeout(() => {
-      if (this.#echoes === keys) this.#echoes = undefined;
-    }, ECHO).unref();
+  /** For a while, drops what was taken as retained and comes by the ordinary way as well. */
+  ignoreEchoes(messages: readonly Message[]): void {
+    if (messages.length === 0) return;
+    const echoes = this.#echoes ?? new Set<string>();
+    for (const message of messages) echoes.add(messageKey(message));
+    this.#echoes = echoes;
+    clearTimeout(this.#echoTimer);
+    this.#echoTimer = setTimeout(() => {
+      this.#echoes = undefined;
+    }, ECHO);
+    this.#echoTimer.unref();
   }
 
   /** From now on it reads the log by itself, from `cursor`. */

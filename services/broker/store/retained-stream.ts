@@ -13,9 +13,9 @@ import {
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import { asBuffer, type Bus } from '../cluster/bus.ts';
+import { ReadBarrier } from '../log/read-barrier.ts';
 import type { Message } from '../message.ts';
 import { encodeEnvelope, readEnvelope, readRecords } from '../router/envelope.ts';
-import { ReadBarrier } from './read-barrier.ts';
 import type { RetainedLog } from './retained.ts';
 import { StreamFollower } from './stream-follower.ts';
 
