@@ -1,113 +1,26 @@
 import { createHash } from 'node:crypto';
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePortRange } from '../support/ports.ts';
 import { lineMatching, type ProxyProcess } from '../support/proxy-process.ts';
-import { BOTH, startEither } from '../support/side-by-side.ts';
-
-interface Web {
-  server: http.Server;
-  name: string;
-  port: number;
-}
+import { type Ask, askAll, both, startWebs, type Web, withListens } from '../support/webs.ts';
 
 const NAMES = 'abcde';
 let webs: Web[] = [];
 
 beforeAll(async () => {
-  webs = await Promise.all([...NAMES].map((name) => startWeb(name)));
+  webs = await startWebs(NAMES);
 });
 
-afterAll(() => {
-  for (const { server } of webs) {
-    server.close();
-    server.closeAllConnections();
-  }
+afterAll(async () => {
+  await Promise.all(webs.map((web) => web.stop()));
 });
-
-async function startWeb(name: string, port = 0): Promise<Web> {
-  const server = http.createServer((request, response) => {
-    request.resume().on('end', () => response.end(name));
-  });
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  return { server, name, port: (server.address() as AddressInfo).port };
-}
-
-interface Ask {
-  path?: string;
-  method?: string;
-  headers?: Record<string, string | string[]>;
-  body?: string;
-  from?: string;
-}
-
-const ask = (port: number, one: Ask, agent: http.Agent | false): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const { path = '/', method = 'GET', headers = {}, body, from } = one;
-    const options = {
-      port,
-      host: '127.0.0.1',
-      path,
-      method,
-      headers: { host: 'www.example.org', ...headers },
-      agent,
-      ...(from === undefined ? {} : { localAddress: from }),
-    };
-    const request = http.request(options, (response) => {
-      let text = '';
-      response.setEncoding('latin1').on('data', (part: string) => {
-        text += part;
-      });
-      response.on('end', () => resolve(response.statusCode === 200 ? text : '!'));
-    });
-    request.on('error', reject);
-    request.end(body);
-  });
-
-async function askAll(port: number, asks: readonly Ask[]): Promise<string> {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  let order = '';
-  for (const one of asks) order += await ask(port, one, one.from ? false : agent);
-  agent.destroy();
-  return order;
-}
 
 const serverLines = (parameters: readonly string[]): string =>
   parameters.map((more, i) => ` server ${NAMES[i]} 127.0.0.1:${webs[i]!.port} ${more}`).join('\n');
 
-const HEAD = `
-global
-    log stdout format raw local0
-defaults
-    mode http
-    log global
-    timeout connect 2s
-    timeout client 20s
-    timeout server 20s
-    timeout queue 5s
-`;
-
-/** Starts both with one listen a body, and hands each its ports. */
-async function withBoth(
+const withBoth = (
   bodies: readonly string[],
   use: (ports: readonly number[], proxy: ProxyProcess) => Promise<unknown>,
-): Promise<unknown[]> {
-  const results: unknown[] = [];
-  for (const which of BOTH) {
-    const first = await freePortRange(bodies.length + 1);
-    const ports = bodies.map((_, i) => first + i);
-    const probe = first + bodies.length;
-    const config = [
-      HEAD,
-      ...bodies.map((body, i) => `listen x${i}\n bind 127.0.0.1:${ports[i]}\n${body}\n`),
-      `listen probe\n mode tcp\n no log\n bind 127.0.0.1:${probe}\n`,
-    ].join('\n');
-    await using proxy = await startEither(which, { config, ports: [probe] });
-    results.push(await use(ports, proxy));
-  }
-  return results;
-}
+) => both((which) => withListens(which, bodies, use));
 
 const shares = (order: string): string =>
   [...NAMES].map((name) => `${name}:${order.split(name).length - 1}`).join(' ');
@@ -129,7 +42,7 @@ describe('a key leads to the server that HAProxy chooses', () => {
   it('with every hash type', async () => {
     const asks = words(120).map((word, i) => ({ path: `/${word.slice(0, 1 + (i % 31))}` }));
     const bodies = TYPES.map((type) => ` balance uri\n ${type}\n${serverLines(WEIGHTS)}`);
-    const [haproxy, bramble] = await withBoth(bodies, async (ports) => {
+    const { haproxy, bramble } = await withBoth(bodies, async (ports) => {
       const orders: string[] = [];
       for (const port of ports) orders.push(await askAll(port, asks));
       return orders;
@@ -206,7 +119,7 @@ describe('a key leads to the server that HAProxy chooses', () => {
     'whatever the key is taken from (%s), and takes turns without one',
     async (type) => {
       const bodies = KEYS.map((key) => ` ${key}\n ${type}\n${serverLines(WEIGHTS)}`);
-      const [haproxy, bramble] = await withBoth(bodies, async (ports) => {
+      const { haproxy, bramble } = await withBoth(bodies, async (ports) => {
         const orders: Record<string, string> = {};
         for (const [i, port] of ports.entries()) orders[KEYS[i]!] = await askAll(port, asks);
         return orders;
@@ -224,7 +137,7 @@ describe('a key leads to the server that HAProxy chooses', () => {
     const asks = Array.from({ length: 60 }, (_, i) => ({
       from: `127.${i % 7}.${(i * 37) % 256}.${1 + ((i * 11) % 254)}`,
     }));
-    const [haproxy, bramble] = await withBoth(bodies, async (ports) => {
+    const { haproxy, bramble } = await withBoth(bodies, async (ports) => {
       const orders: string[] = [];
       for (const port of ports) orders.push(await askAll(port, asks));
       return orders;
@@ -253,7 +166,7 @@ describe('a key leads to the server that HAProxy chooses', () => {
     const bodies = ['', ' check_post', ' check_post 64'].map(
       (more) => ` balance url_param id${more}\n hash-type consistent\n${serverLines(WEIGHTS)}`,
     );
-    const [haproxy, bramble] = await withBoth(bodies, async (ports) => {
+    const { haproxy, bramble } = await withBoth(bodies, async (ports) => {
       const orders: string[] = [];
       for (const port of ports) orders.push(await askAll(port, asks));
       return orders;
@@ -267,36 +180,24 @@ describe('when servers go', () => {
     'their keys go where HAProxy sends them (%s), and come back',
     async (method) => {
       const asks = words(60).map((word) => ({ path: `/${word}` }));
-      const results: string[][] = [];
-      for (const which of BOTH) {
-        const mortal = await startWeb('m');
-        const port = await freePortRange(2);
-        const config = `${HEAD}
-listen x
- bind 127.0.0.1:${port}
- balance uri
+      const { haproxy, bramble } = await both(async (which) => {
+        const [mortal] = (await startWebs('m')) as [Web];
+        const body = ` balance uri
  hash-type ${method} sdbm avalanche
 ${serverLines(['weight 3', 'weight 2', 'weight 5'])}
- server m 127.0.0.1:${mortal.port} weight 4 check inter 100 fall 1 rise 1
-listen probe
- mode tcp
- no log
- bind 127.0.0.1:${port + 1}
-`;
-        await using proxy = await startEither(which, { config, ports: [port + 1] });
-        const orders = [await askAll(port, asks)];
-        mortal.server.close();
-        mortal.server.closeAllConnections();
-        await lineMatching(proxy.out, /Server x\/m is DOWN/);
-        orders.push(await askAll(port, asks));
-        const back = await startWeb('m', mortal.port);
-        await lineMatching(proxy.out, /Server x\/m is UP/);
-        orders.push(await askAll(port, asks));
-        back.server.close();
-        back.server.closeAllConnections();
-        results.push(orders);
-      }
-      const [haproxy, bramble] = results as [string[], string[]];
+ server m 127.0.0.1:${mortal.port} weight 4 check inter 100 fall 1 rise 1`;
+        return await withListens(which, [body], async ([port], proxy) => {
+          const orders = [await askAll(port!, asks)];
+          await mortal.stop();
+          await lineMatching(proxy.out, /Server x0\/m is DOWN/);
+          orders.push(await askAll(port!, asks));
+          await mortal.start();
+          await lineMatching(proxy.out, /Server x0\/m is UP/);
+          orders.push(await askAll(port!, asks));
+          await mortal.stop();
+          return orders;
+        });
+      });
       expect(bramble).toEqual(haproxy);
       expect(bramble[2]).toBe(bramble[0]);
       const moved = [...bramble[0]!].filter((name, i) => name !== 'm' && bramble[1]![i] !== name);

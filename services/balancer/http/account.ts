@@ -19,7 +19,7 @@ export class Account {
   backend: Backend | undefined;
   server: Server | undefined;
   requestLine: string | undefined;
-  /** What the log shows instead of a server, where we answered ourselves. */
+  /** What the log shows for a server where none has the request: it waits, or we answered. */
   serverLabel: string | undefined;
   requestTime = -1;
   queueTime = -1;

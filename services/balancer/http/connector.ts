@@ -38,6 +38,7 @@ export class Connector implements UpstreamUser {
   #upstream: Upstream | undefined;
   #queued: AbortController | undefined;
   #pause: NodeJS.Timeout | undefined;
+  #waitsFor: Server | undefined;
   #failures = 0;
   #released = false;
 
@@ -117,14 +118,18 @@ export class Connector implements UpstreamUser {
       this.#account.serverQueue += serverQueue;
       this.#account.backendQueue += backendQueue;
     };
-    const options = { avoid: previous, hash: this.#hash, signal, left };
+    const chosen = (server: Server): void => {
+      this.#account.serverLabel = server.config.name;
+      this.#waitsFor = server;
+    };
+    const options = { avoid: previous, hash: this.#hash, chosen, signal, left };
     const granting = wanted
       ? this.#backend.enqueueFor(wanted, options)
       : this.#backend.enqueue(options);
     Promise.resolve(granting).then(
       (granted) => {
         if (this.#released) granted.release();
-        else this.#assigned(granted, previous);
+        else this.#assigned(granted, previous ?? (granted.server === wanted ? undefined : wanted));
       },
       (error: unknown) => {
         if (!this.#released) this.#refused(error);
@@ -134,6 +139,7 @@ export class Connector implements UpstreamUser {
 
   #refused(error: unknown): void {
     this.#backend.counters.econ += 1;
+    if (this.#waitsFor) this.#waitsFor.counters.econ += 1;
     const code = error instanceof BrambleError ? error.code : undefined;
     if (code === ERROR_CODES.QUEUE_TIMEOUT) {
       this.#account.leftQueue();
@@ -149,6 +155,7 @@ export class Connector implements UpstreamUser {
 
   #assigned(assignment: Assignment, previous: Server | undefined): void {
     this.#assignment = assignment;
+    this.#account.serverLabel = undefined;
     this.#account.serverAssigned(assignment, this.#headBytes);
     if (previous) {
       countRetry(this.#backend, previous, assignment);

@@ -12,6 +12,9 @@ import type { Assignment, AssignOptions, CheckVerdict, EventReport, TurnCause } 
 import { waitFor } from './wait.ts';
 import { type Waiter, WaitQueue } from './wait-queue.ts';
 
+/** With these a queue at the backend means that every server is full, as HAProxy has it. */
+const IN_ORDER: ReadonlySet<string> = new Set(['roundrobin', 'static-rr', 'first']);
+
 /**
  * The servers of one backend (or of the server side of a `listen`), who gets the next session,
  * and who waits. HAProxy's rules: a session waits in the backend's queue while every usable
@@ -29,6 +32,7 @@ export class Backend {
   readonly #policy: Policy;
   /** Over the backups, where all of them are used (`option allbackups`). */
   readonly #backupPolicy: Policy | undefined;
+  readonly #takesTurns: boolean;
   readonly #hasher: Hasher | undefined;
   #downtime = 0;
   #active = 0;
@@ -43,6 +47,7 @@ export class Backend {
     this.#count();
     this.#policy = this.#policyOf(false);
     this.#backupPolicy = config.allBackups ? this.#policyOf(true) : undefined;
+    this.#takesTurns = IN_ORDER.has(config.balance.name);
     this.#hasher = createHasher(config.balance, config.hash);
   }
 
@@ -122,10 +127,8 @@ export class Backend {
    * redispatch` is set; rejects as `assign` does.
    */
   enqueueFor(server: Server, options?: AssignOptions): Promise<Assignment> | Assignment {
-    if (!server.queueFull) return this.#wait(server.queue, options);
-    return this.config.redispatch === undefined
-      ? Promise.reject(this.#queueFull(server))
-      : this.assign(options);
+    if (server.queueFull && this.config.redispatch !== undefined) return this.assign(options);
+    return this.#waitAt(server, options);
   }
 
   /** Waits for a place; rejects as `assign` does. */
@@ -134,9 +137,9 @@ export class Backend {
     // Who has a place of its own waits for that one, and everybody for the only backup.
     const own = hash !== NO_HASH || this.#onlyBackup !== undefined;
     const server = own && this.usable ? this.#choose(avoid, hash) : undefined;
-    if (server?.queueFull) return Promise.reject(this.#queueFull(server));
-    if (server) this.#balanced(server, avoid);
-    return this.#wait(server?.queue ?? this.queue, options);
+    if (!server) return this.#wait(this.queue, options);
+    this.#balanced(server, avoid);
+    return this.#waitAt(server, options);
   }
 
   /** A place was given back: whoever waited longest, for that server or for any, gets it. */
@@ -207,6 +210,13 @@ export class Backend {
       name: this.config.name,
       limit: own ?? connect,
       enter: (waiter: Waiter) => this.#enter(queue, waiter),
+  #waitAt(server: Server, options: AssignOptions = {}): Promise<Assignment> {
+    options.chosen?.(server);
+    return server.queueFull
+      ? Promise.reject(this.#queueFull(server))
+      : this.#wait(server.queue, options);
+  }
+
       leave: (waiter: Waiter) => this.#leave(waiter),
     };
     return waitFor(host, options);
@@ -245,10 +255,10 @@ export class Backend {
   }
 
   /** Gives the free places of a server to those who wait; returns how many got one. */
-  #serve(server: Server): number {
+  #serve(server: Server, ending = 0): number {
     let served = 0;
     for (;;) {
-      const { limit } = server;
+      const limit = server.limitAt(this.counters.scur + ending);
       if (!server.running || (limit !== undefined && server.cur >= limit)) break;
       const own = server.queue.first;
       const open = server.usable && this.#inUse(server);
@@ -283,6 +293,8 @@ export class Backend {
   }
 
   #policyOf(backup: boolean): Policy {
+    // Nobody overtakes those who wait for any server.
+    if (this.#takesTurns && this.queue.length > 0 && !this.#onlyBackup) return undefined;
     const { balance, hash } = this.config;
     const servers = this.servers.filter((server) => server.config.backup === backup);
     return createPolicy(balance, hash, servers);

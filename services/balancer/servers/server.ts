@@ -129,7 +129,6 @@ export class Server extends EventEmitter<ServerEvents> {
     if (maxconn === undefined) return undefined;
     const { minconn } = this.config;
     const { fullconn } = this.backend.config;
-    const sessions = this.backend.counters.scur;
     const dynamic = minconn !== undefined && minconn < maxconn && fullconn !== undefined;
     const limit =
       dynamic && sessions < fullconn
@@ -176,6 +175,11 @@ export class Server extends EventEmitter<ServerEvents> {
     else if (!this.running) this.#stopping = false;
     if (this.running !== wasRunning) this.#turned(wasUsable);
     else if (this.running && this.#stopping !== wasStopping) this.#leaned(wasUsable);
+    return this.limitAt(this.backend.counters.scur);
+  }
+
+  /** The limit while the backend has so many sessions. */
+  limitAt(sessions: number): number | undefined {
   }
 
   #passed(rise: number, fall: number): void {

@@ -94,6 +94,8 @@ export interface AssignOptions {
    * queue, counted from 1 as in HAProxy's logs; 0 for the queue that it was not in.
    */
   left?: ((serverQueue: number, backendQueue: number) => void) | undefined;
+  /** Told at once which server it waits for, or whose queue is full, where it is a certain one. */
+  chosen?: ((server: Server) => void) | undefined;
 }
 
 /** What a plane needs to know of the frontend that a connection came in on. */

@@ -46,6 +46,8 @@ export class TcpSession implements EndOwner, Watched {
   #place: Assignment | undefined;
   /** The server last tried, for the log and for counting redispatches. */
   #lastServer: Server | undefined;
+  /** The one server whose queue it stands in. */
+  #waitsFor: Server | undefined;
   #dial: Dial | undefined;
   #leaveQueue: AbortController | undefined;
   #held: Buffer[] = [];
@@ -163,7 +165,10 @@ export class TcpSession implements EndOwner, Watched {
       this.#serverQueue += serverQueue;
       this.#backendQueue += backendQueue;
     };
-    this.#backend!.enqueue({ avoid, hash: this.#hash, signal, left }).then(
+    const chosen = (server: Server): void => {
+      this.#waitsFor = server;
+    };
+    this.#backend!.enqueue({ avoid, hash: this.#hash, chosen, signal, left }).then(
       (place) => {
         if (this.#phase === 'queue') this.#assigned(place);
         else place.release();
@@ -176,6 +181,7 @@ export class TcpSession implements EndOwner, Watched {
     );
   }
 
+        if (this.#waitsFor) this.#waitsFor.counters.econ += 1;
   #assigned(place: Assignment): void {
     this.#assignedAt = Date.now();
     if (this.#lastServer) {
@@ -350,7 +356,7 @@ export class TcpSession implements EndOwner, Watched {
       startedAt: this.#startedAt,
       frontend: config.name,
       backend: backend?.config.name ?? config.name,
-      server: this.#lastServer?.config.name,
+      server: (this.#waitsFor ?? this.#lastServer)?.config.name,
       queueTime: assignedAt < 0 ? -1 : assignedAt - this.#startedAt,
       connectTime: this.#connectedAt < 0 ? -1 : this.#connectedAt - assignedAt,
       totalTime: Date.now() - this.#startedAt,
