@@ -204,12 +204,6 @@ export class Backend {
     this.counters.lbtot += 1;
   }
 
-  #wait(queue: WaitQueue, options: AssignOptions = {}): Promise<Assignment> {
-    const { queue: own, connect } = this.config.timeouts;
-    const host = {
-      name: this.config.name,
-      limit: own ?? connect,
-      enter: (waiter: Waiter) => this.#enter(queue, waiter),
   #waitAt(server: Server, options: AssignOptions = {}): Promise<Assignment> {
     options.chosen?.(server);
     return server.queueFull
@@ -217,6 +211,12 @@ export class Backend {
       : this.#wait(server.queue, options);
   }
 
+  #wait(queue: WaitQueue, options: AssignOptions = {}): Promise<Assignment> {
+    const { queue: own, connect } = this.config.timeouts;
+    const host = {
+      name: this.config.name,
+      limit: own ?? connect,
+      enter: (waiter: Waiter) => this.#enter(queue, waiter),
       leave: (waiter: Waiter) => this.#leave(waiter),
     };
     return waitFor(host, options);
@@ -287,14 +287,14 @@ export class Backend {
 
   /** Whose turn it is, full or not; undefined where any free place would do and none is. */
   #choose(avoid: Server | undefined, hash: number): Server | undefined {
+    // Nobody overtakes those who wait for any server.
+    if (this.#takesTurns && this.queue.length > 0 && !this.#onlyBackup) return undefined;
     if (this.#active > 0) return this.#policy.pick(avoid, hash);
     if (!this.#firstBackup) throw this.#noServer();
     return this.#backupPolicy ? this.#backupPolicy.pick(avoid, hash) : this.#firstBackup;
   }
 
   #policyOf(backup: boolean): Policy {
-    // Nobody overtakes those who wait for any server.
-    if (this.#takesTurns && this.queue.length > 0 && !this.#onlyBackup) return undefined;
     const { balance, hash } = this.config;
     const servers = this.servers.filter((server) => server.config.backup === backup);
     return createPolicy(balance, hash, servers);

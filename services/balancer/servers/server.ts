@@ -125,6 +125,11 @@ export class Server extends EventEmitter<ServerEvents> {
    * `fullconn`, and less while it starts slowly (manual, `minconn`, `fullconn`, `slowstart`).
    */
   get limit(): number | undefined {
+    return this.limitAt(this.backend.counters.scur);
+  }
+
+  /** The limit while the backend has so many sessions. */
+  limitAt(sessions: number): number | undefined {
     const { maxconn } = this;
     if (maxconn === undefined) return undefined;
     const { minconn } = this.config;
@@ -175,11 +180,35 @@ export class Server extends EventEmitter<ServerEvents> {
     else if (!this.running) this.#stopping = false;
     if (this.running !== wasRunning) this.#turned(wasUsable);
     else if (this.running && this.#stopping !== wasStopping) this.#leaned(wasUsable);
-    return this.limitAt(this.backend.counters.scur);
   }
 
-  /** The limit while the backend has so many sessions. */
-  limitAt(sessions: number): number | undefined {
+  /** Takes in what its agent said of its state (manual, `agent-check`). */
+  agentChecked(report: AgentReport): void {
+    const { agent } = this;
+    if (!agent) return;
+    const wasUsable = this.usable;
+    const wasRunning = this.running;
+    const changed = agent.take(report);
+    const { check } = this.config;
+    if (check && report.up !== undefined) {
+      this.#health = report.up ? check.rise + check.fall - 1 : 0;
+    }
+    if (changed) this.backend.agentLogged(this);
+    if (this.running === wasRunning) return;
+    this.lastOutcome = report;
+    this.#turned(wasUsable);
+  }
+
+  /** Sessions met too many errors in a row. */
+  #suspected(info: string): void {
+    const { check, health } = this.config;
+    if (!check || !health || this.#admin === 'maint') return;
+    if (health.onError === 'sudden-death') this.#health = Math.min(this.#health, check.rise + 1);
+    else if (health.onError === 'mark-down') this.#health = Math.min(this.#health, check.rise);
+    if (health.onError !== 'fastinter') {
+      this.checked({ status: 'HANA', duration: this.checkDuration ?? 0, info });
+    }
+    this.emit('suspect');
   }
 
   #passed(rise: number, fall: number): void {

@@ -87,6 +87,8 @@ export interface AssignOptions {
   avoid?: Server | undefined;
   /** Of the session's key, where the algorithm has one (`Backend.hash`). */
   hash?: number | undefined;
+  /** Told at once which server it waits for, or whose queue is full, where it is a certain one. */
+  chosen?: ((server: Server) => void) | undefined;
   /** Leaves the queue when aborted. */
   signal?: AbortSignal | undefined;
   /**
@@ -94,8 +96,6 @@ export interface AssignOptions {
    * queue, counted from 1 as in HAProxy's logs; 0 for the queue that it was not in.
    */
   left?: ((serverQueue: number, backendQueue: number) => void) | undefined;
-  /** Told at once which server it waits for, or whose queue is full, where it is a certain one. */
-  chosen?: ((server: Server) => void) | undefined;
 }
 
 /** What a plane needs to know of the frontend that a connection came in on. */

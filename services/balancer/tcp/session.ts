@@ -176,12 +176,12 @@ export class TcpSession implements EndOwner, Watched {
       (error: unknown) => {
         if (this.#phase !== 'queue') return;
         this.#backend!.counters.econ += 1;
+        if (this.#waitsFor) this.#waitsFor.counters.econ += 1;
         this.#end(QUEUE_ENDS.get(systemCode(error)) ?? 'SC');
       },
     );
   }
 
-        if (this.#waitsFor) this.#waitsFor.counters.econ += 1;
   #assigned(place: Assignment): void {
     this.#assignedAt = Date.now();
     if (this.#lastServer) {
