@@ -1,4 +1,5 @@
 import type { CheckMethod } from './checks/steps.ts';
+import type { BindTls, ServerTls } from './tls/config.ts';
 
 /**
  * The validated configuration, as the planes use it. `config/` makes it and nobody else; every
@@ -27,6 +28,8 @@ export interface BindConfig extends Address {
   acceptProxy: boolean;
   maxconn: number | undefined;
   position: Position;
+  /** Set where TLS ends here. */
+  tls?: BindTls | undefined;
 }
 
 export interface CheckConfig {
@@ -97,6 +100,10 @@ export interface ServerConfig extends Address {
   /** Value of the stickiness cookie that stands for it. */
   cookie: string | undefined;
   position: Position;
+  /** Agent, tracking, and what sessions tell; undefined = none of it. */
+  health?: HealthConfig | undefined;
+  /** Set where connections to it are TLS. */
+  tls?: ServerTls | undefined;
 }
 
 export interface Timeouts {

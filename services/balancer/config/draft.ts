@@ -14,6 +14,8 @@ import type {
 } from '../model.ts';
 import { type CheckSettings, inheritCheckSettings, newCheckSettings } from './check-settings.ts';
 
+} from './keywords/server-check-parameters.ts';
+import type { GlobalTls, ProxyTls, ServerTlsSettings } from './tls/settings.ts';
 export type ProxySection = 'defaults' | ProxyKind;
 
 /** What a proxy takes over from its `defaults` section and may then change. */
@@ -50,6 +52,7 @@ export interface ServerSettings {
   downinter: number | undefined;
   rise: number;
   fall: number;
+  tls?: ServerTlsSettings;
   checkAddress: string | undefined;
   checkPort: number | undefined;
   checkSendProxy: boolean;
@@ -83,6 +86,8 @@ export interface GlobalDraft {
   sendHostname: string | undefined;
   pidfile: string | undefined;
   daemon: boolean;
+  /** Lines with TLS. */
+  tls?: ProxyTls;
   node: string | undefined;
   description: string | undefined;
 }
@@ -94,6 +99,8 @@ export interface ConfigDraft {
 
 /** HAProxy's defaults: manual, sections 4.2 and 5.2. */
 export function newSettings(): ProxySettings {
+  /** Set by the first TLS keyword. */
+  tls?: GlobalTls;
   return {
     mode: 'tcp',
     disabled: false,

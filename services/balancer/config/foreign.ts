@@ -12,33 +12,28 @@ export const FOREIGN_SECTIONS = words(`
 
 /** Keywords of the global section. */
 export const FOREIGN_GLOBAL = words(`
-  busy-polling ca-base chroot close-spread-time cpu-map crt-base default-path
-  expose-experimental-directives external-check gid grace group
-  h1-accept-payload-with-any-method h1-case-adjust h1-case-adjust-file hard-stop-after
-  httpclient.resolvers.id httpclient.resolvers.prefer httpclient.ssl.ca-file
-  httpclient.ssl.verify insecure-fork-wanted insecure-setuid-wanted issuers-chain-path
-  localpeer lua-load lua-load-per-thread lua-prepend-path master-worker max-spread-checks
-  maxcompcpuusage maxcomprate maxconnrate maxpipes maxsessrate maxsslconn maxsslrate maxzlibmem
-  mworker-max-reloads nbproc no-memory-trimming noepoll nogetaddrinfo nopoll noreuseport
-  nosplice numa-cpu-mapping pp2-never-send-local profiling.tasks quiet server-state-base
-  server-state-file set-dumpable set-var set-var-fmt spread-checks ssl-default-bind-ciphers
-  ssl-default-bind-ciphersuites ssl-default-bind-curves ssl-default-bind-options
-  ssl-default-server-ciphers ssl-default-server-ciphersuites ssl-default-server-options
-  ssl-dh-param-file ssl-engine ssl-load-extra-del-ext ssl-load-extra-files ssl-mode-async
-  ssl-propquery ssl-provider ssl-provider-path ssl-server-verify ssl-skip-self-issued-ca stats
-  strict-limits thread-group thread-groups tune.buffers.limit tune.buffers.reserve tune.bufsize
-  tune.chksize tune.comp.maxlevel tune.fail-alloc tune.fd.edge-triggered
-  tune.h2.header-table-size tune.h2.initial-window-size tune.h2.max-concurrent-streams
-  tune.h2.max-frame-size tune.http.cookielen tune.http.logurilen tune.http.maxhdr
-  tune.idle-pool.shared tune.idletimer tune.listener.multi-queue tune.lua.forced-yield
-  tune.lua.maxmem tune.lua.service-timeout tune.lua.session-timeout tune.lua.task-timeout
-  tune.maxaccept tune.maxpollevents tune.maxrewrite tune.pattern.cache-size
-  tune.peers.max-updates-at-once tune.pipesize tune.pool-high-fd-ratio tune.pool-low-fd-ratio
-  tune.rcvbuf.client tune.rcvbuf.server tune.recv_enough tune.runqueue-depth
-  tune.sched.low-latency tune.sndbuf.client tune.sndbuf.server tune.ssl.cachesize
-  tune.ssl.capture-buffer-size tune.ssl.capture-cipherlist-size tune.ssl.default-dh-param
-  tune.ssl.force-private-cache tune.ssl.hard-maxrecord tune.ssl.keylog tune.ssl.lifetime
-  tune.ssl.maxrecord tune.ssl.ssl-ctx-cache-size tune.vars.check-max-size
+  busy-polling chroot close-spread-time cpu-map default-path expose-experimental-directives
+  external-check gid grace group h1-accept-payload-with-any-method h1-case-adjust
+  h1-case-adjust-file hard-stop-after httpclient.resolvers.id httpclient.resolvers.prefer
+  httpclient.ssl.ca-file httpclient.ssl.verify insecure-fork-wanted insecure-setuid-wanted
+  issuers-chain-path localpeer lua-load lua-load-per-thread lua-prepend-path master-worker
+  max-spread-checks maxcompcpuusage maxcomprate maxconnrate maxpipes maxsessrate maxsslconn
+  maxsslrate maxzlibmem mworker-max-reloads nbproc no-memory-trimming noepoll nogetaddrinfo
+  nopoll noreuseport nosplice numa-cpu-mapping pp2-never-send-local profiling.tasks quiet
+  server-state-base server-state-file set-dumpable set-var set-var-fmt spread-checks ssl-engine
+  ssl-load-extra-del-ext ssl-load-extra-files ssl-mode-async ssl-propquery ssl-provider
+  ssl-provider-path ssl-skip-self-issued-ca stats strict-limits thread-group thread-groups
+  tune.buffers.limit tune.buffers.reserve tune.bufsize tune.chksize tune.comp.maxlevel
+  tune.fail-alloc tune.fd.edge-triggered tune.h2.header-table-size tune.h2.initial-window-size
+  tune.h2.max-concurrent-streams tune.h2.max-frame-size tune.http.cookielen tune.http.logurilen
+  tune.http.maxhdr tune.idle-pool.shared tune.idletimer tune.listener.multi-queue
+  tune.lua.forced-yield tune.lua.maxmem tune.lua.service-timeout tune.lua.session-timeout
+  tune.lua.task-timeout tune.maxaccept tune.maxpollevents tune.maxrewrite
+  tune.pattern.cache-size tune.peers.max-updates-at-once tune.pipesize tune.pool-high-fd-ratio
+  tune.pool-low-fd-ratio tune.rcvbuf.client tune.rcvbuf.server tune.recv_enough
+  tune.runqueue-depth tune.sched.low-latency tune.sndbuf.client tune.sndbuf.server
+  tune.ssl.capture-buffer-size tune.ssl.capture-cipherlist-size tune.ssl.force-private-cache
+  tune.ssl.hard-maxrecord tune.ssl.keylog tune.ssl.ssl-ctx-cache-size tune.vars.check-max-size
   tune.vars.global-max-size tune.vars.proc-max-size tune.vars.reqres-max-size
   tune.vars.sess-max-size tune.vars.txn-max-size tune.zlib.memlevel tune.zlib.windowsize uid
   ulimit-n unix-bind user zero-warning
@@ -71,25 +66,16 @@ export const FOREIGN_OPTIONS = words(`
 
 /** Parameters of `bind`. */
 export const FOREIGN_BIND = words(`
-  accept-netscaler-cip allow-0rtt alpn backlog ca-file ca-ignore-err ca-sign-file ca-sign-pass
-  ca-verify-file ciphers ciphersuites crl-file crt crt-ignore-err crt-list curves defer-accept
-  ecdhe expose-fd force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13
-  generate-certificates gid group id interface level mode mss namespace nice no-ca-names
-  no-sslv3 no-tls-tickets no-tlsv10 no-tlsv11 no-tlsv12 no-tlsv13 npn prefer-client-ciphers
-  process proto severity-output shards ssl ssl-max-ver ssl-min-ver strict-sni tcp-ut tfo thread
-  tls-ticket-keys transparent uid user v4v6 v6only verify
+  accept-netscaler-cip allow-0rtt backlog ca-sign-file ca-sign-pass ca-verify-file defer-accept
+  expose-fd force-sslv3 generate-certificates gid group id interface level mode mss namespace
+  nice no-ca-names npn process proto severity-output shards tcp-ut tfo thread tls-ticket-keys
+  transparent uid user v4v6 v6only
 `);
 
 /** Parameters of `server`. */
 export const FOREIGN_SERVER = words(`
-  agent-addr agent-check agent-inter agent-port agent-send allow-0rtt alpn ca-file check-alpn
-  check-proto check-sni check-ssl check-via-socks4 ciphers ciphersuites crl-file crt
-  error-limit force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13 init-addr
-  log-proto max-reuse namespace no-agent-check no-check-ssl
-  no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn no-ssl no-ssl-reuse no-sslv3 no-tfo
-  no-tls-tickets no-tlsv10 no-tlsv11 no-tlsv12 no-tlsv13 non-stick npn observe on-error
-  on-marked-down on-marked-up pool-low-conn pool-max-conn pool-purge-delay proto
-  proxy-v2-options redir resolve-net resolve-opts resolve-prefer resolvers send-proxy-v2-ssl
-  send-proxy-v2-ssl-cn sni socks4 source ssl ssl-max-ver ssl-min-ver ssl-reuse stick
-  tcp-ut tfo tls-tickets track usesrc verify verifyhost ws
+  allow-0rtt check-proto check-via-socks4 force-sslv3 init-addr log-proto max-reuse namespace
+  no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn no-tfo non-stick npn pool-low-conn pool-max-conn
+  pool-purge-delay proto proxy-v2-options redir resolve-net resolve-opts resolve-prefer resolvers
+  send-proxy-v2-ssl send-proxy-v2-ssl-cn socks4 source stick tcp-ut tfo usesrc ws
 `);

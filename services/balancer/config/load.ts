@@ -5,6 +5,7 @@ import { numberAll } from './number.ts';
 import { parseSources, type Source } from './parser.ts';
 import { BalancerConfigError, type Problem, Problems } from './problem.ts';
 import { readSources } from './source.ts';
+import { finishTls } from './tls/finish.ts';
 import { validate } from './validate.ts';
 
 export interface LoadOptions {
@@ -45,6 +46,7 @@ async function load(
   if (!problems.full) {
     numberAll(draft, problems);
     validate(draft, problems);
+    finishTls(draft, problems, variables);
     await hostNames.resolve(problems);
   }
   if (problems.alerts > 0) throw new BalancerConfigError(sorted(problems.list, sources));

@@ -3,6 +3,7 @@ import type { BindConfig } from '../model.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import type { TcpHandle } from '../tcp/handle.ts';
 import type { ProxyEnds } from '../tcp/proxy-header.ts';
+import type { SocketFacts } from '../tls/facts.ts';
 
 /** The client's connection, as the PROXY header or else the socket tells it. */
 export type ClientAddress = ProxyEnds;
@@ -14,6 +15,8 @@ interface Accepted {
   readonly acceptedAt: number;
   /** Bytes that arrived behind the PROXY header; handle them before the socket's own. */
   readonly head: Buffer | undefined;
+  /** Set where TLS ends here; its socket takes the place of the plain one. */
+  readonly tls?: SocketFacts | undefined;
 }
 
 /** A connection that a listener has accepted and counted (frontend scur, stot). */

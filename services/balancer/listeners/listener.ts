@@ -6,8 +6,10 @@ import type { BindConfig } from '../model.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import { errorName, type ListenHandle, type SocketName, type TcpHandle } from '../tcp/handle.ts';
 import type { TimerWheel } from '../tcp/timer-wheel.ts';
+import { acceptorFor, type HandshakeFault, type TlsAcceptor } from '../tls/acceptor.ts';
+import type { SocketFacts } from '../tls/facts.ts';
 import type { Admission, Waiting } from './admission.ts';
-import type { ClientAddress, HandleHandler } from './handler.ts';
+import type { AcceptedHandle, ClientAddress, HandleHandler } from './handler.ts';
 import { receiveProxyHeader } from './receive-proxy.ts';
 
 /** The kernel's own limit by default. */
@@ -32,6 +34,7 @@ export class Listener implements Waiting {
   readonly bind: BindConfig;
   readonly context: FrontendContext;
   readonly #deps: ListenerDeps;
+  readonly #acceptor: TlsAcceptor | undefined;
   readonly #waiting: TcpHandle[] = [];
   #server: net.Server | undefined;
   #current = 0;
@@ -43,6 +46,7 @@ export class Listener implements Waiting {
     this.bind = bind;
     this.context = context;
     this.#deps = deps;
+    this.#acceptor = bind.tls && acceptorFor(bind.tls);
   }
 
   /** Connections of this bind now, and those that wait. */
@@ -153,14 +157,51 @@ export class Listener implements Waiting {
     this.#current += 1;
     this.#deps.admission.enter();
     counters.connectionStarted(acceptedAt);
+    const accepted = { bind: this.bind, client, acceptedAt, head: undefined, handle };
     if (!this.bind.acceptProxy) {
-      this.#hand(handle, client, acceptedAt, undefined);
+      this.#secure(accepted);
       return;
     }
     const limit = config.timeouts.client ?? DEFAULT_HEADER_TIMEOUT;
     receiveProxyHeader(handle, this.#deps.wheel, limit, (result) => {
-      if (result) this.#hand(handle, result.ends ?? client, acceptedAt, result.rest);
+      if (result) this.#secure({ ...accepted, client: result.ends ?? client, head: result.rest });
       else this.#ended();
+    });
+  }
+
+  /** Shakes hands first where the line says `ssl`. */
+  #secure(accepted: AcceptedHandle): void {
+    const acceptor = this.#acceptor;
+    if (!acceptor) {
+      this.#hand(accepted);
+      return;
+    }
+    const { handle, head } = accepted;
+    const limit = this.context.config.timeouts.client ?? DEFAULT_HEADER_TIMEOUT;
+    const done = (result: SocketFacts | HandshakeFault): void => {
+      if (typeof result !== 'string') {
+        this.#hand({ ...accepted, head: undefined, tls: result });
+        return;
+      }
+      this.#refused(accepted, result);
+      this.#ended();
+    };
+    acceptor.accept(handle, this.#deps.wheel, { head, limit, done });
+  }
+
+  #refused({ client, acceptedAt }: AcceptedHandle, reason: HandshakeFault): void {
+    const { config } = this.context;
+    if (config.options.dontlognull && reason === 'Connection closed during SSL handshake') return;
+    this.context.log({
+      kind: 'refused',
+      clientAddress: client.host,
+      clientPort: client.port,
+      frontendAddress: client.localHost,
+      frontendPort: client.localPort,
+      frontend: config.name,
+      listener: this.bind.name ?? String(config.binds.indexOf(this.bind) + 1),
+      startedAt: acceptedAt,
+      reason,
     });
   }
 
@@ -180,15 +221,9 @@ export class Listener implements Waiting {
     };
   }
 
-  #hand(
-    handle: TcpHandle,
-    client: ClientAddress,
-    acceptedAt: number,
-    head: Buffer | undefined,
-  ): void {
-    this.context.counters.sessionCounted(acceptedAt);
-    const connection = { bind: this.bind, client, acceptedAt, head, handle };
-    this.#deps.handler(connection, this.context, () => this.#ended());
+  #hand(accepted: AcceptedHandle): void {
+    this.context.counters.sessionCounted(accepted.acceptedAt);
+    this.#deps.handler(accepted, this.context, () => this.#ended());
   }
 
   #ended(): void {

@@ -6,7 +6,7 @@ import type { ConnectionHandler, HandleHandler } from './handler.ts';
 /** Lets a plane that works on streams serve a listener: wraps handles as `net.Server` would. */
 export function onSockets(handler: ConnectionHandler): HandleHandler {
   return ({ handle, ...accepted }, context, done) => {
-    const socket = socketOf(handle);
+    const socket = accepted.tls?.socket ?? socketOf(handle);
     socket.setNoDelay(true);
     if (context.config.options.clitcpka) socket.setKeepAlive(true, KEEPALIVE_IDLE * 1000);
     socket.once('close', done);

@@ -1,6 +1,6 @@
 import type { LogFormat } from '../model.ts';
 import { accessDate } from './clock.ts';
-import type { ConnectRecord, HttpRecord, LogRecord, TcpRecord } from './record.ts';
+import type { ConnectRecord, HttpRecord, LogRecord, RefusedRecord, TcpRecord } from './record.ts';
 
 /** Longest request line in a log line, in characters: HAProxy's `tune.http.logurilen`. */
 const MAX_REQUEST_LINE = 1023;
@@ -18,6 +18,7 @@ export function formatRecord(record: LogRecord, format: LogFormat): string | und
   if (record.kind === 'connect') {
     return format === undefined || format === 'default' ? formatConnect(record) : undefined;
   }
+  if (record.kind === 'refused') return formatRefused(record);
   if (format === 'tcplog') return formatTcp(record);
   if (format === 'httplog') return record.kind === 'http' ? formatHttp(record) : formatTcp(record);
   return undefined;
@@ -27,6 +28,12 @@ function formatConnect(record: ConnectRecord): string {
   const { clientAddress, clientPort, frontendAddress, frontendPort, frontend, mode } = record;
   const to = `${frontendAddress}:${frontendPort} (${frontend}/${mode === 'http' ? 'HTTP' : 'TCP'})`;
   return `Connect from ${clientAddress}:${clientPort} to ${to}`;
+}
+
+/** HAProxy 2.6 manual, section 8.2.5 (error log format). */
+function formatRefused({ clientAddress, clientPort, startedAt, ...rest }: RefusedRecord): string {
+  const who = `${clientAddress}:${clientPort} [${accessDate(startedAt)}]`;
+  return `${who} ${rest.frontend}/${rest.listener}: ${rest.reason}`;
 }
 
 function formatTcp(record: TcpRecord | HttpRecord): string {

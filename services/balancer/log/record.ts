@@ -17,6 +17,16 @@ export interface ConnectRecord extends ConnectionPart {
 }
 
 /**
+/** A connection ended before it was anybody's: its TLS handshake came to nothing. */
+export interface RefusedRecord extends ConnectionPart {
+  kind: 'refused';
+  /** Milliseconds since the epoch. */
+  startedAt: number;
+  /** Name or number of the `bind`. */
+  listener: string;
+  reason: string;
+}
+
  * What the planes report of one finished (or, with `logasap`, started) session or request. Every
  * field that HAProxy's tcplog and httplog lines need; `format.ts` turns it into text.
  * Source: HAProxy 2.6 configuration manual, sections 8.2 (formats) and 8.5 (session state).
@@ -71,7 +81,7 @@ export interface HttpRecord extends RecordBase {
   requestLine: string | undefined;
 }
 
-export type LogRecord = ConnectRecord | TcpRecord | HttpRecord;
+export type LogRecord = ConnectRecord | RefusedRecord | TcpRecord | HttpRecord;
 
 /** Severities of syslog (RFC 5424, 6.2.1): smaller is worse. */
 export const LEVELS = [

@@ -86,6 +86,9 @@ const { SOCKET } = tcp.constants;
 /** What `onread` gives at the end of the peer's data. */
 export const END_OF_STREAM = -4095;
 
+/** EPROTO. */
+const PROTOCOL_ERROR = -71;
+
 const READ_SIZE = 65_536;
 /** Every handle reads into this one buffer; what must outlive the call is copied out of it. */
 const shared = Buffer.allocUnsafeSlow(READ_SIZE);
@@ -109,6 +112,17 @@ export const readResult = (): number => streamBaseState[kReadBytesOrError]!;
 
 /** Whether the last write left bytes for later: then its request will be called back. */
 export const lastWritePending = (): boolean => streamBaseState[kLastWriteWasAsync] !== 0;
+
+/** Makes the last write count as pending, for handles that queue what they are given. */
+export function markPending(): void {
+  streamBaseState[kLastWriteWasAsync] = 1;
+}
+
+/** Tells a handle's reader of a fault that no read has met: what is wrong above the system. */
+export function failRead(handle: TcpHandle): void {
+  streamBaseState[kReadBytesOrError] = PROTOCOL_ERROR;
+  handle.onread(undefined);
+}
 
 /** The first `length` bytes of what was just read, for keeps. */
 export function takeRead(length: number): Buffer {

@@ -1,4 +1,5 @@
 import type { HandleHandler } from '../listeners/handler.ts';
+import { TlsHandle } from '../tls/tls-handle.ts';
 import { TcpSession, type TcpSessionDeps } from './session.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 
@@ -26,7 +27,9 @@ export class TcpPlane {
   }
 
   readonly handle: HandleHandler = (connection, context, done) => {
-    const session = new TcpSession(connection, context, this.#deps);
+    const { tls } = connection;
+    const accepted = tls ? { ...connection, handle: new TlsHandle(tls.socket) } : connection;
+    const session = new TcpSession(accepted, context, this.#deps);
     this.#sessions.set(session, done);
     session.start();
   };

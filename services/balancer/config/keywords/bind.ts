@@ -13,9 +13,13 @@ import {
   suggestion,
 } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
+import { type BindTlsSettings, newBindTls, proxyTls } from '../tls/settings.ts';
+import { BIND_TLS } from './bind-tls.ts';
 
 /** What applies to every address of one `bind` line. */
-type BindSettings = Pick<BindConfig, 'name' | 'acceptProxy' | 'maxconn'>;
+interface BindSettings extends Pick<BindConfig, 'name' | 'acceptProxy' | 'maxconn'> {
+  readonly tls: BindTlsSettings;
+}
 
 interface BindKeyword extends KeywordInfo {
   /** Words after the name. */
@@ -24,8 +28,16 @@ interface BindKeyword extends KeywordInfo {
   set(bind: BindSettings, value: string): string | undefined;
 }
 
+const TLS: Record<string, BindKeyword> = Object.fromEntries(
+  Object.entries(BIND_TLS).map(([name, row]) => [
+    name,
+    { ...row, set: ({ tls }: BindSettings, value: string) => row.set(tls, value) },
+  ]),
+);
+
 /** Parameters of `bind`: HAProxy 2.6 manual, section 5.1. */
 export const BIND_PARAMETERS: KeywordTable<BindKeyword> = {
+  ...TLS,
   'accept-proxy': {
     usage: '',
     summary: 'every connection starts with a PROXY header, version 1 or 2',
@@ -72,17 +84,29 @@ export function parseBind(draft: ProxyDraft, statement: Statement, context: Cont
     problems.alert(statement.at(1), `'bind' expects ${expected} as arguments.`);
     return;
   }
-  const settings: BindSettings = { name: undefined, acceptProxy: false, maxconn: undefined };
+  const settings: BindSettings = {
+    name: undefined,
+    acceptProxy: false,
+    maxconn: undefined,
+    tls: newBindTls(),
+  };
   if (!parseParameters(draft, settings, statement, context)) return;
+  const before = draft.binds.length;
   for (const written of addresses.split(',')) {
     if (written !== '') addListeners(draft, written, settings, statement, context);
   }
+  proxyTls(draft).binds.push({
+    settings: settings.tls,
+    binds: draft.binds.slice(before),
+    position: statement.position,
+    subject: `'bind ${addresses}' in section '${draft.section}'`,
+  });
 }
 
 function addListeners(
   draft: ProxyDraft,
   written: string,
-  settings: BindSettings,
+  { tls: _tls, ...settings }: BindSettings,
   statement: Statement,
   context: Context,
 ): void {
@@ -139,7 +163,8 @@ function parseParameters(
     const error = row.set(settings, row.arguments === 0 ? '' : statement.word(index + 1));
     index += row.arguments;
     if (error !== undefined) {
-      problems.alert(statement.at(index), `${subject} : '${name}' : ${error}`);
+      const named = error.startsWith("'") ? error : `'${name}' : ${error}`;
+      problems.alert(statement.at(index), `${subject} : ${named}`);
       return false;
     }
   }

@@ -9,12 +9,14 @@ import {
   onlyArguments,
 } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
+import { GLOBAL_TLS } from './global-tls.ts';
 import { parseLog } from './log.ts';
 
 const MAX_THREADS = 64;
 
 /** Keywords of the global section: HAProxy 2.6 manual, section 3. */
 export const GLOBAL_KEYWORDS: KeywordTable<Keyword<GlobalDraft>> = {
+  ...GLOBAL_TLS,
   daemon: {
     usage: '',
     summary: 'go to the background once started',

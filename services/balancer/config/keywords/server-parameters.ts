@@ -8,6 +8,7 @@ import {
   MAX_COUNT,
   parseInteger,
 } from '../keyword.ts';
+import { SERVER_TLS } from './server-tls.ts';
 
 /** What one `server` line gathers: the settings, and what only a server itself can have. */
 export interface ServerLine {
@@ -79,6 +80,7 @@ const interval = (
 /** Parameters of `server` and `default-server`: HAProxy 2.6 manual, section 5.2. */
 export const SERVER_PARAMETERS: KeywordTable<ServerKeyword> = {
   addr: {
+  ...SERVER_TLS,
     usage: '<address>',
     summary: 'where checks go instead of the address of the server',
     arguments: 1,

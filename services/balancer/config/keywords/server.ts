@@ -6,6 +6,7 @@ import { isHostName } from '../host-names.ts';
 import { type Context, lookUp, suggestion } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
 import { forbiddenCharacter } from '../names.ts';
+import { proxyTls } from '../tls/settings.ts';
 import { SERVER_PARAMETERS, type ServerLine } from './server-parameters.ts';
 
 /** `server <name> <address>:<port> [parameters]`. */
@@ -55,6 +56,9 @@ export function parseServer(draft: ProxyDraft, statement: Statement, context: Co
   const server = toConfig(name, host, ports.first, line, statement);
   draft.servers.push(server);
   if (isHostName(host)) {
+  const { tls } = line.settings;
+  if (tls)
+    proxyTls(draft).servers.push({ settings: tls, server, position: statement.position, subject });
     context.hostNames.add({
       name: host,
       family,

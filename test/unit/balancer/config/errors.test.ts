@@ -74,8 +74,8 @@ describe('what HAProxy has and this balancer has not', () => {
     ['global\n chroot /x\n', '2:2 '],
     ['backend x\n stick-table type ip size 1m\n', '2:2 '],
     ['backend x\n option tcp-check\n', '2:9 '],
-    ['backend x\n server s 127.0.0.1:80 ssl\n', '2:24 '],
-    ['listen x\n bind :80 ssl crt y\n', '2:11 '],
+    ['backend x\n server s 127.0.0.1:80 tfo\n', '2:24 '],
+    ['listen x\n bind :80 tfo\n', '2:11 '],
     ['listen x\n stats admin if TRUE\n', '2:8 '],
     ['backend x\n balance hash src\n', '2:10 '],
   ])('%j says so', async (text, where) => {

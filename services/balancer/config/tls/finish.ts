@@ -1,0 +1,226 @@
+import { compileExpression, ExpressionError } from '../../samples/compile.ts';
+import { CertificateError, loadCertificate } from '../../tls/certificate.ts';
+import {
+  type CertificateEntry,
+  loadCrtList,
+  loadEntries,
+  resolveIn,
+} from '../../tls/certificate-files.ts';
+import type { BindTls, ServerTls, TlsProtocol } from '../../tls/config.ts';
+import { clientContext, serverContext } from '../../tls/context.ts';
+import { loadTrust, type Trust } from '../../tls/trust.ts';
+import type { ConfigDraft, ProxyDraft } from '../draft.ts';
+import type { Environment } from '../lexer.ts';
+import type { Problems } from '../problem.ts';
+import {
+  type BindTlsSettings,
+  type GlobalTls,
+  globalTls,
+  type ProtocolSettings,
+  type ProxyTls,
+  versionsOf,
+} from './settings.ts';
+
+/** What stops a line; the text is HAProxy's. */
+class LineError extends Error {}
+
+const NO_TRUST: Trust = { certificates: [], crls: [] };
+
+/** Reads the certificates that the lines name and puts what came of it where the planes look. */
+export function finishTls(draft: ConfigDraft, problems: Problems, environment: Environment): void {
+  const global = globalTls(draft.global);
+  for (const proxy of draft.proxies) {
+    if (!proxy.tls || proxy.settings.disabled) continue;
+    for (const line of proxy.tls.binds) finishBind(line, proxy, global, problems);
+    for (const line of proxy.tls.servers) finishServer(line, proxy, global, problems, environment);
+  }
+}
+
+function finishBind(
+  { settings, binds, position, subject }: ProxyTls['binds'][number],
+  proxy: ProxyDraft,
+  global: GlobalTls,
+  problems: Problems,
+): void {
+  const address = /^'bind (.*)' in section/.exec(subject)?.[1] ?? '';
+  const where = `for bind '${address}'`;
+  try {
+    const entries = loadCertificates(settings, global);
+    const authorities = trustOf('ca-file', settings.caFile, global);
+    const revoked = trustOf('crl-file', settings.crlFile, global);
+    if (!settings.enabled) return;
+    const strictSni = settings.strictSni ?? global.bind.strictSni ?? false;
+    if (entries.length === 0) {
+      const message = `Proxy '${proxy.name}': no SSL certificate specified ${where}`;
+      if (!strictSni) throw new LineError(`${message} (use 'crt').`);
+      problems.warn(position, `${message}, ssl connections will fail (use 'crt').`);
+    }
+    const verify = settings.verify ?? global.bind.verify ?? 'none';
+    if (verify !== 'none' && settings.caFile === undefined) {
+      throw new LineError(
+        `Proxy '${proxy.name}': verify is enabled but no CA file specified ${where}.`,
+      );
+    }
+    const tls: BindTls = {
+      protocol: protocolOf(settings, global.bind, `${where}.`, `Proxy '${proxy.name}': `),
+      entries,
+      strictSni,
+      alpn: speakable(settings.alpn, () =>
+        problems.warn(
+          position,
+          `${subject} : 'alpn' : h2 is not spoken here, clients are offered the other protocols.`,
+        ),
+      ),
+      preferClientCiphers: settings.preferClientCiphers ?? global.bind.preferClientCiphers ?? false,
+      verify,
+      authorities: authorities.certificates,
+      crls: [...authorities.crls, ...revoked.crls],
+      ignoredErrors:
+        settings.ignoredErrors === 'all' ? 'all' : new Set(settings.ignoredErrors ?? []),
+      sessionLifetime: global.lifetime,
+      sessionCache: global.cacheSize,
+    };
+    tryProtocol(tls.protocol, `${where}.`, `Proxy '${proxy.name}': `, (protocol) =>
+      serverContext({ ...tls, protocol }, entries[0]?.certificates ?? []),
+    );
+    for (const bind of binds) bind.tls = tls;
+  } catch (error) {
+    if (error instanceof CertificateError)
+      problems.alert(position, `${subject} : ${error.message}`);
+    else if (error instanceof LineError) problems.alert(position, error.message);
+    else throw error;
+  }
+}
+
+function loadCertificates(settings: BindTlsSettings, { crtBase }: GlobalTls): CertificateEntry[] {
+  return settings.certificates.flatMap(({ kind, file }) => {
+    const path = resolveIn(crtBase, file);
+    return kind === 'crt' ? loadEntries(path) : loadCrtList(file, crtBase);
+  });
+}
+
+function finishServer(
+  { settings, server, position, subject }: ProxyTls['servers'][number],
+  { name, settings: { mode } }: ProxyDraft,
+  global: GlobalTls,
+  problems: Problems,
+  environment: Environment,
+): void {
+  try {
+    const authorities = trustOf('ca-file', settings.caFile, global);
+    const revoked = trustOf('crl-file', settings.crlFile, global);
+    if (!settings.enabled) return;
+    const verify = (settings.verify ?? global.serverVerify) === 'required';
+    if (verify && settings.caFile === undefined) {
+      const hint =
+        "If you're running on a LAN where you're certain to trust the server's certificate, please set an explicit 'verify none' statement on the 'server' line, or use 'ssl-server-verify none' in the global section to disable server-side verifications by default.";
+      throw new LineError(`verify is enabled by default but no CA file specified. ${hint}`);
+    }
+    const certificate = settings.certificate;
+    const range = ` for server '${server.name}'.`;
+    const tls: ServerTls = {
+      protocol: protocolOf(settings, global.server, range.trim(), `proxy '${name}': `),
+      verify,
+      authorities: authorities.certificates,
+      crls: [...authorities.crls, ...revoked.crls],
+      certificate:
+        certificate === undefined
+          ? undefined
+          : loadCertificate(resolveIn(global.crtBase, certificate)),
+      alpn: speakable(settings.alpn, () =>
+        problems.warn(position, `${subject} : 'alpn' : h2 is not spoken here, it is not offered.`),
+      ),
+      sni: settings.sni === undefined ? undefined : compileSni(settings.sni, environment),
+      verifyHost: settings.verifyHost,
+      reuse: settings.reuse,
+    };
+    const source = tls.sni?.source;
+    if (
+      mode === 'tcp' &&
+      source !== undefined &&
+      !['constant', 'connection', 'internal'].includes(source)
+    ) {
+      throw new LineError(
+        `error detected while parsing sni expression : '${settings.sni}' is not known in mode tcp.`,
+      );
+    }
+    tryProtocol(tls.protocol, '', '', (protocol) => clientContext({ ...tls, protocol }));
+    server.tls = tls;
+  } catch (error) {
+    if (!(error instanceof CertificateError || error instanceof LineError)) throw error;
+    problems.alert(position, `${subject} : ${error.message}`);
+  }
+}
+
+function compileSni(text: string, environment: Environment) {
+  try {
+    return compileExpression(text, { variable: (name) => environment.get(name) });
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    throw new LineError(`error detected while parsing sni expression : ${error.message}`);
+  }
+}
+
+function trustOf(keyword: string, file: string | undefined, { caBase }: GlobalTls): Trust {
+  if (file === undefined) return NO_TRUST;
+  const path = resolveIn(caBase, file);
+  try {
+    return loadTrust(path);
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    throw new CertificateError(`'${keyword}' : unable to load ${path}: ${error.message}`);
+  }
+}
+
+function protocolOf(
+  own: ProtocolSettings,
+  global: ProtocolSettings,
+  where: string,
+  subject: string,
+): TlsProtocol {
+  const range = versionsOf(own, global);
+  if (!range) throw new LineError(`${subject}all SSL/TLS versions are disabled ${where}`);
+  return {
+    minVersion: range.min,
+    maxVersion: range.max,
+    ciphers: own.ciphers ?? global.ciphers,
+    ciphersuites: own.ciphersuites ?? global.ciphersuites,
+    curves: own.curves ?? global.curves,
+    tickets: own.tickets ?? global.tickets ?? true,
+  };
+}
+
+/** Lets OpenSSL judge the lists, one by one so that the message names the wrong one. */
+function tryProtocol(
+  protocol: TlsProtocol,
+  where: string,
+  subject: string,
+  build: (protocol: TlsProtocol) => unknown,
+): void {
+  const { ciphers, ciphersuites, curves } = protocol;
+  const none = { ...protocol, ciphers: undefined, ciphersuites: undefined, curves: undefined };
+  const attempt = (change: Partial<TlsProtocol>, what: string): void => {
+    try {
+      build({ ...none, ...change });
+    } catch (error) {
+      const reason = what === '' && error instanceof Error ? ` (${error.message})` : '';
+      throw new LineError(`${subject}unable to set ${what || 'up TLS'}${reason} ${where}`.trim());
+    }
+  };
+  attempt({}, '');
+  if (ciphers !== undefined) attempt({ ciphers }, `SSL cipher list to '${ciphers}'`);
+  if (ciphersuites !== undefined)
+    attempt({ ciphersuites }, `TLS 1.3 cipher suites to '${ciphersuites}'`);
+  if (curves !== undefined) attempt({ curves }, `SSL curves list to '${curves}'`);
+}
+
+/** A list without HTTP/2, which is told once; undefined where nothing is left to offer. */
+function speakable(
+  names: readonly string[] | undefined,
+  tell: () => void,
+): readonly string[] | undefined {
+  if (!names?.includes('h2')) return names && names.length > 0 ? names : undefined;
+  tell();
+  const left = names.filter((name) => name !== 'h2');
+  return left.length > 0 ? left : undefined;
+}

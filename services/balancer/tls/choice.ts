@@ -1,0 +1,79 @@
+import type { SecureContext } from 'node:tls';
+import type { Certificate } from './certificate.ts';
+import type { CertificateEntry } from './certificate-files.ts';
+import type { BindTls } from './config.ts';
+import { serverContext } from './context.ts';
+
+/** Certificates of one name, by key type. */
+type Kinds = Map<string, Certificate>;
+
+/**
+ * Which certificate answers to a name: one that has exactly this name, then one whose wildcard
+ * stands for its first label, then the default unless `strict-sni` is set (HAProxy manual, section
+ * 5.1 "crt"). Of several with a name and a key type the first counts; the client's abilities choose
+ * between key types.
+ */
+export class CertificateChoice {
+  /** Serves clients that name nobody; without certificates under `strict-sni`. */
+  readonly fallback: SecureContext;
+  readonly #bind: BindTls;
+  readonly #exact = new Map<string, Kinds>();
+  readonly #wild = new Map<string, Kinds>();
+  readonly #except = new Map<string, Set<Certificate>>();
+  readonly #contexts = new Map<string, SecureContext>();
+
+  constructor(bind: BindTls) {
+    this.#bind = bind;
+    for (const entry of bind.entries) this.#add(entry);
+    const certificates = bind.strictSni ? [] : (bind.entries[0]?.certificates ?? []);
+    this.fallback = this.#contextOf(certificates);
+  }
+
+  /** Whether names matter at all. */
+  get single(): boolean {
+    return this.#bind.entries.length === 1 && !this.#bind.strictSni;
+  }
+
+  /** undefined = the fallback. */
+  find(name: string): SecureContext | undefined {
+    const wanted = name.toLowerCase();
+    const kinds = this.#exact.get(wanted) ?? this.#below(wanted);
+    return kinds && this.#contextOf([...kinds.values()]);
+  }
+
+  #below(name: string): Kinds | undefined {
+    const dot = name.indexOf('.');
+    const kinds = dot < 0 ? undefined : this.#wild.get(name.slice(dot));
+    const except = kinds && this.#except.get(name);
+    if (!except) return kinds;
+    const left = new Map([...kinds].filter(([, certificate]) => !except.has(certificate)));
+    return left.size > 0 ? left : undefined;
+  }
+
+  #add({ certificates, names, except }: CertificateEntry): void {
+    for (const certificate of certificates) {
+      for (const name of names ?? certificate.names) {
+        const wild = name.startsWith('*.');
+        const table = wild ? this.#wild : this.#exact;
+        const key = wild ? name.slice(1) : name;
+        const kinds: Kinds = table.get(key) ?? new Map();
+        if (!kinds.has(certificate.keyType)) kinds.set(certificate.keyType, certificate);
+        table.set(key, kinds);
+      }
+      for (const name of except) {
+        const those = this.#except.get(name) ?? new Set();
+        this.#except.set(name, those.add(certificate));
+      }
+    }
+  }
+
+  #contextOf(certificates: readonly Certificate[]): SecureContext {
+    const key = certificates.map(({ file }) => file).join('\n');
+    let context = this.#contexts.get(key);
+    if (!context) {
+      context = serverContext(this.#bind, certificates);
+      this.#contexts.set(key, context);
+    }
+    return context;
+  }
+}

@@ -1,0 +1,158 @@
+import type net from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import {
+  createShutdownRequest,
+  createWriteRequest,
+  failRead,
+  lastWritePending,
+  markPending,
+  type ShutdownRequest,
+  type SocketName,
+  type TcpHandle,
+  type WriteRequest,
+} from '../tcp/handle.ts';
+
+/**
+ * A TLS connection as the TCP plane sees a plain one. Underneath, one write may be under way at a
+ * time and reading cannot be stopped within a record, so that writes queue here; the caller hears of
+ * them when all are through.
+ */
+export class TlsHandle implements TcpHandle {
+  onread: TcpHandle['onread'] = () => undefined;
+  owner: unknown;
+  readonly #socket: TLSSocket;
+  readonly #inner: TcpHandle;
+  #busy = false;
+  #queue: Uint8Array[] = [];
+  /** Told when the queue is empty again; earlier ones have nothing to add. */
+  #last: WriteRequest | undefined;
+  #shutdown: ShutdownRequest | undefined;
+  #finished = false;
+  #closed = false;
+
+  /** Takes over a socket whose handshake is complete, before it has read anything. */
+  constructor(socket: TLSSocket) {
+    this.#socket = socket;
+    this.#inner = (socket as unknown as { _handle: TcpHandle })._handle;
+    socket.on('error', () => this.#failed());
+    socket.on('close', () => this.#failed());
+  }
+
+  useUserBuffer(buffer: Uint8Array): void {
+    this.#inner.onread = (data) => {
+      if (!this.#closed) this.onread(data);
+      return undefined;
+    };
+    this.#inner.useUserBuffer(buffer);
+  }
+
+  readStart(): number {
+    const status = this.#inner.readStart();
+    return status === ALREADY_READING ? 0 : status;
+  }
+
+  readStop(): number {
+    return this.#inner.readStop();
+  }
+
+  writeBuffer(request: WriteRequest, data: Uint8Array): number {
+    if (this.#busy) {
+      this.#queue.push(data);
+      this.#last = request;
+      markPending();
+      return 0;
+    }
+    this.#last = request;
+    return this.#write(data);
+  }
+
+  shutdown(request: ShutdownRequest): number {
+    this.#shutdown = request;
+    this.#finished = true;
+    return this.#busy ? 0 : this.#inner.shutdown(request);
+  }
+
+  /** With the notice that no more comes (RFC 8446, 6.1), unless it was sent. */
+  close(done?: () => void): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (!this.#finished) {
+      const request = createShutdownRequest();
+      request.oncomplete = () => undefined;
+      this.#inner.shutdown(request);
+    }
+    if (done) this.#socket.once('close', done);
+    this.#socket.destroy();
+  }
+
+  /**
+   * Through the socket below: its end takes this one along once nothing native is on the stack any
+   * more. Ending both at once would free the TLS state in the middle of its own callback.
+   */
+  reset(): number {
+    if (this.#closed) return 0;
+    this.#closed = true;
+    const { _parent: raw } = this.#socket as unknown as { _parent?: net.Socket };
+    if (raw && !raw.destroyed) raw.resetAndDestroy();
+    else this.#socket.destroy();
+    return 0;
+  }
+
+  setNoDelay(on: boolean): number {
+    return this.#inner.setNoDelay(on);
+  }
+
+  setKeepAlive(on: boolean, idle: number): number {
+    return this.#inner.setKeepAlive(on, idle);
+  }
+
+  getpeername(out: SocketName): number {
+    return this.#inner.getpeername(out);
+  }
+
+  getsockname(out: SocketName): number {
+    return this.#inner.getsockname(out);
+  }
+
+  /** It stands already. */
+  connect(): number {
+    return ALREADY_CONNECTED;
+  }
+
+  connect6(): number {
+    return ALREADY_CONNECTED;
+  }
+
+  #write(data: Uint8Array): number {
+    const request = createWriteRequest(this.#inner, (status) => this.#written(status));
+    const status = this.#inner.writeBuffer(request, data);
+    if (status === 0 && lastWritePending()) {
+      request.buffer = data;
+      this.#busy = true;
+    }
+    return status;
+  }
+
+  #written(status: number): void {
+    this.#busy = false;
+    let result = status;
+    while (result === 0 && !this.#busy && this.#queue.length > 0 && !this.#closed) {
+      result = this.#write(this.#queue.shift()!);
+    }
+    if (this.#busy) return;
+    this.#queue = [];
+    const last = this.#last;
+    this.#last = undefined;
+    if (this.#shutdown && !this.#closed) this.#inner.shutdown(this.#shutdown);
+    if (!this.#closed) last?.oncomplete(result);
+  }
+
+  #failed(): void {
+    if (!this.#closed) failRead(this);
+  }
+}
+
+/** EALREADY: the handshake has been reading. */
+const ALREADY_READING = -114;
+/** EISCONN. */
+const ALREADY_CONNECTED = -106;
