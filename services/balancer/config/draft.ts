@@ -13,9 +13,8 @@ import type {
   Timeouts,
 } from '../model.ts';
 import { type CheckSettings, inheritCheckSettings, newCheckSettings } from './check-settings.ts';
-
-} from './keywords/server-check-parameters.ts';
 import type { GlobalTls, ProxyTls, ServerTlsSettings } from './tls/settings.ts';
+
 export type ProxySection = 'defaults' | ProxyKind;
 
 /** What a proxy takes over from its `defaults` section and may then change. */
