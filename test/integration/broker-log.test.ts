@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import type { Cursor } from '../../services/broker/log/cursor.ts';
-import type { JetStreamLog } from '../../services/broker/log/jetstream-log.ts';
+import type { JetStreamLog, LogCounters } from '../../services/broker/log/jetstream-log.ts';
 import type { LogRecord } from '../../services/broker/log/message-log.ts';
 import { eventually, pause } from '../support/broker.ts';
 import { LogNode, percentile, Tally } from '../support/log-nodes.ts';
@@ -46,9 +46,19 @@ async function leading(most: boolean): Promise<number> {
   return counts.indexOf(most ? Math.max(...counts) : Math.min(...counts));
 }
 
+interface Totals {
+  failovers: number;
+  secondCopies: number;
+  filled: number;
+}
+
 /** Load on two nodes, the fault in the middle of it, and then everything accounted for. */
-async function during(what: string, victim: number, fault: () => Promise<void>): Promise<void> {
-  const writers = nodes.filter((_, i) => i !== victim).slice(0, 2);
+async function during(
+  what: string,
+  writing: readonly number[],
+  fault: () => Promise<void>,
+): Promise<Totals> {
+  const writers = writing.map((i) => nodes[i]!);
   const cursor = nodes[0]!.log.head.clone();
   for (const writer of writers) writer.startLoad(1_000);
   await pause(1_500);
@@ -62,16 +72,20 @@ async function during(what: string, victim: number, fault: () => Promise<void>):
   await pause(1_000);
   const appends = writers.flatMap((writer) => writer.latencies);
   const reads = writers.flatMap(({ tally }) => tally.latencies);
-  const sum = (pick: (log: JetStreamLog) => number): number =>
-    nodes.reduce((total, { log }) => total + pick(log), 0);
+  const sum = (counter: keyof LogCounters): number =>
+    nodes.reduce((total, { log }) => total + log.counters[counter], 0);
+  const totals = {
+    failovers: sum('failovers'),
+    secondCopies: sum('secondCopies'),
+    filled: sum('filled'),
+  };
   const failed = writers.reduce((total, writer) => total + writer.failed, 0);
   console.log(
     `${what}: ${confirmed.size} confirmed, ${failed} failed; append p99 ` +
       `${percentile(appends, 0.99).toFixed(0)} max ${percentile(appends, 1).toFixed(0)} ms, ` +
       `read p99 ${percentile(reads, 0.99).toFixed(0)} max ${percentile(reads, 1).toFixed(0)} ms; ` +
-      `${sum((log) => log.counters.failovers)} turns, ${sum((log) => log.counters.resent)} resent, ` +
-      `${sum((log) => log.counters.secondCopies)} second copies, ` +
-      `${sum((log) => log.counters.filled)} asked for`,
+      `${totals.failovers} turns, ${sum('resent')} resent, ` +
+      `${totals.secondCopies} second copies, ${totals.filled} asked for`,
   );
   for (const [i, { tally }] of nodes.entries()) {
     expect(tally.wrong(confirmed), `node ${i}: not exactly once`).toEqual([]);
@@ -85,12 +99,18 @@ async function during(what: string, victim: number, fault: () => Promise<void>):
     expect(tally.disordered, `reader of node ${i}: out of order`).toBe(0);
   }
   expect(failed).toBe(0);
+  return totals;
+}
+
+/** The nodes but one. */
+function others(victim: number): number[] {
+  return [0, 1, 2].filter((i) => i !== victim);
 }
 
 test('a server that leads shards is killed and comes back', async () => {
   await startCluster(3);
   const victim = await leading(true);
-  await during('leader killed', victim, async () => {
+  await during('leader killed', others(victim), async () => {
     await servers[victim]!.kill();
     await pause(4_000);
     await servers[victim]!.restart();
@@ -101,7 +121,7 @@ test('a server that leads shards is killed and comes back', async () => {
 test('a server that leads shards freezes for ten seconds', async () => {
   await startCluster(3);
   const victim = await leading(true);
-  await during('leader frozen', victim, async () => {
+  await during('leader frozen', others(victim), async () => {
     servers[victim]!.process.kill('SIGSTOP');
     await pause(10_000);
     servers[victim]!.process.kill('SIGCONT');
@@ -112,7 +132,7 @@ test('a server that leads shards freezes for ten seconds', async () => {
 test('the server that leads the fewest shards is killed', async () => {
   await startCluster(3);
   const victim = await leading(false);
-  await during('follower killed', victim, async () => {
+  await during('follower killed', others(victim), async () => {
     await servers[victim]!.kill();
     await pause(3_000);
     await servers[victim]!.restart();
@@ -121,8 +141,32 @@ test('the server that leads the fewest shards is killed', async () => {
 
 test('all servers are killed and come back', async () => {
   await startCluster(3);
-  await during('all killed', 2, async () => {
+  await during('all killed', [0, 1], async () => {
     await Promise.all(servers.map((server) => server.kill()));
     await Promise.all(servers.map((server) => server.restart()));
+  });
+});
+
+test('the server of a writer freezes for a moment, and its records arrive twice', async () => {
+  await startCluster(3);
+  const victim = await leading(false);
+  const totals = await during('own server frozen', [victim, others(victim)[0]!], async () => {
+    servers[victim]!.process.kill('SIGSTOP');
+    await pause(2_500);
+    servers[victim]!.process.kill('SIGCONT');
+    await pause(2_000);
+  });
+  expect(totals.failovers).toBeGreaterThan(0);
+  expect(totals.secondCopies).toBeGreaterThan(0);
+});
+
+test('the server of a writer is killed, and what waited is written when it is back', async () => {
+  await startCluster(3);
+  const victim = await leading(true);
+  await during('own server killed', [victim, others(victim)[0]!], async () => {
+    await servers[victim]!.kill();
+    await pause(2_000);
+    await servers[victim]!.restart();
+    await pause(2_000);
   });
 });

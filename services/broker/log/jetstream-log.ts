@@ -154,15 +154,21 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
     return this.#closing;
   }
 
+  /** Gives up what waits: its receipts are settled with an error, its records go empty. */
+  abandon(): void {
+    this.#writer.abandon();
+  }
+
   append(message: Message, receipt: Receipt): void {
     this.#writer.append(message, receipt);
   }
 
-  /** Throws BRAMBLE_PROTOCOL for a cursor of another number of shards. */
+  /** Throws BRAMBLE_PROTOCOL for a cursor that is none of this log. */
   reader(from: Cursor): LogReader {
-    if (from.sequences.length !== LOG_SHARDS) {
-      const text = `a cursor of ${from.sequences.length} shards instead of ${LOG_SHARDS}`;
-      throw new BrambleError(ERROR_CODES.PROTOCOL, text);
+    const { sequences } = from;
+    const possible = (sequence: number): boolean => Number.isSafeInteger(sequence) && sequence >= 0;
+    if (sequences.length !== LOG_SHARDS || !sequences.every(possible)) {
+      throw new BrambleError(ERROR_CODES.PROTOCOL, `no cursor of this log: ${sequences.join()}`);
     }
     return new JetStreamLogReader({
       from,

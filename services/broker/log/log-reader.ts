@@ -7,7 +7,7 @@ import type { RecordSource } from './record-source.ts';
 export interface ReaderOptions {
   from: Cursor;
   head: Cursor;
-  source: RecordSource;
+  source: Pick<RecordSource, 'inMemory' | 'fetch' | 'turn'>;
   /** Resolves when `head` has moved, or after so many milliseconds. */
   advanced: (timeout: number) => Promise<void>;
   /** The last sequence of a shard, as its leader knows it. */

@@ -22,6 +22,8 @@ export interface ShardStreamsOptions {
   shardBytes: number;
   /** Milliseconds. */
   retention: number;
+  /** Between two looks at replicas and leaders, milliseconds. */
+  careInterval: number;
   log: Logger;
 }
 
@@ -31,10 +33,10 @@ const REPLICAS_MAX = 3;
 const PROBE_TIMEOUT = 800;
 const RETRY = 200;
 const TIMEOUT = 2_000;
-/** Between two looks at replicas and leaders, milliseconds. */
-const CARE_INTERVAL = 10_000;
 /** Between two moves of a leader, milliseconds. */
 const MOVE_INTERVAL = 30_000;
+/** Raft entries that a replica under load is behind and still counts as whole. */
+const LAG_MAX = 512;
 const STREAM_NOT_FOUND = 10_059;
 const NANOSECONDS = 1e6;
 
@@ -58,7 +60,7 @@ export class ShardStreams {
       for (let shard = 0; shard < LOG_SHARDS; shard++) await this.#ensure(manager, shard);
       this.#manager = await jetstreamManager(bus.nats, { timeout: TIMEOUT, checkAPI: false });
     });
-    this.#timer = setInterval(() => void this.#care(), CARE_INTERVAL);
+    this.#timer = setInterval(() => void this.#care(), this.#options.careInterval);
   }
 
   close(): void {
@@ -176,7 +178,7 @@ function isWhole({ cluster, config }: StreamInfo): boolean {
   const replicas = cluster?.replicas ?? [];
   if (config.num_replicas > 1 && cluster?.leader === undefined) return false;
   if (replicas.length !== config.num_replicas - 1) return false;
-  return replicas.every(({ current, offline, lag }) => current && !offline && (lag ?? 0) === 0);
+  return replicas.every(({ current, offline, lag }) => current && !offline && (lag ?? 0) < LAG_MAX);
 }
 
 /** Tries until it succeeds or `signal` ends it. */

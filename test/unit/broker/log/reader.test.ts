@@ -1,0 +1,186 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Cursor } from '../../../../services/broker/log/cursor.ts';
+import { JetStreamLogReader } from '../../../../services/broker/log/log-reader.ts';
+import type { LogRecord } from '../../../../services/broker/log/message-log.ts';
+import { Message } from '../../../../services/broker/message.ts';
+
+const SHARDS = 3;
+const WINDOW = 8;
+
+type Chance = (share: number) => boolean;
+
+/** Three shards as writers leave them that do not always hear from a shard, and turn to another. */
+class History {
+  readonly shards: LogRecord[][] = Array.from({ length: SHARDS }, () => []);
+  /** Records of each lane that were sent. */
+  readonly sent = new Map<string, number>();
+  copies = 0;
+  #time = 1_000;
+  readonly #written = new Set<string>();
+
+  /** Runs one lane's writer on; others' run in between. */
+  *lane(writer: string, lane: number, records: number, chance: Chance): Generator<void> {
+    let shard = lane;
+    /** The shard takes nothing more of what is sent to it. */
+    let deaf = false;
+    let outstanding: { number: number; time: number }[] = [];
+    for (let number = 1; number <= records || outstanding.length > 0; ) {
+      if (number <= records && outstanding.length < WINDOW && !chance(0.1)) {
+        outstanding.push({ number, time: this.#time });
+        this.sent.set(`${writer} ${lane}`, number++);
+        deaf ||= chance(0.05);
+        if (!deaf) this.#commit(shard, writer, lane, outstanding.at(-1)!);
+        // Confirmed: the oldest leave.
+        while (!deaf && outstanding.length > 0 && chance(0.6)) outstanding.shift();
+      } else if (deaf || chance(0.3)) {
+        shard = (shard + (chance(0.5) ? 1 : 2)) % SHARDS;
+        deaf = false;
+        for (const record of outstanding) {
+          this.#commit(shard, writer, lane, record);
+          yield;
+        }
+        if (chance(0.7)) outstanding = [];
+      } else if (!deaf) {
+        outstanding = [];
+      }
+      this.#time++;
+      yield;
+    }
+  }
+
+  #commit(
+    shard: number,
+    writer: string,
+    lane: number,
+    { number, time }: { number: number; time: number },
+  ): void {
+    const records = this.shards[shard]!;
+    const message = new Message(`${lane}`, 1, false, Buffer.alloc(0));
+    const sequence = records.length + 1;
+    records.push({ shard, sequence, time, writer, lane, number, messages: [message] });
+    const id = `${writer} ${lane} ${number}`;
+    if (this.#written.has(id)) this.copies++;
+    this.#written.add(id);
+  }
+}
+
+/** Numbers from 0 to 1 (mulberry32). */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function build(seed: number): History {
+  const history = new History();
+  const random = randomFrom(seed);
+  const chance: Chance = (share) => random() < share;
+  const running = ['pi1/a', 'pi2/b'].flatMap((writer) =>
+    [0, 1, 2].map((lane) => history.lane(writer, lane, 25, chance)),
+  );
+  while (running.length > 0) {
+    const pick = Math.floor(random() * running.length);
+    if (running[pick]!.next().done === true) running.splice(pick, 1);
+  }
+  return history;
+}
+
+function readerOf(history: History, from: Cursor, ring: number, head: Cursor): JetStreamLogReader {
+  return new JetStreamLogReader({
+    from,
+    head,
+    source: {
+      inMemory: (shard, sequence) => {
+        const records = history.shards[shard]!;
+        return sequence > records.length - ring ? records[sequence - 1] : undefined;
+      },
+      fetch: async (shard, sequence) => history.shards[shard]![sequence - 1],
+      turn: (work) => work(),
+    },
+    advanced: async () => {},
+    last: async (shard) => history.shards[shard]!.length,
+  });
+}
+
+async function* read(reader: JetStreamLogReader): AsyncGenerator<LogRecord> {
+  for (;;) {
+    const found = reader.next();
+    if (found === 'head') return;
+    if (found === 'wait') await reader.load();
+    else yield found;
+  }
+}
+
+test('every record comes once and in the order of its lane, also over a cursor in between', async () => {
+  let copies = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.integer(), fc.nat(20), fc.nat(150), async (seed, ring, split) => {
+      const history = build(seed);
+      copies += history.copies;
+      const head = Cursor.start(SHARDS);
+      for (const [shard, records] of history.shards.entries()) {
+        head.sequences[shard] = records.length;
+      }
+      const last = new Map<string, number>();
+      const take = ({ writer, lane, number }: LogRecord): void => {
+        const key = `${writer} ${lane}`;
+        expect(number).toBe((last.get(key) ?? 0) + 1);
+        last.set(key, number);
+      };
+      const first = readerOf(history, Cursor.start(SHARDS), ring, head);
+      let count = 0;
+      for await (const record of read(first)) {
+        take(record);
+        if (++count === split) break;
+      }
+      const kept = Cursor.decode(first.cursor.encode());
+      for await (const record of read(readerOf(history, kept, ring, head))) take(record);
+      expect(last).toEqual(history.sent);
+    }),
+    { numRuns: 300 },
+  );
+  console.log(`${copies} second copies in 300 histories`);
+  expect(copies).toBeGreaterThan(100);
+});
+
+test('nothing is read that this node has not handed over', async () => {
+  const history = build(1);
+  const head = Cursor.start(SHARDS);
+  const reader = readerOf(history, Cursor.start(SHARDS), 0, head);
+  expect(reader.next()).toBe('head');
+  head.sequences[1] = 4;
+  const found: LogRecord[] = [];
+  for await (const record of read(reader)) found.push(record);
+  expect(found.every(({ shard, sequence }) => shard === 1 && sequence <= 4)).toBe(true);
+  expect(reader.cursor.sequences).toEqual([0, 4, 0]);
+});
+
+test('records that retention has removed are counted, not waited for', async () => {
+  const history = build(1);
+  const head = Cursor.start(SHARDS);
+  for (const [shard, records] of history.shards.entries()) head.sequences[shard] = records.length;
+  const gone = history.shards.map((records) => Math.floor(records.length / 2));
+  gone[2] = history.shards[2]!.length;
+  const source = {
+    inMemory: () => undefined,
+    fetch: async (shard: number, sequence: number) =>
+      history.shards[shard]![Math.max(sequence, gone[shard]! + 1) - 1],
+    turn: <T>(work: () => Promise<T>) => work(),
+  };
+  const reader = new JetStreamLogReader({
+    from: Cursor.start(SHARDS),
+    head,
+    source,
+    advanced: async () => {},
+    last: async () => 0,
+  });
+  for await (const record of read(reader)) {
+    expect(record.sequence).toBeGreaterThan(gone[record.shard]!);
+  }
+  expect(reader.lost).toBe(gone.reduce((sum, count) => sum + count));
+});
