@@ -113,6 +113,8 @@ export class ClusterParts {
           log.warn({ clientId, topic: message.topic, err: error }, 'a will is not published');
         });
       },
+      connected: () => bus.connected,
+      reconnected: () => new Promise((resolve) => bus.once('up', resolve)),
       onFenced: (clientId, epoch) => options.sessions().fenced(clientId, epoch),
       onFailed: options.onUnsaved,
       onLost: options.onLost,
@@ -198,6 +200,8 @@ export class ClusterParts {
     if (this.#shed || now - this.#cutOffSince < patience || this.#nodes === 1) return;
     this.#shed = true;
     this.#options.onCutOff(this.unready()[0] ?? 'cut off');
+    // Their clients publish again, elsewhere, what was not acknowledged here.
+    this.messages.abandon();
   }
 
   /** What no session of any node needs any more leaves the log. */

@@ -17,12 +17,19 @@ export interface ClaimResult {
   had: boolean;
 }
 
+interface ClaimAnswer extends ClaimResult {
+  /** The session is not stored yet. */
+  pending?: boolean;
+}
+
 interface ClaimQuestion {
   clientId: string;
   epoch: Epoch;
   cleanStart: boolean;
 }
 
+/** How long a claim waits for a session to be stored before it is answered, milliseconds. */
+const PATIENCE = 500;
 /** Claims told at once to a node that was away. */
 const BATCH = 1_000;
 
@@ -49,11 +56,15 @@ export class Ownership {
       const { clientId, epoch, cleanStart } = JSON.parse(data.toString()) as ClaimQuestion;
       this.#members.clock.observe(epoch.time);
       if (displacedBy(clientId, epoch, cleanStart)) {
-        message.respond(JSON.stringify({ superseded: true, had: true } satisfies ClaimResult));
+        message.respond(JSON.stringify({ superseded: true, had: true } satisfies ClaimAnswer));
         return;
       }
-      void settled(clientId).then((had) => {
-        message.respond(JSON.stringify({ superseded: false, had } satisfies ClaimResult));
+      // A session that still waits for the log is worth waiting for; the asker asks again.
+      const pending = new Promise<undefined>((go) => setTimeout(go, PATIENCE, undefined));
+      void Promise.race([settled(clientId), pending]).then((had) => {
+        const answer: ClaimAnswer = { superseded: false, had: had ?? true };
+        if (had === undefined) answer.pending = true;
+        message.respond(JSON.stringify(answer));
       });
     });
     this.#members.serve('claims', (data) => {
@@ -78,15 +89,18 @@ export class Ownership {
     const bytes = JSON.stringify(question);
     await Promise.all(
       peers.map(async (peer) => {
-        const reply = await this.#members.ask(peer, 'claim', bytes);
-        // Nobody knows what a node that does not answer has: the store does.
-        if (reply === undefined) {
-          result.had = true;
-          return;
+        for (;;) {
+          const reply = await this.#members.ask(peer, 'claim', bytes);
+          // Nobody knows what a node that does not answer has: the store does.
+          if (reply === undefined) {
+            result.had = true;
+            return;
+          }
+          const answer = JSON.parse(reply.toString()) as ClaimAnswer;
+          if (answer.superseded) result.superseded = true;
+          if (answer.had) result.had = true;
+          if (answer.pending !== true) return;
         }
-        const answer = JSON.parse(reply.toString()) as ClaimResult;
-        if (answer.superseded) result.superseded = true;
-        if (answer.had) result.had = true;
       }),
     );
     return result;

@@ -3,6 +3,7 @@ import { REASON } from '../codec/reason.ts';
 import type { Receipt } from '../log/message-log.ts';
 import type { LogPosition } from '../log/position.ts';
 import type { Message } from '../message.ts';
+import type { Session } from '../session/session.ts';
 import { PUBACK, PUBREC, sendAck } from './ack.ts';
 import type { PendingAck } from './ack-queue.ts';
 import type { Connection } from './connection.ts';
@@ -13,6 +14,7 @@ export class PublishReceipt implements Receipt, PendingAck {
   readonly #connection: Connection;
   readonly #message: Message;
   readonly #packetId: number;
+  readonly #session: Session;
   #error: Error | undefined;
   #queued = false;
 
@@ -20,6 +22,8 @@ export class PublishReceipt implements Receipt, PendingAck {
     this.#connection = connection;
     this.#message = message;
     this.#packetId = packetId;
+    this.#session = connection.session!;
+    if (message.qos === 2) this.#session.publishBegun();
   }
 
   /** After the append: what is not settled yet takes its place in the queue. */
@@ -32,13 +36,7 @@ export class PublishReceipt implements Receipt, PendingAck {
   settle(error: Error | undefined, position: LogPosition | undefined): void {
     this.ready = true;
     this.#error = error;
-    const { session } = this.#connection;
-    const packetId = this.#packetId;
-    if (this.#message.qos === 2 && session !== undefined) {
-      // Not durable, so the same identifier may come again as the same message.
-      if (error !== undefined) session.received.delete(packetId);
-      else if (session.received.has(packetId)) session.received.set(packetId, position);
-    }
+    if (this.#message.qos === 2) this.#session.publishSettled(this.#packetId, position);
     if (this.#queued) this.#connection.acks.settled();
   }
 

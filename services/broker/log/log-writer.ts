@@ -97,6 +97,11 @@ export class LogWriter {
     this.#expire(Number.POSITIVE_INFINITY, 'the log is closing');
   }
 
+  /** Gives up everything that waits; what is on its way already may still get there. */
+  abandon(): void {
+    this.#expire(Number.POSITIVE_INFINITY, 'this node is cut off');
+  }
+
   append(message: Message, receipt: Receipt): void {
     this.#options.counters.appended++;
     if (!this.#open || this.pendingBytes > this.#options.pendingMax) {

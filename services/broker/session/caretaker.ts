@@ -110,16 +110,13 @@ export class Caretaker {
   async #remove({ meta, sequence }: IndexedSession): Promise<void> {
     const { store } = this.#options;
     const { clientId } = meta;
-    const state = await store.load(clientId, 'state');
-    await store.save(clientId, 'meta', Buffer.alloc(0), sequence);
-    if (state.bytes.length > 0) {
-      await store.save(clientId, 'state', Buffer.alloc(0), state.sequence);
-    }
+    await store.saveMeta(clientId, Buffer.alloc(0), sequence);
+    store.dropState(clientId, meta.epoch);
   }
 
   #write(clientId: string, meta: SessionMeta, expected: number): Promise<number> {
     const { store } = this.#options;
-    return store.save(clientId, 'meta', encodeMeta(meta, store.nonce()), expected);
+    return store.saveMeta(clientId, encodeMeta(meta, store.nonce()), expected);
   }
 
   #failed(clientId: string, error: unknown): void {

@@ -8,9 +8,8 @@ export interface CustodyOptions {
   session: Session;
   store: SessionStore;
   meta: SessionMeta;
-  /** Versions of the parts as this broker knows them; 0 = not stored. */
+  /** Version of the meta part as this broker knows it. */
   metaSequence: number;
-  stateSequence: number;
   /** Whether it has a place in the log to keep: its expiry is not 0. */
   persistent: boolean;
   /** Another broker has the session now. */
@@ -32,7 +31,8 @@ export class Custody implements SessionJournal {
   floor: number[];
   readonly #options: CustodyOptions;
   #metaSequence: number;
-  #stateSequence: number;
+  /** Of the state that was saved last. */
+  #version = 0;
   #waiting: (() => void)[] = [];
   #writing: Promise<void> | undefined;
   #scheduled = false;
@@ -46,7 +46,6 @@ export class Custody implements SessionJournal {
     this.#options = options;
     this.meta = options.meta;
     this.#metaSequence = options.metaSequence;
-    this.#stateSequence = options.stateSequence;
     this.floor = this.#floorNow();
   }
 
@@ -92,16 +91,18 @@ export class Custody implements SessionJournal {
     return this.#metaWrite;
   }
 
-  /** The last writes: everything as it is now; afterwards the hold is given up. Never rejects. */
-  async close(): Promise<void> {
+  /**
+   * The last writes: everything as it is now; then the hold is given up. With `certain` false the
+   * state stays as it was saved last, and whoever takes the session looks for the rest itself.
+   * Never rejects.
+   */
+  async close(certain: boolean): Promise<void> {
     if (this.#ended) return;
     try {
       this.#waiting = [];
       await this.#writing;
-      await Promise.all([
-        this.saveMeta(),
-        this.persistent ? this.#saveState(true) : Promise.resolve(),
-      ]);
+      if (this.persistent && certain) await this.#saveState(true);
+      await this.saveMeta();
     } catch {
       // Another broker has it, or its last saved state is what remains.
     }
@@ -115,11 +116,8 @@ export class Custody implements SessionJournal {
     const { store, session } = this.#options;
     try {
       await Promise.all([this.#writing, this.#metaWrite]);
-      const none = Buffer.alloc(0);
-      await store.save(session.clientId, 'meta', none, this.#metaSequence);
-      if (this.#stateSequence > 0) {
-        await store.save(session.clientId, 'state', none, this.#stateSequence);
-      }
+      await store.saveMeta(session.clientId, Buffer.alloc(0), this.#metaSequence);
+      if (this.persistent) store.dropState(session.clientId, this.epoch);
     } catch {
       // Another broker has it, or whoever looks after orphans will find it.
     }
@@ -162,9 +160,9 @@ export class Custody implements SessionJournal {
     const { session, store } = this.#options;
     this.#dirty = false;
     const floor = this.#floorNow();
-    const bytes = encodeSnapshot(session, this.epoch, closed, store.nonce());
-    const { clientId } = session;
-    this.#stateSequence = await store.save(clientId, 'state', bytes, this.#stateSequence);
+    const { epoch } = this;
+    const bytes = encodeSnapshot(session, { epoch, version: ++this.#version, closed });
+    await store.saveState(session.clientId, epoch, bytes);
     this.floor = floor;
   }
 
@@ -176,17 +174,17 @@ export class Custody implements SessionJournal {
     if (this.persistent) this.meta.subscriptions = [...session.subscriptions.values()];
     try {
       const bytes = encodeMeta(this.meta, store.nonce());
-      this.#metaSequence = await store.save(clientId, 'meta', bytes, this.#metaSequence);
+      this.#metaSequence = await store.saveMeta(clientId, bytes, this.#metaSequence);
     } catch (error) {
       if (!(error instanceof FencedError)) return this.#lost(error);
       // Whoever looks after orphans may have taken this broker for dead; that is no new owner.
-      const stored = await store.load(clientId, 'meta');
+      const stored = await store.loadMeta(clientId);
       const now = decodeMeta(stored.bytes);
       const mine = now !== undefined && now.epoch.time === this.epoch.time;
       if (!mine || now.epoch.node !== this.epoch.node) return this.#lost(error);
       this.#metaSequence = stored.sequence;
       const bytes = encodeMeta(this.meta, store.nonce());
-      this.#metaSequence = await store.save(clientId, 'meta', bytes, this.#metaSequence);
+      this.#metaSequence = await store.saveMeta(clientId, bytes, this.#metaSequence);
     }
   }
 

@@ -116,6 +116,9 @@ export class Session {
   releasedAhead: { packetId: number; position: LogPosition }[] = [];
   /** Packet identifier given last. */
   lastId = 0;
+  #publishing = 0;
+  #doubtful = false;
+  #onPublished: (() => void) | undefined;
   readonly #limits: SessionLimits;
   readonly #events: SessionEvents;
   readonly #pressured: Backlog;
@@ -280,6 +283,36 @@ export class Session {
     entry.released = true;
     this.journal.urgent(proceed);
     return true;
+  }
+
+  /** A QoS 2 message of its client is on its way into the log, until `publishSettled`. */
+  publishBegun(): void {
+    this.#publishing++;
+  }
+
+  /** `position`: where it is; undefined when it is not known to be in the log. */
+  publishSettled(packetId: number, position: LogPosition | undefined): void {
+    if (position === undefined) {
+      // The same identifier may come again as the same message.
+      this.received.delete(packetId);
+      this.#doubtful = true;
+    } else if (this.received.has(packetId)) {
+      this.received.set(packetId, position);
+    }
+    if (--this.#publishing === 0) this.#onPublished?.();
+  }
+
+  /**
+   * Resolves when none of its client's QoS 2 messages is on its way into the log any more: true
+   * when it is known which of them are there.
+   */
+  async published(): Promise<boolean> {
+    if (this.#publishing > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onPublished = resolve;
+      });
+    }
+    return !this.#doubtful;
   }
 
   /** PUBREL; `proceed` as with release. Returns whether the identifier was known. */

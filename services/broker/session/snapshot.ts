@@ -24,6 +24,8 @@ export interface SnapshotEntry extends MessageReference {
 /** What a session needs to go on at another node: references, never messages. */
 export interface Snapshot {
   epoch: Epoch;
+  /** Counts what its owner has saved: of several, the highest is the last. */
+  version: number;
   /** Written when the connection had ended: nothing has happened since. */
   closed: boolean;
   cursor: Cursor;
@@ -36,15 +38,12 @@ export interface Snapshot {
 
 interface Stored extends Omit<Snapshot, 'cursor'> {
   v: 1;
-  nonce: string;
   cursor: string;
 }
 
 export function encodeSnapshot(
   session: Session,
-  epoch: Epoch,
-  closed: boolean,
-  nonce: string,
+  { epoch, version, closed }: Pick<Snapshot, 'epoch' | 'version' | 'closed'>,
 ): Buffer {
   const { cursor } = session;
   const entries: SnapshotEntry[] = [];
@@ -58,8 +57,8 @@ export function encodeSnapshot(
   );
   const stored: Stored = {
     v: 1,
-    nonce,
     epoch,
+    version,
     closed,
     cursor: cursor.encode().toString('base64'),
     partial: session.partial,
@@ -80,10 +79,20 @@ function reference(
   return { id, qos, retain, ids, released, position, topic, origin, sequence };
 }
 
+/** The last of several; undefined for none. */
+export function latestSnapshot(parts: readonly Buffer[]): Snapshot | undefined {
+  let latest: Snapshot | undefined;
+  for (const bytes of parts) {
+    const snapshot = decodeSnapshot(bytes);
+    if (snapshot !== undefined && snapshot.version > (latest?.version ?? -1)) latest = snapshot;
+  }
+  return latest;
+}
+
 /** Undefined for one of another version, or none. */
 export function decodeSnapshot(bytes: Buffer): Snapshot | undefined {
   if (bytes.length === 0) return undefined;
-  const { v, nonce: _, cursor, ...rest } = JSON.parse(bytes.toString()) as Stored;
+  const { v, cursor, ...rest } = JSON.parse(bytes.toString()) as Stored;
   if (v !== 1) return undefined;
   return {
     ...rest,

@@ -4,12 +4,12 @@ import type { Connection, EndCause } from '../connection/connection.ts';
 import type { MessageLog } from '../log/message-log.ts';
 import type { Message } from '../message.ts';
 import type { IndexedSession, SessionIndex } from '../store/session-index.ts';
-import { FencedError, type SessionStore, type StoredPart } from '../store/session-store.ts';
+import { FencedError, type SessionStore, type StoredMeta } from '../store/session-store.ts';
 import { Custody } from './custody.ts';
 import { decodeMeta, encodeMeta, type SessionMeta } from './meta.ts';
 import { restoreSession } from './restore.ts';
 import { NEVER, type Session } from './session.ts';
-import { decodeSnapshot, encodeSnapshot, floorOf } from './snapshot.ts';
+import { encodeSnapshot, floorOf, latestSnapshot } from './snapshot.ts';
 
 export interface VaultOptions {
   store: SessionStore;
@@ -20,6 +20,9 @@ export interface VaultOptions {
   newSession: (clientId: string) => Session;
   retained: (topic: string) => Message | undefined;
   publishWill: (message: Message, clientId: string) => void;
+  connected: () => boolean;
+  /** Resolves when the link to nats-server is there. */
+  reconnected: () => Promise<void>;
   /** The session has another owner; its connection here is of the past. */
   onFenced: (clientId: string, epoch: Epoch) => void;
   onFailed: (clientId: string, error: unknown) => void;
@@ -52,7 +55,7 @@ interface AwayFloor {
   floor: number[];
 }
 
-const NOTHING: StoredPart = { bytes: Buffer.alloc(0), sequence: 0 };
+const NOTHING: StoredMeta = { bytes: Buffer.alloc(0), sequence: 0 };
 
 /**
  * Gives sessions to connections and takes them back: in between the cluster's store keeps them,
@@ -144,12 +147,25 @@ export class SessionVault {
     meta.expiry = expiryInterval;
     meta.endsAt = expiryInterval === NEVER ? null : now + Math.max(expiryInterval * 1000, wait);
     const stays = expiryInterval > 0 || wait > 0;
-    const done = (stays ? custody.close() : custody.remove()).finally(() => {
-      session.journal = undefined;
+    const done = this.#giveBack(session, custody, stays).finally(() => {
       if (this.#closing.get(clientId) === done) this.#closing.delete(clientId);
     });
     this.#closing.set(clientId, done);
     return done;
+  }
+
+  async #giveBack(session: Session, custody: Custody, stays: boolean): Promise<void> {
+    if (!stays) {
+      session.journal = undefined;
+      await custody.remove();
+      return;
+    }
+    // Without the link nothing is known of what was on its way into the log.
+    let certain = this.#options.connected();
+    if (certain) certain = await session.published();
+    else await this.#options.reconnected();
+    await custody.close(certain);
+    session.journal = undefined;
   }
 
   /** A stored session was written, here or elsewhere. */
@@ -198,8 +214,7 @@ export class SessionVault {
       else unknown.push(session);
     }
     for (const { meta, sequence } of unknown.slice(0, FLOORS_AT_ONCE)) {
-      const { bytes } = await store.load(meta.clientId, 'state');
-      const snapshot = decodeSnapshot(bytes);
+      const snapshot = latestSnapshot(await store.loadStates(meta.clientId, meta.epoch));
       const own = snapshot === undefined ? [] : floorOf(snapshot);
       known.set(meta.clientId, { sequence, floor: own });
     }
@@ -219,15 +234,16 @@ export class SessionVault {
   ): Promise<{ session: Session; present: boolean } | undefined> {
     const { clientId, will, user } = connection;
     const { store, owner, newSession } = this.#options;
-    const [metaPart, statePart] = blind
-      ? [NOTHING, NOTHING]
-      : await Promise.all([store.load(clientId, 'meta'), store.load(clientId, 'state')]);
-    const before = decodeMeta(metaPart.bytes);
+    const stored = blind ? NOTHING : await store.loadMeta(clientId);
+    const before = decodeMeta(stored.bytes);
     if (before !== undefined && isLater(before.epoch, epoch)) return undefined;
-    const snapshot = decodeSnapshot(statePart.bytes);
-    const goesOn = before !== undefined && !cleanStart && snapshot !== undefined && isAlive(before);
+    const wanted = before !== undefined && !cleanStart && isAlive(before) && before.expiry > 0;
+    const snapshot = wanted
+      ? latestSnapshot(await store.loadStates(clientId, before.epoch))
+      : undefined;
+    const goesOn = wanted && snapshot !== undefined;
     const persistent = expiry > 0;
-    if (before === undefined && statePart.bytes.length === 0 && !persistent && will === undefined) {
+    if (before === undefined && !persistent && will === undefined) {
       return { session: newSession(clientId), present: false };
     }
     const session = newSession(clientId);
@@ -251,15 +267,19 @@ export class SessionVault {
     };
     const keeps = persistent || will !== undefined;
     const metaBytes = keeps ? encodeMeta(meta, store.nonce()) : Buffer.alloc(0);
-    const stateBytes = persistent
-      ? encodeSnapshot(session, epoch, false, store.nonce())
-      : Buffer.alloc(0);
-    const [metaSequence, stateSequence] = await Promise.all([
-      store.save(clientId, 'meta', metaBytes, metaPart.sequence),
-      persistent || statePart.bytes.length > 0
-        ? store.save(clientId, 'state', stateBytes, statePart.sequence)
-        : statePart.sequence,
-    ]);
+    // The state first: whoever finds the new owner finds its state.
+    if (persistent) {
+      const bytes = encodeSnapshot(session, { epoch, version: 0, closed: false });
+      await store.saveState(clientId, epoch, bytes);
+    }
+    let metaSequence: number;
+    try {
+      metaSequence = await store.saveMeta(clientId, metaBytes, stored.sequence);
+    } catch (error) {
+      if (persistent) store.dropState(clientId, epoch);
+      throw error;
+    }
+    if (before !== undefined && before.expiry > 0) store.dropState(clientId, before.epoch);
     this.#endedWill(before, goesOn);
     if (keeps) {
       const custody = new Custody({
@@ -267,7 +287,6 @@ export class SessionVault {
         store,
         meta,
         metaSequence,
-        stateSequence,
         persistent,
         onFenced: () => this.#fenced(clientId, epoch),
         onFailed: (error) => this.#options.onFailed(clientId, error),

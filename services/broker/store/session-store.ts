@@ -7,10 +7,12 @@ import {
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
-import { headers as newHeaders } from '@nats-io/transport-node';
+import { type MsgHdrs, headers as newHeaders } from '@nats-io/transport-node';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import { asBuffer, type Bus } from '../cluster/bus.ts';
+import type { Epoch } from '../cluster/clock.ts';
+import { encodeLevel } from '../router/subjects.ts';
 
 /** Streams that the sessions are spread over, so that a dead leader stops only its share. */
 export const SESSION_SHARDS = 3;
@@ -25,15 +27,17 @@ const PROBE_TIMEOUT = 800;
 const STREAM_NOT_FOUND = 10_059;
 const MESSAGE_NOT_FOUND = 10_037;
 const WRONG_LAST_SEQUENCE = 10_071;
+/** As above, for states: another stream is tried soon, and first for a while, milliseconds. */
+const STATE_ATTEMPT = 500;
+const AVOIDED = 2_000;
+const PURGE_INTERVAL = 5_000;
 /** Removed sessions stay so long as empty messages, for those that lag, milliseconds. */
 const TOMBSTONE_KEPT = 60_000;
 
-/** What is kept of a session: who has it and what it wants, and where it stands. */
-export type SessionPart = 'meta' | 'state';
-
-/** A stored part with its version, by which the next write is checked; 0 = none. */
-export interface StoredPart {
+/** Who has a session and what it wants, with the version that the next write is checked by. */
+export interface StoredMeta {
   bytes: Buffer;
+  /** 0 = none. */
   sequence: number;
 }
 
@@ -59,9 +63,13 @@ export interface SessionStoreOptions {
 export class SessionStore {
   readonly #options: SessionStoreOptions;
   #manager: JetStreamManager | undefined;
-  readonly #tombstones = new Map<string, { stream: string; sequence: number; at: number }>();
+  /** Subjects that are not needed any more: below which sequence, and from when on. */
+  readonly #garbage = new Map<string, { shard: number; below: number; at: number }>();
+  /** By shard: until when another one is tried first. */
+  readonly #failedAt: number[] = [];
   #timer: NodeJS.Timeout | undefined;
   #nonce = 0;
+  #purging = false;
 
   constructor(options: SessionStoreOptions) {
     this.#options = options;
@@ -81,7 +89,7 @@ export class SessionStore {
         await pause(RETRY);
       }
     }
-    this.#timer = setInterval(() => void this.#purge(), TOMBSTONE_KEPT / 4);
+    this.#timer = setInterval(() => void this.#purge(), PURGE_INTERVAL);
   }
 
   close(): void {
@@ -93,52 +101,98 @@ export class SessionStore {
     return `${process.pid.toString(36)}.${(this.#nonce++).toString(36)}.${Date.now().toString(36)}`;
   }
 
-  /** Throws BRAMBLE_ENGINE_UNAVAILABLE when the stream's leader does not answer in time. */
-  load(clientId: string, part: SessionPart): Promise<StoredPart> {
-    const { stream, subject } = addressOf(clientId, part);
-    return this.#patiently(() => this.#read(stream, subject));
+  /** Rejects with BRAMBLE_ENGINE_UNAVAILABLE when the stream's leader does not answer in time. */
+  loadMeta(clientId: string): Promise<StoredMeta> {
+    const { shard, subject } = addressOf(clientId);
+    return this.#patiently(() => this.#read(shard, subject));
   }
 
   /**
-   * Writes a part if its version is still `expected`; resolves with the new version. An empty one
-   * removes it. Throws FencedError, BRAMBLE_ENGINE_UNAVAILABLE.
+   * Writes who has the session if its version is still `expected`; resolves with the new version.
+   * An empty one removes it. Rejects with FencedError, BRAMBLE_ENGINE_UNAVAILABLE.
    */
-  async save(
-    clientId: string,
-    part: SessionPart,
-    bytes: Buffer,
-    expected: number,
-  ): Promise<number> {
-    const { stream, subject } = addressOf(clientId, part);
+  async saveMeta(clientId: string, bytes: Buffer, expected: number): Promise<number> {
+    const { shard, subject } = addressOf(clientId);
     const headers = newHeaders();
     headers.set('Nats-Expected-Last-Subject-Sequence', String(expected));
     let doubtful = false;
     const sequence = await this.#patiently(async () => {
       if (doubtful) {
-        const now = await this.#read(stream, subject);
+        const now = await this.#read(shard, subject);
         if (now.bytes.equals(bytes) && now.sequence > expected) return now.sequence;
         if (now.sequence !== expected) throw new FencedError(clientId);
       }
       doubtful = true;
-      const reply = await this.#options.bus.nats.request(subject, bytes, {
-        headers,
-        timeout: ATTEMPT,
-      });
-      const answer = JSON.parse(asBuffer(reply.data).toString()) as PublishAnswer;
-      if (answer.error === undefined) return answer.seq;
-      if (answer.error.err_code === WRONG_LAST_SEQUENCE) {
-        const now = await this.#read(stream, subject);
-        if (now.bytes.equals(bytes) && now.sequence > expected) return now.sequence;
-        throw new FencedError(clientId);
-      }
-      throw new Error(answer.error.description);
+      const written = await this.#publish(subject, bytes, ATTEMPT, headers);
+      if (written !== undefined) return written;
+      const now = await this.#read(shard, subject);
+      if (now.bytes.equals(bytes) && now.sequence > expected) return now.sequence;
+      throw new FencedError(clientId);
     });
-    if (bytes.length === 0) this.#tombstones.set(subject, { stream, sequence, at: Date.now() });
+    if (bytes.length === 0) {
+      this.#garbage.set(subject, { shard, below: sequence + 1, at: Date.now() + TOMBSTONE_KEPT });
+    }
     return sequence;
   }
 
-  async #read(stream: string, subject: string): Promise<StoredPart> {
+  /**
+   * What the owner of `epoch` saved last of where the session stands, in each stream that has
+   * something: its own one, or another while that had no leader.
+   * Rejects with BRAMBLE_ENGINE_UNAVAILABLE when the session's own stream does not answer.
+   */
+  async loadStates(clientId: string, epoch: Epoch): Promise<Buffer[]> {
+    const home = addressOf(clientId).shard;
+    const parts = await Promise.all(
+      inOrder(home).map(async (shard) => {
+        const subject = stateSubject(clientId, epoch, shard);
+        if (shard === home) return this.#patiently(() => this.#read(shard, subject));
+        return this.#read(shard, subject).catch(() => undefined);
+      }),
+    );
+    return parts.flatMap((part) => (part === undefined || part.sequence === 0 ? [] : [part.bytes]));
+  }
+
+  /**
+   * Saves where the session stands, for the owner of `epoch` alone: nobody else writes there, so
+   * nothing has to be compared, and while its stream has no leader another one does.
+   * Rejects with BRAMBLE_ENGINE_UNAVAILABLE.
+   */
+  async saveState(clientId: string, epoch: Epoch, bytes: Buffer): Promise<void> {
+    const shards = inOrder(addressOf(clientId).shard);
+    let turn = shards.findIndex((shard) => (this.#failedAt[shard] ?? 0) < performance.now());
+    if (turn < 0) turn = 0;
+    await this.#patiently(async () => {
+      const shard = shards[turn % SESSION_SHARDS]!;
+      try {
+        await this.#publish(stateSubject(clientId, epoch, shard), bytes, STATE_ATTEMPT);
+      } catch (error) {
+        this.#failedAt[shard] = performance.now() + AVOIDED;
+        turn++;
+        throw error;
+      }
+    });
+  }
+
+  /** Forgets what the owner of `epoch` saved, sooner or later. */
+  dropState(clientId: string, epoch: Epoch): void {
+    for (let shard = 0; shard < SESSION_SHARDS; shard++) {
+      const below = Number.MAX_SAFE_INTEGER;
+      this.#garbage.set(stateSubject(clientId, epoch, shard), { shard, below, at: Date.now() });
+    }
+  }
+
+  async #publish(subject: string, bytes: Buffer, timeout: number, headers?: MsgHdrs) {
+    const options = headers === undefined ? { timeout } : { timeout, headers };
+    const reply = await this.#options.bus.nats.request(subject, bytes, options);
+    const answer = JSON.parse(asBuffer(reply.data).toString()) as PublishAnswer;
+    if (answer.error === undefined) return answer.seq;
+    if (answer.error.err_code === WRONG_LAST_SEQUENCE) return undefined;
+    throw new Error(answer.error.description);
+  }
+
+  async #read(shard: number, subject: string): Promise<StoredMeta> {
     try {
+      const stream = sessionStream(shard);
       const message = await this.#manager!.streams.getMessage(stream, { last_by_subj: subject });
       if (message === null) return { bytes: Buffer.alloc(0), sequence: 0 };
       return { bytes: asBuffer(message.data), sequence: message.seq };
@@ -185,18 +239,21 @@ export class SessionStore {
     }
   }
 
-  /** Takes removals out of the streams for good. */
+  /** Takes what is not needed any more out of the streams for good. */
   async #purge(): Promise<void> {
-    const now = Date.now();
-    for (const [subject, { stream, sequence, at }] of this.#tombstones) {
-      if (now - at < TOMBSTONE_KEPT || !this.#options.bus.connected) continue;
-      this.#tombstones.delete(subject);
+    if (this.#purging) return;
+    this.#purging = true;
+    for (const [subject, { shard, below, at }] of this.#garbage) {
+      if (Date.now() < at || !this.#options.bus.connected) continue;
+      this.#garbage.delete(subject);
       try {
-        await this.#manager?.streams.purge(stream, { filter: subject, seq: sequence + 1 });
+        const exact = below === Number.MAX_SAFE_INTEGER ? {} : { seq: below };
+        await this.#manager?.streams.purge(sessionStream(shard), { filter: subject, ...exact });
       } catch (error) {
-        this.#options.log.debug({ subject }, `purge later: ${describeError(error)}`);
+        this.#options.log.debug({ subject }, `not purged: ${describeError(error)}`);
       }
     }
+    this.#purging = false;
   }
 }
 
@@ -215,11 +272,24 @@ export function metaSubjects(shard: number): string {
 }
 
 /** Client ids outgrow what a subject may be, so a digest stands for them. */
-function addressOf(clientId: string, part: SessionPart): { stream: string; subject: string } {
-  const digest = createHash('sha256').update(clientId).digest();
+function digestOf(clientId: string): Buffer {
+  return createHash('sha256').update(clientId).digest();
+}
+
+function addressOf(clientId: string): { shard: number; subject: string } {
+  const digest = digestOf(clientId);
   const shard = digest[0]! % SESSION_SHARDS;
-  const subject = `${SUBJECT}.${shard}.${part}.${digest.toString('base64url')}`;
-  return { stream: sessionStream(shard), subject };
+  return { shard, subject: `${SUBJECT}.${shard}.meta.${digest.toString('base64url')}` };
+}
+
+function stateSubject(clientId: string, { time, node }: Epoch, shard: number): string {
+  const digest = digestOf(clientId).toString('base64url');
+  return `${SUBJECT}.${shard}.state.${digest}.${time}-${encodeLevel(node)}`;
+}
+
+/** The session's own shard, then the others. */
+function inOrder(home: number): number[] {
+  return Array.from({ length: SESSION_SHARDS }, (_, i) => (home + i) % SESSION_SHARDS);
 }
 
 function pause(ms: number): Promise<void> {
