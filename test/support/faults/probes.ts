@@ -93,10 +93,13 @@ export class ConnectProbe {
     for (const wire of this.#open) wire.cut();
   }
 
-  /** Times of those that began between two points in time, milliseconds, sorted. */
+  /** Times of those that began between two points in time, milliseconds, sorted; so far, if not in. */
   times(from: number, to: number): number[] {
-    const inside = this.#attempts.filter((one) => one.from >= from && one.from <= to);
-    return inside.map(({ took }) => took).sort((a, b) => a - b);
+    const now = performance.now();
+    return this.#attempts
+      .filter((one) => one.from >= from && one.from <= to)
+      .map((one) => (Number.isFinite(one.took) ? one.took : now - one.from))
+      .sort((a, b) => a - b);
   }
 
   #try(attempt: { from: number; took: number }, clientId: string, endpoint: Endpoint): void {
