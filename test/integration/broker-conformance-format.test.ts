@@ -30,15 +30,15 @@ describe.each([4, 5] as const)('strings, version %i', (version) => {
   const section = version === 5 ? [NONE] : [];
 
   test.each(ILL_FORMED)(
-    '[MQTT-1.5.4-1] [MQTT-1.5.4-2] 3.1.1 [MQTT-1.5.3-1] 3.1.1 [MQTT-1.5.3-2] [MQTT-4.7.3-2] 3.1.1 [MQTT-4.7.3-2]: %s',
+    '[MQTT-1.5.4-1] [MQTT-1.5.4-2] 3.1.1 [MQTT-1.5.3-1] 3.1.1 [MQTT-1.5.3-2] [MQTT-4.7.3-2] 3.1.1 [MQTT-4.7.3-2] [MQTT-3.3.2-1] [MQTT-3.8.3-1] [MQTT-3.10.3-1] 3.1.1 [MQTT-3.8.3-1] 3.1.1 [MQTT-3.10.3-1]: %s',
     async (_, bytes) => {
       const bad = text(Buffer.from(bytes, 'hex'));
-      const frames = {
-        '[MQTT-3.3.2-1]': packet(0x30, bad, ...section),
-        '[MQTT-3.8.3-1]': packet(0x82, id, ...section, bad, [0]),
-        '[MQTT-3.10.3-1]': packet(0xa2, id, ...section, bad),
-      };
-      for (const frame of Object.values(frames)) {
+      const frames = [
+        packet(0x30, bad, ...section),
+        packet(0x82, id, ...section, bad, [0]),
+        packet(0xa2, id, ...section, bad),
+      ];
+      for (const frame of frames) {
         const peer = await trio.of(version);
         peer.raw(frame);
         await peer.expectRefusal(MALFORMED);
@@ -201,7 +201,7 @@ describe('packet identifiers', () => {
     }
   });
 
-  test('[MQTT-2.2.1-4] 3.1.1 [MQTT-2.3.1-2] 3.1.1 [MQTT-2.3.1-3] [MQTT-4.3.2-1] [MQTT-4.3.3-1]: the server’s are unused and not 0', async () => {
+  test('[MQTT-2.2.1-4] 3.1.1 [MQTT-2.3.1-4] [MQTT-4.3.2-1] [MQTT-4.3.3-1]: the server’s are unused and not 0', async () => {
     const subscriber = await trio.v5();
     await subscriber.subscribe('unused', 2);
     const publisher = await trio.v5();

@@ -5,7 +5,7 @@ import type { Peer } from '../support/broker-peer.ts';
 import { fence, startTrio, type Trio } from '../support/broker-trio.ts';
 import { connect, packet, properties, text, uint16 } from '../support/mqtt-bytes.ts';
 
-/** MQTT 5 and 3.1.1: shared subscriptions (4.8), PING to AUTH (3.12 to 3.15), errors (4.13), WebSocket (6). */
+/** MQTT 5 and 3.1.1: shared subscriptions (4.8), keep alive (3.1.2.10), PING to AUTH (3.12 to 3.15), errors (4.13), WebSocket (6). */
 let trio: Trio;
 beforeAll(async () => {
   trio = await startTrio();
@@ -116,6 +116,19 @@ describe('shared subscriptions', () => {
     expect([again.messageId, again.dup]).toEqual([messageId, true]);
   });
 
+  test('[MQTT-4.8.2-5]: when its session ends instead, that message goes to nobody else', async () => {
+    const first = await trio.v5();
+    await first.subscribe('$share/g4/ended', 2);
+    const publisher = await trio.v5();
+    await publisher.publish('ended', 'x', { qos: 2 });
+    await first.expect('publish');
+    const other = await trio.v5();
+    await other.subscribe('$share/g4/ended', 2);
+    await first.leave();
+    await sleep(700);
+    await fence(publisher, other);
+  });
+
   test('[MQTT-4.8.2-6]: a message that a member refuses goes to nobody else', async () => {
     const members = [await trio.v5(), await trio.v5()];
     for (const member of members) await member.subscribe('$share/g3/refused', 1);
@@ -172,6 +185,34 @@ describe('PING, DISCONNECT, AUTH', () => {
     const old = await trio.v4();
     old.raw('f000');
     expect(await old.next()).toBeUndefined();
+  });
+});
+
+describe('keep alive', () => {
+  test('[MQTT-3.1.2-22] [MQTT-3.2.2-22] 3.1.1 [MQTT-3.1.2-24]: silence closes, any packet keeps it', async () => {
+    const started = performance.now();
+    const silent = VERSIONS.map((version) => trio.of(version, { keepalive: 1 }));
+    const busy = await trio.v4({ keepalive: 1 });
+    const forever = await trio.v5({ keepalive: 0 });
+    const beat = setInterval(
+      () => busy.send({ cmd: 'publish', topic: 'beat', payload: '', qos: 0 }),
+      300,
+    );
+    for (const peer of silent) await (await peer).expectRefusal(0x8d);
+    expect(performance.now() - started).toBeGreaterThan(1_400);
+    clearInterval(beat);
+    await busy.expectNothing();
+    await forever.expectNothing();
+  });
+
+  test('[MQTT-3.2.2-21]: a Server Keep Alive is told where it differs, and only to MQTT 5', async () => {
+    const peer = await trio.open();
+    const { properties: told } = await peer.connect({ version: 5, keepalive: 65_535 });
+    const { serverKeepAlive } = told as { serverKeepAlive?: number };
+    expect(serverKeepAlive).toBeGreaterThan(0);
+    const same = await trio.open();
+    const connack = await same.connect({ version: 5, keepalive: serverKeepAlive ?? 0 });
+    expect(connack.properties).not.toHaveProperty('serverKeepAlive');
   });
 });
 

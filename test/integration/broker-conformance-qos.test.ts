@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Peer } from '../support/broker-peer.ts';
 import { fence, startTrio, type Trio } from '../support/broker-trio.ts';
-import { packet, properties, text, uint16, uint32 } from '../support/mqtt-bytes.ts';
+import { packet, properties, text, uint16 } from '../support/mqtt-bytes.ts';
 
 /** MQTT 5 and 3.1.1: acknowledgements (3.4 to 3.7), QoS (4.3), order (4.6), flow control (4.9). */
 let trio: Trio;
@@ -57,7 +57,7 @@ describe.each(VERSIONS)('delivery, version %i', (version) => {
     expect((await subscriber.expect('publish')).dup).toBe(false);
   });
 
-  test('[MQTT-4.3.2-4] [MQTT-4.3.2-5] 3.1.1 [MQTT-4.3.2-2] 3.1.1 [MQTT-2.3.1-4]: QoS 1, the identifier again is a new message', async () => {
+  test('[MQTT-4.3.2-4] [MQTT-4.3.2-5] 3.1.1 [MQTT-4.3.2-2]: QoS 1, the identifier again is a new message', async () => {
     const subscriber = await trio.of(version);
     await subscriber.subscribe(`new1/${version}`);
     const publisher = await trio.of(version);
@@ -313,11 +313,18 @@ describe('flow control', () => {
     await peer.expectRefusal(0x93);
   });
 
-  test('3.1.2.11.4: acknowledgements too fit the smallest of maximum packet sizes', async () => {
-    const peer = await trio.v5({ properties: { maximumPacketSize: 30 } });
+  test('[MQTT-3.4.2-2] [MQTT-3.4.2-3] [MQTT-3.5.2-2] [MQTT-3.5.2-3] [MQTT-3.6.2-2] [MQTT-3.6.2-3] [MQTT-3.7.2-2] [MQTT-3.7.2-3] [MQTT-3.9.2-1] [MQTT-3.9.2-2] [MQTT-3.11.2-1] [MQTT-3.11.2-2]: acknowledgements stay below the client’s maximum, refusals too', async () => {
+    const peer = await trio.v5({ properties: { maximumPacketSize: 24 } });
     expect((await peer.publish('forbidden/x', 'x', { qos: 1 }))?.reasonCode).toBe(0x87);
-    for (const frame of peer.frames) expect(frame.length).toBeLessThanOrEqual(30);
-    peer.raw(packet(0xe0, [0], properties([0x11], uint32(0))));
-    await peer.expectClose();
+    peer.raw(packet(0x34, text('forbidden/x'), uint16(9), properties()));
+    expect((await peer.expect('pubrec')).reasonCode).toBe(0x87);
+    peer.send({ cmd: 'pubrec', messageId: 10, reasonCode: 0 });
+    expect((await peer.expect('pubrel')).reasonCode).toBe(0x92);
+    peer.send({ cmd: 'pubrel', messageId: 11, reasonCode: 0 });
+    expect((await peer.expect('pubcomp')).reasonCode).toBe(0x92);
+    expect((await peer.subscribe('forbidden/#')).granted).toEqual([0x87]);
+    peer.send({ cmd: 'unsubscribe', messageId: 12, unsubscriptions: ['never'] });
+    expect((await peer.expect('unsuback')).granted).toEqual([0x11]);
+    for (const frame of peer.frames) expect(frame.length).toBeLessThanOrEqual(24);
   });
 });

@@ -68,7 +68,7 @@ describe.each(VERSIONS)('session state, version %i', (version) => {
     expect(got).toEqual(Array.from({ length: 30 }, (_, i) => `${i} ${1 + (i % 2)}`));
   });
 
-  test('[MQTT-4.4.0-1] [MQTT-3.3.1-1] 3.1.1 [MQTT-4.4.0-1] 3.1.1 [MQTT-3.3.1-1] [MQTT-4.3.2-3] [MQTT-4.3.3-3] [MQTT-4.3.3-5] [MQTT-4.3.3-6]: what was not acknowledged comes again, on another node, with its identifier and DUP', async () => {
+  test('[MQTT-4.4.0-1] [MQTT-3.3.1-1] 3.1.1 [MQTT-4.4.0-1] 3.1.1 [MQTT-2.3.1-3] 3.1.1 [MQTT-3.3.1-1] [MQTT-4.3.2-3] [MQTT-4.3.3-3] [MQTT-4.3.3-5] [MQTT-4.3.3-6]: what was not acknowledged comes again, on another node, with its identifier and DUP', async () => {
     const clientId = `again-${version}`;
     const topic = `again/${version}`;
     const first = await trio.of(version, lasting(clientId));
@@ -243,7 +243,7 @@ describe('wills', () => {
     expect((await watcher.expect('publish')).topic).toBe('why/silent');
   });
 
-  test('[MQTT-3.1.2-14] [MQTT-3.1.2-15] 3.1.1 [MQTT-3.1.2-16] 3.1.1 [MQTT-3.1.2-17] 3.1.1 [MQTT-3.1.2-11]: with its QoS and retain flag', async () => {
+  test('[MQTT-3.1.2-14] [MQTT-3.1.2-15] 3.1.1 [MQTT-3.1.2-16] 3.1.1 [MQTT-3.1.2-17]: with its QoS and retain flag', async () => {
     for (const version of VERSIONS) {
       for (const qos of [0, 1, 2]) {
         const topic = `will-qos/${version}/${qos}`;

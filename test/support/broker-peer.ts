@@ -80,6 +80,22 @@ export interface ConnectOptions {
   properties?: Record<string, unknown>;
 }
 
+/** A packet of whatever kind, as the tests look at it. */
+export interface SeenPacket {
+  cmd: string;
+  messageId?: number;
+  topic?: string;
+  payload?: Buffer;
+  qos?: number;
+  dup?: boolean;
+  retain?: boolean;
+  reasonCode?: number;
+  returnCode?: number;
+  sessionPresent?: boolean;
+  granted?: number[];
+  properties?: Record<string, unknown>;
+}
+
 const WAIT = 5_000;
 let ids = 0;
 
@@ -119,7 +135,7 @@ export class Peer {
   }
 
   /** Sends CONNECT and returns CONNACK. */
-  async connect(options: ConnectOptions = {}): Promise<Packet & Record<string, unknown>> {
+  async connect(options: ConnectOptions = {}): Promise<SeenPacket> {
     const { version = 4, clientId = `peer-${++ids}`, clean = true, keepalive = 0 } = options;
     this.version = version;
     const { username, password, will, properties } = options;
@@ -149,14 +165,14 @@ export class Peer {
   }
 
   /** The next packet, which must be of this kind. */
-  async expect(cmd: string): Promise<Packet & Record<string, unknown>> {
+  async expect(cmd: string): Promise<SeenPacket> {
     const packet = await this.next();
     if (packet?.cmd !== cmd) {
       throw new Error(
         `expected ${cmd}, got ${packet === undefined ? 'the end' : JSON.stringify(packet)}`,
       );
     }
-    return packet as Packet & Record<string, unknown>;
+    return packet as SeenPacket;
   }
 
   /** The next packet; undefined when the connection ends first. */
