@@ -4,6 +4,7 @@ import type { HealthServer } from '#core/health.ts';
 import type { Service } from '#core/lifecycle.ts';
 import type { Logger } from '#core/log.ts';
 import { Checks } from './checks/checks.ts';
+import { restoreStates } from './checks/server-state.ts';
 import { createHealthServer } from './health.ts';
 import { HttpPlane } from './http/plane.ts';
 import { Admission } from './listeners/admission.ts';
@@ -72,7 +73,12 @@ export class Balancer implements Service, StatsView {
       .map((proxy) => this.#frontend(proxy));
     const stats = new StatsResponder(this, this.#http.pools);
     this.#http.answerWith((head, context) => stats.respond(head, context));
-    this.#checks = new Checks(this.backends);
+    this.#linkTrackers();
+    const now = Date.now();
+    for (const backend of this.backends) {
+      restoreStates(backend, backend.config.savedServers ?? [], now);
+    }
+    this.#checks = new Checks(this.backends, config.global.checkPace);
     this.#listeners = this.frontends.flatMap((frontend) => this.#listenersOf(frontend));
   }
 
@@ -150,6 +156,20 @@ export class Balancer implements Service, StatsView {
     this.destroy();
     await this.#health?.close();
     await this.#log.close();
+  }
+
+  /** `track`: the configuration is known to have no gaps and no circles. */
+  #linkTrackers(): void {
+    for (const backend of this.backends) {
+      for (const server of backend.servers) {
+        const { track } = server.config.health ?? {};
+        if (!track) continue;
+        const name = track.proxy ?? backend.config.name;
+        const home = this.backends.find(({ config }) => config.name === name);
+        const target = home?.servers.find(({ config }) => config.name === track.server);
+        if (target) server.track(target);
+      }
+    }
   }
 
   #frontend(proxy: ProxyConfig): Frontend {

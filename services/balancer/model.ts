@@ -1,4 +1,7 @@
+import type { CheckPace } from './checks/checks.ts';
+import type { SavedServer } from './checks/server-state.ts';
 import type { CheckMethod } from './checks/steps.ts';
+import type { HealthConfig } from './servers/health-config.ts';
 import type { BindTls, ServerTls } from './tls/config.ts';
 
 /**
@@ -27,9 +30,9 @@ export interface BindConfig extends Address {
   name: string | undefined;
   acceptProxy: boolean;
   maxconn: number | undefined;
-  position: Position;
   /** Set where TLS ends here. */
   tls?: BindTls | undefined;
+  position: Position;
 }
 
 export interface CheckConfig {
@@ -77,6 +80,11 @@ export interface CookieConfig {
   secure: boolean;
   domains: string[];
   attributes: string[];
+  /** How old it may be since it was last seen, and since it was first given, seconds. */
+  maxidle: number | undefined;
+  maxlife: number | undefined;
+  /** Servers without a value of their own get one made from their address. */
+  dynamic: boolean;
 }
 
 export interface ServerConfig extends Address {
@@ -97,14 +105,15 @@ export interface ServerConfig extends Address {
   /** undefined = not checked, always up ("no check"). */
   check: CheckConfig | undefined;
   sendProxy: 'v1' | 'v2' | undefined;
+  /** Address of ours that connections to it come from; port 0 = any. */
   /** Value of the stickiness cookie that stands for it. */
   cookie: string | undefined;
-  position: Position;
   /** Agent, tracking, and what sessions tell; undefined = none of it. */
   health?: HealthConfig | undefined;
   /** Set where connections to it are TLS. */
   tls?: ServerTls | undefined;
 }
+  position: Position;
 
 export interface Timeouts {
   connect: number | undefined;
@@ -181,6 +190,14 @@ export interface HashConfig {
 }
 
 export interface ProxyConfig {
+/** A failure that a retry may mend; a number is the status of a response. */
+export type RetryOn =
+  | 'conn-failure'
+  | 'empty-response'
+  | 'junk-response'
+  | 'response-timeout'
+  | number;
+
   name: string;
   kind: ProxyKind;
   mode: Mode;
@@ -198,6 +215,13 @@ export interface ProxyConfig {
   balance: BalanceAlgorithm;
   hash: HashConfig;
   /** `option allbackups`: not only the first backup is used, but all of them. */
+  retryOn: readonly RetryOn[];
+  /** Servers that are down get those who belong to them nevertheless (`option persist`). */
+  persist: boolean;
+  /** `persist rdp-cookie`: the cookie that names the server; '' = any. */
+  persistRdpCookie: string | undefined;
+  /** Secret that dynamic cookies are made with. */
+  dynamicCookieKey: string | undefined;
   allBackups: boolean;
   /** Attempts after a failed connection (default 3). */
   retries: number;
@@ -223,6 +247,8 @@ export interface ProxyConfig {
   checkMethod: CheckMethod;
   log: LogTarget[];
   /** Program name in syslog lines. */
+  /** Where a former process left the servers (`load-server-state-from-file`). */
+  savedServers?: readonly SavedServer[] | undefined;
   logTag: string;
   stats: StatsConfig | undefined;
   /** Path by status of a file with a whole HTTP response, sent as it is; checked when loaded. */
@@ -243,4 +269,6 @@ export interface BalancerConfig {
     description: string | undefined;
   };
   proxies: ProxyConfig[];
+    /** undefined = HAProxy's defaults. */
+    checkPace?: CheckPace | undefined;
 }

@@ -37,6 +37,7 @@ export function build(draft: ConfigDraft, overrides: Overrides): BalancerConfig 
       daemon: overrides.daemon ?? global.daemon,
       node: global.node,
       description: global.description,
+      checkPace: { spread: global.checks.spread, maxSpread: global.checks.maxSpread },
     },
     proxies,
   };
@@ -52,7 +53,7 @@ function defaultFullconn(backend: ProxyConfig, proxies: readonly ProxyConfig[]):
 }
 
 function buildProxy(
-  { section, name, id, position, settings, binds, servers }: ProxyDraft,
+  { section, name, id, position, settings, binds, servers, savedServers }: ProxyDraft,
   { global }: ConfigDraft,
   defaultMaxconn: number,
   logTag: string,
@@ -73,11 +74,16 @@ function buildProxy(
       ? (settings.defaultBackend?.name ?? (section === 'listen' ? name : undefined))
       : undefined,
     maxconn: settings.maxconn ?? defaultMaxconn,
-    servers: serverSide ? servers : [],
+    servers: serverSide
+      : [],
     balance: settings.balance,
     hash: settings.hash,
     allBackups: settings.allBackups,
     retries: settings.retries,
+    persist: settings.persist,
+    retryOn: settings.retryOn,
+    persistRdpCookie: settings.persistRdpCookie,
+    dynamicCookieKey: settings.dynamicCookieKey,
     redispatch: settings.redispatch,
     fullconn: settings.fullconn,
     timeouts: settings.timeouts,
@@ -85,6 +91,7 @@ function buildProxy(
     cookie: serverSide && settings.mode === 'http' ? settings.cookie : undefined,
     checkMethod: buildCheck(settings.check),
     log: settings.log.flatMap((target) => (target === 'global' ? global.log : [target])),
+    savedServers,
     logTag: settings.logTag ?? logTag,
     stats: stats && {
       uri: stats.uri,

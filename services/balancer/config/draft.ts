@@ -1,3 +1,4 @@
+import type { SavedServer } from '../checks/server-state.ts';
 import type {
   BalanceAlgorithm,
   BindConfig,
@@ -12,7 +13,14 @@ import type {
   StatsConfig,
   Timeouts,
 } from '../model.ts';
+import { DEFAULT_HEALTH, type HealthConfig } from '../servers/health-config.ts';
 import { type CheckSettings, inheritCheckSettings, newCheckSettings } from './check-settings.ts';
+import {
+  type AgentSettings,
+  type CheckTlsSettings,
+  newAgentSettings,
+  newCheckTlsSettings,
+} from './keywords/server-check-parameters.ts';
 import type { GlobalTls, ProxyTls, ServerTlsSettings } from './tls/settings.ts';
 
 export type ProxySection = 'defaults' | ProxyKind;
@@ -27,6 +35,11 @@ export interface ProxySettings {
   hash: HashConfig;
   allBackups: boolean;
   retries: number;
+  persist: boolean;
+  retryOn: ProxyConfig['retryOn'];
+  persistRdpCookie: string | undefined;
+  dynamicCookieKey: string | undefined;
+  /** Of the backend, for servers without one. */
   redispatch: number | undefined;
   fullconn: number | undefined;
   timeouts: Timeouts;
@@ -41,6 +54,9 @@ export interface ProxySettings {
   check: CheckSettings;
   cookie: CookieConfig | undefined;
   server: ServerSettings;
+  /** `load-server-state-from-file` and `server-state-file-name`. */
+  stateFrom: 'global' | 'local' | undefined;
+  stateFileName: string | undefined;
 }
 
 /** What `default-server` sets for the servers below it. */
@@ -68,6 +84,9 @@ export interface ServerSettings {
 
 /** A section as far as it has been read. */
 export interface ProxyDraft {
+  health: HealthConfig;
+  agent: AgentSettings;
+  checkTls: CheckTlsSettings;
   section: ProxySection;
   name: string;
   /** Set by `id`; others are numbered once all are known. */
@@ -80,6 +99,21 @@ export interface ProxyDraft {
 
 export interface GlobalDraft {
   maxconn: number | undefined;
+  /** What a state file knows of them. */
+  savedServers?: SavedServer[];
+}
+
+/** Keywords of the global section that are about checks. */
+export interface GlobalChecks {
+  /** `external-check` and `insecure-fork-wanted`. */
+  external: boolean;
+  fork: boolean;
+  /** Percent. */
+  spread: number;
+  /** Milliseconds. */
+  maxSpread: number | undefined;
+  stateBase: string | undefined;
+  stateFile: string | undefined;
   log: LogTarget[];
   logTag: string | undefined;
   sendHostname: string | undefined;
@@ -94,6 +128,7 @@ export interface GlobalDraft {
 export interface ConfigDraft {
   global: GlobalDraft;
   proxies: ProxyDraft[];
+  checks: GlobalChecks;
 }
 
 /** HAProxy's defaults: manual, sections 4.2 and 5.2. */
@@ -113,6 +148,10 @@ export function newSettings(): ProxySettings {
     fullconn: undefined,
     timeouts: {
       connect: undefined,
+    persist: false,
+    retryOn: ['conn-failure'],
+    persistRdpCookie: undefined,
+    dynamicCookieKey: undefined,
       client: undefined,
       server: undefined,
       queue: undefined,
@@ -145,6 +184,8 @@ export function newSettings(): ProxySettings {
       inter: 2000,
       fastinter: undefined,
       downinter: undefined,
+    stateFrom: undefined,
+    stateFileName: undefined,
       rise: 2,
       fall: 3,
       checkAddress: undefined,
@@ -167,6 +208,9 @@ export function newGlobal(): GlobalDraft {
   return {
     maxconn: undefined,
     log: [],
+      health: DEFAULT_HEALTH,
+      agent: newAgentSettings(),
+      checkTls: newCheckTlsSettings(),
     logTag: undefined,
     sendHostname: undefined,
     pidfile: undefined,
@@ -181,6 +225,14 @@ export function inheritSettings(settings: ProxySettings): ProxySettings {
   // Rules hold functions, which have no clone.
   const { check, ...rest } = settings;
   const copy = { ...structuredClone(rest), check: inheritCheckSettings(check) };
+    checks: {
+      external: false,
+      fork: false,
+      spread: 0,
+      maxSpread: undefined,
+      stateBase: undefined,
+      stateFile: undefined,
+    },
   // A proxy's first `stats` line starts afresh instead of adding to the inherited ones.
   if (copy.stats) copy.stats.inherited = true;
   return copy;

@@ -60,7 +60,7 @@ export const FOREIGN_OPTIONS = words(`
   h1-case-adjust-bogus-server http-buffer-request http-ignore-probes http-no-delay
   http-pretend-keepalive http-restrict-req-hdr-names http-tunnel http-use-htx
   http-use-proxy-header httpslog idle-close-on-response independent-streams log-separate-errors
-  logasap nolinger originalto persist prefer-last-server socket-stats splice-auto splice-request
+  logasap nolinger originalto prefer-last-server socket-stats splice-auto splice-request
   splice-response spop-check tcp-smart-accept tcp-smart-connect transparent
 `);
 
@@ -77,5 +77,5 @@ export const FOREIGN_SERVER = words(`
   allow-0rtt check-proto check-via-socks4 force-sslv3 init-addr log-proto max-reuse namespace
   no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn no-tfo non-stick npn pool-low-conn pool-max-conn
   pool-purge-delay proto proxy-v2-options redir resolve-net resolve-opts resolve-prefer resolvers
-  send-proxy-v2-ssl send-proxy-v2-ssl-cn socks4 source stick tcp-ut tfo usesrc ws
+  send-proxy-v2-ssl send-proxy-v2-ssl-cn socks4 stick tcp-ut tfo usesrc ws
 `);

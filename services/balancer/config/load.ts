@@ -5,10 +5,12 @@ import { numberAll } from './number.ts';
 import { parseSources, type Source } from './parser.ts';
 import { BalancerConfigError, type Problem, Problems } from './problem.ts';
 import { readSources } from './source.ts';
+import { loadServerStates } from './server-state.ts';
 import { finishTls } from './tls/finish.ts';
 import { validate } from './validate.ts';
 
 export interface LoadOptions {
+import { validateChecks } from './validate-checks.ts';
   /** What `$NAME` stands for; the process' own when not given. */
   environment?: Readonly<Record<string, string | undefined>>;
   overrides: Overrides;
@@ -49,6 +51,8 @@ async function load(
     finishTls(draft, problems, variables);
     await hostNames.resolve(problems);
   }
+    validateChecks(draft, problems);
+    loadServerStates(draft, problems);
   if (problems.alerts > 0) throw new BalancerConfigError(sorted(problems.list, sources));
   return { config: build(draft, overrides), warnings: sorted(problems.list, sources) };
 }

@@ -19,7 +19,6 @@ export function validate(draft: ConfigDraft, problems: Problems): void {
     checkBalance(proxy, problems);
     checkLogFormat(proxy, problems);
     checkHttpOnly(proxy, problems);
-    checkHttpChecks(proxy, problems);
     checkCookies(proxy, problems);
     checkTimeouts(proxy, problems);
   }
@@ -121,19 +120,6 @@ function checkCookies(proxy: ProxyDraft, problems: Problems): void {
     const message = `proxy '${name}' : ignoring cookie for server '${server.name}' as HTTP mode is disabled.`;
     problems.warn(server.position, message);
   }
-}
-
-function checkHttpChecks({ section, name, position, settings }: ProxyDraft, problems: Problems) {
-  const { method, http, tcp } = settings.check;
-  if (!hasBackend(section)) return;
-  const unused = (kind: string, rules: { inherited: boolean; rules: unknown[] }): void => {
-    if (rules.inherited || rules.rules.length === 0) return;
-    const option = kind === 'http' ? 'option httpchk' : 'option tcp-check';
-    const message = `proxy '${name}' uses ${kind}-check rules without '${option}', so the rules are ignored.`;
-    problems.warn(position, message);
-  };
-  if (method !== 'http') unused('http', http);
-  if (method !== 'tcp') unused('tcp', tcp);
 }
 
 function checkTimeouts(proxy: ProxyDraft, problems: Problems): void {

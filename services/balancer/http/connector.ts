@@ -4,6 +4,7 @@ import { afterFailure, countRetry } from '../servers/retry.ts';
 import type { Server } from '../servers/server.ts';
 import type { Assignment } from '../servers/types.ts';
 import { encodeProxyHeader } from '../tcp/proxy-header.ts';
+import { requestedName } from '../tls/outgoing.ts';
 import type { Account } from './account.ts';
 import type { Pools } from './pool.ts';
 import { Upstream, type UpstreamUser } from './upstream.ts';
@@ -163,7 +164,7 @@ export class Connector implements UpstreamUser {
       this.#account.sticky?.redispatched();
     }
     const { server } = assignment;
-    const idle = this.#mayReuse ? this.#pools.take(server) : undefined;
+    const idle = this.#mayReuse ? this.#pools.take(server, this.#nameFor(server)) : undefined;
     if (!idle) {
       this.#open(server);
       return;
@@ -174,9 +175,16 @@ export class Connector implements UpstreamUser {
     this.#owner.obtained(idle);
   }
 
+  /** The name that a TLS server is asked by. */
+  #nameFor({ config: { tls } }: Server): string | undefined {
+    return tls && requestedName(tls, undefined);
+  }
+
   #open(server: Server): void {
     this.#pools.opened(server);
-    const upstream = new Upstream(server, this);
+    const { sendProxy } = server.config;
+    const preface = sendProxy && encodeProxyHeader(sendProxy, this.#account.client);
+    const upstream = new Upstream(server, this, { preface, serverName: this.#nameFor(server) });
     this.#upstream = upstream;
     upstream.deadline.set(this.#backend.config.timeouts.connect);
   }
@@ -185,10 +193,9 @@ export class Connector implements UpstreamUser {
     const upstream = this.#upstream!;
     const { server } = upstream;
     upstream.deadline.clear();
+    server.observer?.sign('connected');
     server.counters.connect += 1;
     this.#backend.counters.connect += 1;
-    const { sendProxy } = server.config;
-    if (sendProxy) upstream.socket.write(encodeProxyHeader(sendProxy, this.#account.client));
     this.#owner.obtained(upstream);
   }
 
@@ -211,6 +218,7 @@ export class Connector implements UpstreamUser {
     this.#pools.closed(server);
     upstream.destroy();
     this.#failures += 1;
+    server.observer?.sign('unconnected');
     const { action, delay } = afterFailure(server, this.#failures, kind);
     if (action === 'give-up') {
       server.counters.econ += 1;

@@ -145,7 +145,8 @@ export class Backend {
   /** A place was given back: whoever waited longest, for that server or for any, gets it. */
   released(server: Server): void {
     this.#policyFor(server)?.loaded(server);
-    if (this.queue.length > 0 || server.queue.length > 0) this.#serve(server);
+    // The session that ends still counts, as in HAProxy.
+    if (this.queue.length > 0 || server.queue.length > 0) this.#serve(server, 1);
   }
 
   /** A server went up or down, left balancing or came back. */
@@ -166,6 +167,12 @@ export class Backend {
     this.lastChange = now;
   }
 
+  /** It starts in another state than the configured one. */
+  serverRestored(server: Server): void {
+    this.#count();
+    this.#policyFor(server)?.changed(server);
+  }
+
   /** Its weight or limit changed: what it may take now is given out. */
   serverRetuned(server: Server): void {
     this.#count();
@@ -177,6 +184,11 @@ export class Backend {
   checkLogged(server: Server, verdict: CheckVerdict, changed: boolean): void {
     if (!this.config.options.logHealthChecks || !changed) return;
     this.#report('notice', texts.checkResult(server, verdict));
+  }
+
+  /** The same of its agent. */
+  agentLogged(server: Server): void {
+    if (this.config.options.logHealthChecks) this.#report('notice', texts.agentResult(server));
   }
 
   /** Refuses everybody who waits; for the end of the process. */

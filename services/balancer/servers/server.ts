@@ -1,8 +1,11 @@
 import { EventEmitter } from 'node:events';
 import type { ServerConfig } from '../model.ts';
+import { AgentState } from './agent-state.ts';
 import type { Backend } from './backend.ts';
 import { Counters } from './counters.ts';
+import { Observer } from './observer.ts';
 import {
+  type AgentReport,
   type CheckReport,
   type CheckStatus,
   type ServerState,
@@ -18,6 +21,23 @@ interface ServerEvents {
   up: [];
   /** Its address changed: idle connections lead to the old one. */
   moved: [];
+  /** Its next check should come soon. */
+  suspect: [];
+}
+
+/** Where a former process left it. */
+export interface SavedState {
+  /** undefined = as configured. */
+  admin: AdminState | undefined;
+  down: boolean;
+  health: number;
+  /** Milliseconds since the epoch. */
+  lastChange: number;
+}
+
+/** A session that can be ended from outside; `reason` is HAProxy's letter for the log. */
+export interface Severable {
+  sever(reason: 'D' | 'U'): void;
 }
 
 const MAX_WEIGHT = 256;
@@ -63,6 +83,16 @@ export class Server extends EventEmitter<ServerEvents> {
   timesDown = 0;
   /** When it last went up or down, milliseconds since the epoch. */
   lastChange: number;
+  /** Result of the last check, or word of the agent, that turned it. */
+  lastOutcome: CheckReport | undefined;
+  readonly agent: AgentState | undefined;
+  readonly observer: Observer | undefined;
+  /** Its sessions, where some turn of a server may end them. */
+  readonly sessions: Set<Severable> | undefined;
+  #tracked: Server | undefined;
+  readonly #trackers: Server[] = [];
+  #wasRunning: boolean;
+  #wasUsable: boolean;
   #health: number;
   #admin: AdminState;
   #downtime = 0;
@@ -81,6 +111,15 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#warmUp = new WarmUp(config.slowstart, backend.dynamic);
     this.#admin = config.disabled ? 'maint' : 'ready';
     if (config.check) this.checkStatus = 'INI';
+    const { health, check } = config;
+    if (health?.agent) this.agent = new AgentState();
+    if (health?.observe && check) {
+      this.observer = new Observer(health.observe, health, (info) => this.#suspected(info));
+    }
+    const severs = backend.config.servers.some((one) => one.health?.shutsBackups);
+    if (health?.shutsSessions || (config.backup && severs)) this.sessions = new Set();
+    this.#wasRunning = this.running;
+    this.#wasUsable = this.usable;
   }
 
   /** Sessions that hold a place, those still connecting included. */
@@ -95,6 +134,8 @@ export class Server extends EventEmitter<ServerEvents> {
   get state(): ServerState {
     const { check } = this.config;
     if (this.#admin === 'maint') return 'maint';
+    if (this.#tracked) return this.#admin === 'drain' ? 'drain' : this.#tracked.state;
+    if (this.agent && !this.agent.up) return 'down';
     if (!check) return this.#admin === 'drain' ? 'drain' : 'no-check';
     if (this.#health === 0) return 'down';
     if (this.#health < check.rise) return 'going-up';
@@ -106,13 +147,33 @@ export class Server extends EventEmitter<ServerEvents> {
   /** Whether it answers, as far as is known: sessions that must go here may. */
   get running(): boolean {
     if (this.#admin === 'maint') return false;
+    if (this.#tracked) return this.#tracked.running;
+    if (this.agent && !this.agent.up) return false;
     const { check } = this.config;
     return check === undefined || this.#health >= check.rise;
   }
 
   /** Whether balancing may choose it. */
   get usable(): boolean {
-    return this.running && this.#admin === 'ready' && this.weight > 0 && !this.#stopping;
+    if (!this.running || this.#admin !== 'ready' || this.weight === 0) return false;
+    return !(this.#tracked?.leaving ?? this.#stopping);
+  }
+
+  /** Whether it asked, or was ordered, to get no new sessions by balancing. */
+  get leaving(): boolean {
+    return this.#admin !== 'ready' || (this.#tracked?.leaving ?? this.#stopping);
+  }
+
+  /** The server whose state is this one's (`track`). */
+  get tracked(): Server | undefined {
+    return this.#tracked;
+  }
+
+  /** Takes over the state of `server` from now on; chains are fine, circles are not. */
+  track(server: Server): void {
+    this.#tracked = server;
+    server.#trackers.push(this);
+    this.#remember();
   }
 
   /** The weight on the scale that balancing uses, sixteenths; less while it starts slowly. */
@@ -163,6 +224,7 @@ export class Server extends EventEmitter<ServerEvents> {
   checked(report: CheckReport): void {
     const { check } = this.config;
     if (!check) return;
+    this.lastOutcome = report;
     const verdict = verdictOf(report.status);
     const statusChanged = report.status !== this.checkStatus;
     this.checkStatus = report.status;
@@ -174,7 +236,10 @@ export class Server extends EventEmitter<ServerEvents> {
     const wasUsable = this.usable;
     const wasStopping = this.#stopping;
     if (verdict === 'failed') this.#failed(check.rise);
-    else this.#passed(check.rise, check.fall);
+    else {
+      this.#passed(check.rise, check.fall);
+      this.observer?.clear();
+    }
     this.backend.checkLogged(this, verdict, statusChanged || this.#health !== before);
     if (verdict !== 'failed') this.#stopping = verdict === 'conditional';
     else if (!this.running) this.#stopping = false;
@@ -255,6 +320,7 @@ export class Server extends EventEmitter<ServerEvents> {
       return "Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.";
     }
     this.weight = weight;
+    this.#remember();
     this.backend.serverRetuned(this);
     return undefined;
   }
@@ -271,6 +337,26 @@ export class Server extends EventEmitter<ServerEvents> {
     this.emit('moved');
   }
 
+  /** What was ordered for it. */
+  get admin(): AdminState {
+    return this.#admin;
+  }
+
+  /** Puts it where a former process left it, before it serves anybody; nobody is told. */
+  restore({ admin, down, health, lastChange }: SavedState): void {
+    const { check } = this.config;
+    if (admin) this.#admin = admin;
+    if (check) {
+      const top = check.rise + check.fall - 1;
+      this.#health = down
+        ? Math.min(Math.max(health, 0), check.rise - 1)
+        : Math.min(Math.max(health, check.rise), top);
+    }
+    this.lastChange = lastChange;
+    this.backend.serverRestored(this);
+    this.#followed();
+  }
+
   /** Ends what runs by itself. */
   close(): void {
     this.#warmUp.stop();
@@ -283,17 +369,52 @@ export class Server extends EventEmitter<ServerEvents> {
       this.#downtime += now - this.lastChange;
       this.#warmUp.start(() => this.backend.serverRetuned(this));
     } else {
-      if (cause === undefined) this.timesDown += 1;
+      if (cause === undefined || cause === 'tracking') this.timesDown += 1;
       this.#warmUp.stop();
     }
     this.lastChange = now;
     this.backend.serverTurned(this, wasUsable, cause);
     this.emit(running ? 'up' : 'down');
+    this.#severed(running);
+    this.#followed();
   }
 
   /** Left or came back to balancing without going down. */
   #leaned(wasUsable: boolean, cause?: TurnCause): void {
     this.lastChange = Date.now();
     this.backend.serverTurned(this, wasUsable, cause);
+    this.#followed();
+  }
+
+  /** `on-marked-down` and `on-marked-up`. */
+  #severed(running: boolean): void {
+    const { health, backup } = this.config;
+    if (!health) return;
+    if (!running && health.shutsSessions) {
+      for (const session of this.sessions ?? []) session.sever('D');
+    }
+    if (!running || !health.shutsBackups || backup || this.weight === 0) return;
+    for (const server of this.backend.servers) {
+      if (!server.config.backup) continue;
+      for (const session of server.sessions ?? []) session.sever('U');
+    }
+  }
+
+  #remember(): void {
+    this.#wasRunning = this.running;
+    this.#wasUsable = this.usable;
+  }
+
+  /** Those who track it are now as it is. */
+  #followed(): void {
+    this.#remember();
+    for (const tracker of this.#trackers) tracker.#follow();
+  }
+
+  #follow(): void {
+    const wasUsable = this.#wasUsable;
+    if (this.running !== this.#wasRunning) this.#turned(wasUsable, 'tracking');
+    else if (this.usable !== wasUsable) this.#leaned(wasUsable, 'tracking');
+    else this.#remember();
   }
 }

@@ -35,12 +35,19 @@ const VERDICTS: Record<CheckVerdict, string> = {
 const fullName = (server: Server): string => `${server.backend.config.name}/${server.config.name}`;
 const title = (server: Server): string => (server.config.backup ? 'Backup Server' : 'Server');
 
-function reason(server: Server): string {
-  const { checkStatus, checkInfo, checkDuration, checkCode } = server;
-  let text = `, reason: ${CHECK_NAMES[checkStatus]}`;
-  if (checkCode !== undefined) text += `, code: ${checkCode}`;
-  if (checkInfo !== undefined) text += `, info: "${shown(checkInfo)}"`;
-  if (checkDuration !== undefined) text += `, check duration: ${checkDuration}ms`;
+/** What a check or an agent had to say. */
+interface Outcome {
+  status: CheckStatus;
+  code?: number | undefined;
+  info?: string | undefined;
+  duration?: number | undefined;
+}
+
+function reason({ status, code, info, duration }: Outcome): string {
+  let text = `, reason: ${CHECK_NAMES[status]}`;
+  if (code !== undefined) text += `, code: ${code}`;
+  if (info !== undefined) text += `, info: "${shown(info)}"`;
+  if (duration !== undefined) text += `, check duration: ${duration}ms`;
   return text;
 }
 
@@ -53,7 +60,9 @@ const shown = (text: string): string =>
 
 /** Under `option log-health-checks` the check's own line has just said why. */
 const reasonOnce = (server: Server): string =>
-  server.backend.config.options.logHealthChecks ? '' : reason(server);
+  server.backend.config.options.logHealthChecks || !server.lastOutcome
+    ? ''
+    : reason(server.lastOutcome);
 
 /** What HAProxy logs of a server that has turned, and how severe that is. */
 export function turned(server: Server, requeued: number, cause: TurnCause): [Level, string] {
@@ -62,6 +71,8 @@ export function turned(server: Server, requeued: number, cause: TurnCause): [Lev
       return server.running
         ? ['notice', isUp(server, requeued)]
         : ['alert', isDown(server, requeued)];
+    case 'tracking':
+      return [server.running ? 'notice' : 'alert', follows(server, requeued)];
     case 'maintenance':
       return ['notice', entersMaintenance(server, requeued)];
     case 'drain':
@@ -83,6 +94,13 @@ const upOrDown = (server: Server): string => (server.running ? 'UP' : 'DOWN');
 function isUp(server: Server, requeued: number): string {
   const what = server.state === 'stopping' ? 'stopping' : 'UP';
   return `${subject(server)} is ${what}${reasonOnce(server)}.${numbers(server, requeued)}`;
+}
+
+function follows(server: Server, requeued: number): string {
+  const { tracked, running, state } = server;
+  const via = tracked ? ` via ${fullName(tracked)}` : '';
+  const what = !running ? 'DOWN' : state === 'stopping' ? 'stopping' : 'UP';
+  return `${subject(server)} is ${what}${via}.${numbers(server, requeued)}`;
 }
 
 function isDown(server: Server, requeued: number): string {
@@ -120,13 +138,25 @@ export function noServerLeft(backend: Backend, quote = ''): string {
 export function checkResult(server: Server, verdict: CheckVerdict): string {
   const check = server.config.check;
   if (!check) return '';
-  const { health } = server;
+  const { health, checkStatus, checkCode: code, checkInfo: info, checkDuration: duration } = server;
   const up = health >= check.rise;
   const score = up ? `${health - check.rise + 1}/${check.fall}` : `${health}/${check.rise}`;
   const word = up ? (server.weight > 0 ? 'UP' : 'DRAIN') : 'DOWN';
   const which = server.config.backup ? 'backup ' : '';
   return (
     `Health check for ${which}server ${fullName(server)} ${VERDICTS[verdict]}` +
-    `${reason(server)}, status: ${score} ${word}.`
+    `${reason({ status: checkStatus, code, info, duration })}, status: ${score} ${word}.`
+  );
+}
+
+/** The same for its agent. */
+export function agentResult(server: Server): string {
+  const { agent } = server;
+  if (!agent) return '';
+  const word = agent.up ? (server.weight > 0 ? 'UP' : 'DRAIN') : 'DOWN';
+  const which = server.config.backup ? 'backup ' : '';
+  return (
+    `Agent check for ${which}server ${fullName(server)} ${VERDICTS[agent.passed ? 'passed' : 'failed']}` +
+    `${reason(agent)}, status: ${agent.up ? 1 : 0}/1 ${word}.`
   );
 }

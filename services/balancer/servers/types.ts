@@ -58,7 +58,14 @@ export type TurnCause =
   | 'drain'
   | 'drain-from-maint'
   | 'ready-from-maint'
-  | 'ready-from-drain';
+  | 'ready-from-drain'
+  /** The server that it tracks turned. */
+  | 'tracking';
+
+/** What an agent said; `up` is undefined where that is not about its state. */
+export interface AgentReport extends CheckReport {
+  up?: boolean | undefined;
+}
 
 export interface CheckReport {
   status: Exclude<CheckStatus, 'UNK' | 'INI'>;

@@ -157,8 +157,13 @@ function serverRow(
     act: config.backup ? 0 : 1,
     bck: config.backup ? 1 : 0,
     ...(check ? checkPart(server, check.rise, check.fall, now) : {}),
+    ...agentPart(server),
+    ...(server.tracked ? { tracked: nameOf(server.tracked) } : {}),
+    ...(server.observer ? { hanafail: server.observer.reached } : {}),
     ...(http ? { ...responses(backend.config, counters), req_tot: counters.reqTot } : {}),
-    ...(config.check === undefined ? {} : { lastchg: seconds(now - server.lastChange) }),
+    ...(config.check === undefined && !server.agent && !server.tracked
+      ? {}
+      : { lastchg: seconds(now - server.lastChange) }),
     addr: `${config.host}:${config.port}`,
     srv_icur: idle + safe,
     idle_conn_cur: idle,
@@ -273,12 +278,32 @@ function checkPart(server: Server, rise: number, fall: number, now: number): Sta
   };
 }
 
+const nameOf = ({ backend, config }: Server): string => `${backend.config.name}/${config.name}`;
+
+function agentPart({ agent }: Server): StatRow {
+  if (!agent) return {};
+  const { status, duration, code, info, up } = agent;
+  return {
+    agent_status: status,
+    agent_desc: CHECK_NAMES[status],
+    agent_rise: 1,
+    agent_fall: 1,
+    agent_health: up ? 1 : 0,
+    ...(code === undefined ? {} : { agent_code: code }),
+    ...(duration === undefined ? {} : { agent_duration: Math.round(duration) }),
+    ...(info === undefined ? {} : { last_agt: info }),
+  };
+}
+
 /** HAProxy's words, with the place between two states where there is one (`UP 1/3`). */
 export function serverStatus(server: Server): string {
-  const { check } = server.config;
+  // One that tracks is shown as the end of its chain is.
+  let source = server;
+  while (source.tracked) source = source.tracked;
+  const { check } = source.config;
   switch (server.state) {
     case 'maint':
-      return 'MAINT';
+      return server.admin === 'maint' ? 'MAINT' : `MAINT (via ${nameOf(source)})`;
     case 'no-check':
       return 'no check';
     case 'drain':
@@ -286,11 +311,11 @@ export function serverStatus(server: Server): string {
     case 'stopping':
       return 'NOLB';
     case 'down':
-      return 'DOWN';
+      return source.agent && !source.agent.up ? 'DOWN (agent)' : 'DOWN';
     case 'going-up':
-      return `DOWN ${server.health}/${check?.rise ?? 1}`;
+      return `DOWN ${source.health}/${check?.rise ?? 1}`;
     case 'going-down':
-      return `UP ${server.health - (check?.rise ?? 1) + 1}/${check?.fall ?? 1}`;
+      return `UP ${source.health - (check?.rise ?? 1) + 1}/${check?.fall ?? 1}`;
     case 'up':
       return 'UP';
   }

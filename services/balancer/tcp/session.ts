@@ -5,6 +5,7 @@ import type { Backend } from '../servers/backend.ts';
 import { afterFailure, countRetry } from '../servers/retry.ts';
 import type { Server } from '../servers/server.ts';
 import type { Assignment, FrontendContext } from '../servers/types.ts';
+import { requestedName } from '../tls/outgoing.ts';
 import { Dial } from './dial.ts';
 import { End, type EndOwner } from './end.ts';
 import { KEEPALIVE_IDLE } from './keepalive.ts';
@@ -92,6 +93,11 @@ export class TcpSession implements EndOwner, Watched {
   /** Ends it now, with a reset to both sides; logged as killed by the balancer. */
   destroy(): void {
     this.#end('KD', true);
+  }
+
+  /** Its server went down, or the one that it stood in for came up. */
+  sever(reason: 'D' | 'U'): void {
+    this.#end(`${reason}${this.#phase === 'open' ? 'D' : 'C'}`);
   }
 
   held(_end: End, bytes: Buffer): void {
@@ -189,6 +195,7 @@ export class TcpSession implements EndOwner, Watched {
       if (place.server !== this.#lastServer) this.#redispatched = true;
     }
     this.#place = place;
+    place.server.sessions?.add(this);
     this.#connect(place);
   }
 
@@ -203,7 +210,15 @@ export class TcpSession implements EndOwner, Watched {
     const { connect } = this.#backend!.config.timeouts;
     if (connect === undefined) this.#deps.wheel.clear(this.#ticket);
     else this.#watchUntil(wheelNow() + connect);
-    dial.start(server, this.#backend!.config.options.srvtcpka, (status) => {
+    const { sendProxy, tls } = server.config;
+    const secure = tls !== undefined;
+    const options = {
+      keepAlive: this.#backend!.config.options.srvtcpka,
+      preface:
+        secure && sendProxy ? encodeProxyHeader(sendProxy, this.#accepted.client) : undefined,
+      serverName: tls && requestedName(tls, undefined),
+    };
+    dial.start(server, options, (status) => {
       if (status === 0) this.#open(dial, server);
       else this.#connectFailed('error');
     });
@@ -213,6 +228,8 @@ export class TcpSession implements EndOwner, Watched {
     const server = this.#lastServer!;
     this.#dial = undefined;
     this.#failures += 1;
+    server.observer?.sign('unconnected');
+    if (this.#phase !== 'connect') return;
     const { action, delay } = afterFailure(server, this.#failures, kind);
     if (action === 'give-up') {
       server.counters.econ += 1;
@@ -222,6 +239,7 @@ export class TcpSession implements EndOwner, Watched {
     }
     this.#retries += 1;
     if (action === 'redispatch') {
+      this.#place?.server.sessions?.delete(this);
       this.#place?.release();
       this.#place = undefined;
     } else {
@@ -238,6 +256,7 @@ export class TcpSession implements EndOwner, Watched {
     this.#phase = 'open';
     this.#connectedAt = Date.now();
     this.#backend!.observed(server, this.#connectedAt - this.#assignedAt);
+    server.observer?.sign('connected');
     const client = this.#client;
     const end = new End(dial.handle, this);
     this.#server = end;
@@ -245,8 +264,8 @@ export class TcpSession implements EndOwner, Watched {
     end.peer = client;
     client.active = end.active;
     server.counters.bin += this.#heldBytes;
-    const { sendProxy } = server.config;
-    if (sendProxy) this.#held.unshift(encodeProxyHeader(sendProxy, this.#accepted.client));
+    const { sendProxy, tls } = server.config;
+    if (sendProxy && !tls) this.#held.unshift(encodeProxyHeader(sendProxy, this.#accepted.client));
     if (this.#held.length > 0) {
       const [first] = this.#held;
       const bytes = this.#held.length === 1 ? first! : Buffer.concat(this.#held);
@@ -317,6 +336,7 @@ export class TcpSession implements EndOwner, Watched {
     this.#held = [];
     this.#countEnd(termination);
     this.#log(termination);
+    this.#place?.server.sessions?.delete(this);
     this.#place?.release();
     this.#deps.ended(this);
   }

@@ -13,11 +13,15 @@ import { BALANCE_USAGE, parseBalance } from './balance.ts';
 import { parseBind } from './bind.ts';
 import { parseCookie } from './cookie.ts';
 import { parseErrorFile } from './error-file.ts';
+import { parseExternalCheck } from './external-check.ts';
 import { HASH_TYPE_USAGE, parseHashBalanceFactor, parseHashType } from './hash-type.ts';
 import { parseHttpCheck } from './http-check.ts';
 import { parseLog } from './log.ts';
 import { parseOption } from './options.ts';
-import { parseDefaultServer, parseServer } from './server.ts';
+import { parseDynamicCookieKey, parsePersist } from './persistence.ts';
+import { parseDefaultServer, parseServer, parseServerTemplate } from './server.ts';
+import { SERVER_STATE_KEYWORDS } from './server-state.ts';
+import { parseSource } from './source.ts';
 import { parseStats } from './stats.ts';
 import { parseTcpCheck } from './tcp-check.ts';
 import { parseTimeout } from './timeouts.ts';
@@ -87,6 +91,13 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     },
   },
   enabled: {
+  'dynamic-cookie-key': {
+    usage: '<key>',
+    summary: 'secret that dynamic cookies are made with',
+    sections: SERVER_SIDE,
+    misplaced: 'warning',
+    parse: parseDynamicCookieKey,
+  },
     usage: '',
     summary: 'undo `disabled` of a defaults section',
     sections: EVERYWHERE,
@@ -103,6 +114,13 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     parse: parseErrorFile,
   },
   fullconn: count('fullconn', SERVER_SIDE, 'load at which dynamic limits reach their maximum'),
+  'external-check': {
+    usage: 'command <command> | path <path>',
+    summary: 'the program of `option external-check`',
+    sections: SERVER_SIDE,
+    misplaced: 'warning',
+    parse: parseExternalCheck,
+  },
   'hash-balance-factor': {
     usage: '<factor>',
     summary: 'percent of the average load that a consistent hash gives a server at most',
@@ -137,6 +155,7 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     },
   },
   log: {
+  ...SERVER_STATE_KEYWORDS,
     usage: 'global | <target> [len <length>] [format <format>] <facility> [<level> [<minlevel>]]',
     summary: 'where log lines go; `no log` undoes what was inherited',
     sections: EVERYWHERE,
@@ -183,6 +202,13 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     parse: (draft, statement, context) => parseOption(draft, statement, context, undefined),
   },
   retries: {
+  persist: {
+    usage: 'rdp-cookie[(<name>)]',
+    summary: 'send RDP clients to the server that their cookie names',
+    sections: SERVER_SIDE,
+    misplaced: 'warning',
+    parse: parsePersist,
+  },
     usage: '<value>',
     summary: 'attempts after a connection to a server failed (default 3)',
     sections: SERVER_SIDE,
@@ -195,6 +221,12 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     },
   },
   server: {
+    usage: RETRY_ON_USAGE,
+    summary: 'what a request is sent once more after (default conn-failure)',
+    sections: SERVER_SIDE,
+    misplaced: 'warning',
+    parse: parseRetryOn,
+  },
     usage: '<name> <address>:<port> [param*]',
     summary: 'a server of this backend',
     sections: ['listen', 'backend'],
@@ -203,6 +235,19 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
   },
   stats: {
     usage: '<name> [param*]',
+  'server-template': {
+    usage: '<prefix> <number | range> <address>:<port> [param*]',
+    summary: 'several servers of this backend that differ in their names alone',
+    sections: ['listen', 'backend'],
+    misplaced: 'alert',
+    parse: parseServerTemplate,
+  },
+    usage: '<address>[:<port>]',
+    summary: 'address of ours that connections to servers come from',
+    sections: SERVER_SIDE,
+    misplaced: 'warning',
+    parse: parseSource,
+  },
     summary: 'the statistics page',
     sections: EVERYWHERE,
     misplaced: 'alert',

@@ -8,7 +8,9 @@ import {
   MAX_COUNT,
   parseInteger,
 } from '../keyword.ts';
+import { CHECK_PARAMETERS } from './server-check-parameters.ts';
 import { SERVER_TLS } from './server-tls.ts';
+import { readSource } from './source.ts';
 
 /** What one `server` line gathers: the settings, and what only a server itself can have. */
 export interface ServerLine {
@@ -79,8 +81,9 @@ const interval = (
 
 /** Parameters of `server` and `default-server`: HAProxy 2.6 manual, section 5.2. */
 export const SERVER_PARAMETERS: KeywordTable<ServerKeyword> = {
-  addr: {
+  ...CHECK_PARAMETERS,
   ...SERVER_TLS,
+  addr: {
     usage: '<address>',
     summary: 'where checks go instead of the address of the server',
     arguments: 1,
@@ -204,6 +207,18 @@ export const SERVER_PARAMETERS: KeywordTable<ServerKeyword> = {
   'send-proxy-v2': switchTo('start connections with a PROXY header, version 2', (s) => {
     s.sendProxy = 'v2';
   }),
+    usage: '<address>[:<port>]',
+    summary: 'address of ours that connections to it come from',
+    arguments: 1,
+    inherited: true,
+    set: ({ settings }, text, context) => {
+      if (text === '') return "'source' expects <addr>[:<port>[-<port>]] as argument.";
+      const source = readSource(text, context);
+      if (typeof source === 'string') return `'source' : ${source}`;
+      settings.source = source;
+      return undefined;
+    },
+  },
   slowstart: {
     usage: '<time>',
     summary: 'time in which its weight rises to the full one after it has come up',

@@ -1,4 +1,4 @@
-import type { ServerConfig } from '../../model.ts';
+import type { CheckTlsConfig, ServerConfig } from '../../model.ts';
 import { parseAddress } from '../address.ts';
 import type { ProxyDraft, ServerSettings } from '../draft.ts';
 import { FOREIGN_SERVER } from '../foreign.ts';
@@ -7,62 +7,105 @@ import { type Context, lookUp, suggestion } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
 import { forbiddenCharacter } from '../names.ts';
 import { proxyTls } from '../tls/settings.ts';
+import { toHealth } from './server-check-parameters.ts';
 import { SERVER_PARAMETERS, type ServerLine } from './server-parameters.ts';
 
 /** `server <name> <address>:<port> [parameters]`. */
 export function parseServer(draft: ProxyDraft, statement: Statement, context: Context): void {
-  const { problems } = context;
   const name = statement.word(1);
-  const written = statement.word(2);
-  if (name === '' || written === '') {
+  if (name === '' || statement.word(2) === '') {
     const message = "'server' expects <name> and <addr>[:<port>] as arguments.";
-    problems.alert(statement.position, message);
+    context.problems.alert(statement.position, message);
     return;
   }
+  if (isServerName(name, statement, context)) addServer(draft, name, 2, statement, context);
+}
+
+/** `server-template <prefix> <number | range> <address>:<port> [parameters]`. */
+export function parseServerTemplate(
+  draft: ProxyDraft,
+  statement: Statement,
+  context: Context,
+): void {
+  const [prefix, range, address] = [1, 2, 3].map((index) => statement.word(index));
+  if (!prefix || !range || !address) {
+    const message = "'server-template' expects <prefix> <nb | range> <addr>[:<port>] as arguments.";
+    context.problems.alert(statement.position, message);
+    return;
+  }
+  if (!isServerName(prefix, statement, context)) return;
+  const [, low, high] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(range) ?? [];
+  const [first, last] = high === undefined ? [1, Number(low)] : [Number(low), Number(high)];
+  if (
+    low === undefined ||
+    last < first ||
+    first < 0 ||
+    last === 0 ||
+    last - first >= MAX_TEMPLATE
+  ) {
+    const message = `Wrong server-template number or range arg '${range}'.`;
+    context.problems.alert(statement.at(2), message);
+    return;
+  }
+  for (let number = first; number <= last; number++) {
+    if (!addServer(draft, `${prefix}${number}`, 3, statement, context)) return;
+  }
+}
+
+/** Most servers of one template. */
+const MAX_TEMPLATE = 10_000;
+
+function isServerName(name: string, statement: Statement, { problems }: Context): boolean {
   const bad = forbiddenCharacter(name);
-  if (bad !== undefined) {
-    const message = `character '${bad}' is not permitted in server name '${name}'.`;
-    problems.alert(statement.at(1), message);
-    return;
-  }
+  if (bad === undefined) return true;
+  const message = `character '${bad}' is not permitted in server name '${name}'.`;
+  problems.alert(statement.at(1), message);
+  return false;
+}
+
+/** One server, whose address is the word at `index`; false where something is wrong. */
+function addServer(
+  draft: ProxyDraft,
+  name: string,
+  index: number,
+  statement: Statement,
+  context: Context,
+): boolean {
+  const { problems } = context;
+  const written = statement.word(index);
   const subject = `'server ${draft.name}/${name}'`;
-  const fail = (message: string): void =>
-    problems.alert(statement.at(2), `${subject} : ${message}`);
+  const fail = (message: string): boolean => {
+    problems.alert(statement.at(index), `${subject} : ${message}`);
+    return false;
+  };
 
   const parsed = parseAddress(written, context.environment);
-  if (parsed.error !== undefined) {
-    fail(parsed.error);
-    return;
-  }
+  if (parsed.error !== undefined) return fail(parsed.error);
   const { host, family, ports } = parsed.address;
-  if (host === '') {
-    fail(`invalid address: no host in '${written}'`);
-    return;
-  }
+  if (host === '') return fail(`invalid address: no host in '${written}'`);
   if (ports === undefined) {
-    fail(`missing port in '${written}'; taking over the client's port is not supported`);
-    return;
+    return fail(`missing port in '${written}'; taking over the client's port is not supported`);
   }
-  if (ports.first !== ports.last) {
-    fail(`port range not permitted here in '${written}'`);
-    return;
-  }
+  if (ports.first !== ports.last) return fail(`port range not permitted here in '${written}'`);
 
   const line: ServerLine = {
     settings: { ...draft.settings.server },
     id: undefined,
   };
-  if (!parseParameters(line, statement, 3, subject, context)) return;
+  if (!parseParameters(line, statement, index + 1, subject, context)) return false;
+  // A template's number is that of its first server.
+  const sameLine = draft.servers.filter(({ position }) => position === statement.position);
+  if (line.id !== undefined) line.id += sameLine.length;
   const server = toConfig(name, host, ports.first, line, statement);
   draft.servers.push(server);
-  if (isHostName(host)) {
   const { tls } = line.settings;
   if (tls)
     proxyTls(draft).servers.push({ settings: tls, server, position: statement.position, subject });
+  if (isHostName(host)) {
     context.hostNames.add({
       name: host,
       family,
-      position: statement.at(2),
+      position: statement.at(index),
       subject,
       apply: (address) => {
         server.host = address;
@@ -81,6 +124,7 @@ export function parseServer(draft: ProxyDraft, statement: Statement, context: Co
       },
     });
   }
+  return true;
 }
 
 /** `default-server [parameters]`: for the servers below it in the section. */
@@ -152,6 +196,7 @@ function toConfig(
     sendProxy: settings.sendProxy,
     cookie: settings.cookie,
     position: statement.position,
+    health: toHealth(settings),
   };
 }
 
@@ -162,6 +207,11 @@ function toLimits({ maxconn, minconn }: ServerSettings): Pick<ServerConfig, 'max
 }
 
 function toCheck(settings: ServerSettings): NonNullable<ServerConfig['check']> {
+function toCheckTls({ checkTls }: ServerSettings): CheckTlsConfig {
+  const { servername, alpn } = checkTls;
+  return { ca: undefined, verify: false, servername, alpn };
+}
+
   const { inter, checkAddress, checkPort, sendProxy } = settings;
   // HAProxy sends the header on checks to the server's own address, without being asked.
   const same = checkAddress === undefined && checkPort === undefined;
@@ -174,6 +224,6 @@ function toCheck(settings: ServerSettings): NonNullable<ServerConfig['check']> {
     addr: checkAddress,
     port: checkPort,
     sendProxy: settings.checkSendProxy || (same && sendProxy !== undefined),
-    tls: undefined,
+    tls: settings.checkTls.enabled ? toCheckTls(settings) : undefined,
   };
 }
