@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /** A loopback TCP port that was free a moment ago. */
@@ -7,23 +7,15 @@ export async function freePort(): Promise<number> {
   return port!;
 }
 
-/** `count` different free loopback ports, held together so that none is handed out twice. */
+/** `count` different free loopback ports. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(
-    servers.map((server) => {
-      server.listen(0, '127.0.0.1');
-      return once(server, 'listening');
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(
-    servers.map((server) => {
-      server.close();
-      return once(server, 'close');
-    }),
-  );
-  return ports;
+  const ports = new Set<number>();
+  for (let attempt = 0; ports.size < count; attempt++) {
+    if (attempt > count + ATTEMPTS) throw new Error(`no ${count} free ports`);
+    const port = randomInt(RANGE_FROM, RANGE_TO);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
 }
 
 /** Below the range that the kernel hands out, so that no outgoing connection sits on one. */

@@ -250,6 +250,8 @@ export class Connection implements SessionOutlet {
     this.#seen = true;
     this.context.counters.bytesIn += chunk.length;
     try {
+      // [MQTT-3.1.0-1]: who begins with something else does not wait for the end of it.
+      if (this.state === 'connecting' && this.#framer.buffered === 0) checkFirst(chunk);
       this.#framer.push(chunk);
     } catch (error) {
       this.fail(error);
@@ -293,8 +295,6 @@ export class Connection implements SessionOutlet {
     // [MQTT-1.5.5-1]
     if (this.version === 5 && isPadded(frame, body)) throw malformed('a padded remaining length');
     if (this.state !== 'open') {
-      // [MQTT-3.1.0-1]
-      if (type !== 1) throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'no CONNECT');
       this.state = 'accepting';
       this.hold(handleConnect(this, frame, body));
       return;
@@ -360,5 +360,11 @@ export class Connection implements SessionOutlet {
     }
     // [MQTT-3.14.4-3]: only a normal end takes the will away.
     this.end(reason === REASON.SUCCESS ? 'client' : 'lost');
+  }
+}
+
+function checkFirst(chunk: Buffer): void {
+  if (chunk.length > 0 && chunk[0]! >> 4 !== 1) {
+    throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'no CONNECT');
   }
 }

@@ -24,6 +24,7 @@ export class WebSocketTransport implements Transport {
   onDrain: () => void = nothing;
   onClose: () => void = nothing;
   readonly #socket: WebSocket;
+  #finishing = false;
   readonly #written = (): void => {
     if (this.#socket.bufferedAmount === 0) this.onDrain();
   };
@@ -37,7 +38,7 @@ export class WebSocketTransport implements Transport {
     socket.binaryType = 'nodebuffer';
     socket.on('message', (data: Buffer, isBinary: boolean) => {
       if (isBinary) this.onData(data);
-      else socket.close(UNSUPPORTED_DATA, 'binary messages only');
+      else this.#finish(UNSUPPORTED_DATA, 'binary messages only');
     });
     socket.on('error', nothing);
     socket.once('close', () => {
@@ -70,14 +71,21 @@ export class WebSocketTransport implements Transport {
   }
 
   end(): void {
-    this.onData = nothing;
-    this.#socket.resume();
-    this.#socket.close();
-    const overdue = setTimeout(() => this.#socket.terminate(), END_TIMEOUT);
-    this.#socket.once('close', () => clearTimeout(overdue));
+    this.#finish();
   }
 
   destroy(): void {
     this.#socket.terminate();
+  }
+
+  /** Begins the closing handshake, and waits a bounded time for the client's part of it. */
+  #finish(code?: number, reason?: string): void {
+    if (this.#finishing) return;
+    this.#finishing = true;
+    this.onData = nothing;
+    this.#socket.resume();
+    this.#socket.close(code, reason);
+    const overdue = setTimeout(() => this.#socket.terminate(), END_TIMEOUT);
+    this.#socket.once('close', () => clearTimeout(overdue));
   }
 }
