@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -248,6 +250,24 @@ describe('WebSocket', () => {
     socket.send('c000');
     await end;
     expect((await watcher.expect('publish')).topic).toBe('ws-will');
+  });
+
+  test('[MQTT-6.0.0-1]: it closes also who never answers the closing handshake', async () => {
+    const socket = net.connect(trio.cluster.brokers[0]!.websocketPort, '127.0.0.1');
+    socket.write(
+      'GET /mqtt HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n',
+    );
+    await once(socket, 'data');
+    // A masked text frame of two bytes, then a CONNECT in a binary one, which is not looked at.
+    const frame = connect();
+    const mask = [0, 0, 0, 0];
+    socket.write(Buffer.from([0x81, 0x82, ...mask, 0x63, 0x30]));
+    socket.write(Buffer.concat([Buffer.from([0x82, 0x80 | frame.length, ...mask]), frame]));
+    const got: Buffer[] = [];
+    socket.on('data', (data) => got.push(data));
+    await once(socket, 'close');
+    // RFC 6455, 5.5.1: a close frame with 1003, and no CONNACK.
+    expect(Buffer.concat(got).subarray(0, 4).toString('hex')).toMatch(/^88..03eb$/);
   });
 
   test('[MQTT-6.0.0-2] 3.1.1 [MQTT-6.0.0-2]: packets in pieces and several in one frame', async () => {
