@@ -4,6 +4,8 @@ import { existsSync } from 'node:fs';
 
 /** What is kept of a process's output, characters. */
 const OUTPUT_KEPT = 200_000;
+/** Longest wait for a process to end as it was asked to, milliseconds. */
+const STOP_TIMEOUT = 5_000;
 const SETPRIV = '/usr/bin/setpriv';
 
 export interface LabProcessOptions {
@@ -53,7 +55,10 @@ export class LabProcess {
     child.on('error', (error) => keep(Buffer.from(`${String(error)}\n`)));
   }
 
-  /** Sends the signal and waits for the end. Nothing when it does not run. */
+  /**
+   * Sends the signal and waits for the end; who does not go is killed, as systemd does it. Nothing
+   * when it does not run.
+   */
   async kill(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
     if (child === undefined || !this.running) return;
@@ -61,7 +66,12 @@ export class LabProcess {
     child.kill(signal);
     // A stopped process takes no signal but SIGKILL before it goes on.
     child.kill('SIGCONT');
+    const overdue = setTimeout(() => {
+      this.output += `does not end on ${signal}\n`;
+      child.kill('SIGKILL');
+    }, STOP_TIMEOUT);
     await exited;
+    clearTimeout(overdue);
   }
 
   freeze(): void {

@@ -1,9 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const FILLER = 1 << 16;
+const PREFIX = 'bramble-disk-';
 
 /** A file system of its own with little room. Needs root. */
 export interface SmallDisk {
@@ -28,7 +38,8 @@ export function canMount(): boolean {
 
 /** Mounts a tmpfs of `bytes`. Throws where that is not permitted. */
 export function mountSmallDisk(bytes: number): SmallDisk {
-  const mount = mkdtempSync(join(tmpdir(), 'bramble-disk-'));
+  reap();
+  const mount = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'bramble-test', mount], {
       stdio: 'pipe',
@@ -58,6 +69,20 @@ export function mountSmallDisk(bytes: number): SmallDisk {
       rmdirSync(mount);
     },
   };
+}
+
+/** Takes away what a test that crashed has left; its processes have died with it. */
+function reap(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const [, pid] = /^bramble-disk-(\d+)-/.exec(name) ?? [];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    try {
+      execFileSync('umount', [join(tmpdir(), name)], { stdio: 'pipe' });
+      rmdirSync(join(tmpdir(), name));
+    } catch {
+      // Another user's, or in use.
+    }
+  }
 }
 
 function wrote(file: number, size: number): boolean {
