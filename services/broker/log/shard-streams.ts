@@ -33,8 +33,8 @@ const REPLICAS_MAX = 3;
 const PROBE_TIMEOUT = 800;
 const RETRY = 200;
 const TIMEOUT = 2_000;
-/** Between two moves of a leader, milliseconds. */
-const MOVE_INTERVAL = 30_000;
+/** Looks at the streams between two moves of a leader. */
+const LOOKS_PER_MOVE = 3;
 /** Raft entries that a replica under load is behind and still counts as whole. */
 const LAG_MAX = 512;
 const STREAM_NOT_FOUND = 10_059;
@@ -153,7 +153,7 @@ export class ShardStreams {
   /** A dead node should stall its share of the shards only. */
   async #spread(shards: readonly StreamInfo[]): Promise<void> {
     const now = performance.now();
-    if (now - this.#movedAt < MOVE_INTERVAL) return;
+    if (now - this.#movedAt < LOOKS_PER_MOVE * this.#options.careInterval) return;
     const led = new Map<string, number>();
     for (const { cluster } of shards) {
       for (const { name } of cluster?.replicas ?? []) led.set(name, led.get(name) ?? 0);
