@@ -16,7 +16,7 @@ export interface Command {
   name: string;
   /** One line in the list of commands. */
   summary: string;
-  /** Names of the positional arguments, all required. */
+  /** Names of the positional arguments; those in brackets, at the end, may be left out. */
   positionals: readonly string[];
   options: Readonly<Record<string, OptionSpec>>;
   /** Paragraphs after the list of options. */

@@ -76,13 +76,17 @@ function readValue(spec: OptionSpec, name: string, given: string | undefined) {
   throw usage(`${name}: "${given}" is not ${range}`, `write e.g. ${name} ${spec.min}`);
 }
 
+function isRequired(name: string): boolean {
+  return !name.startsWith('[');
+}
+
 function checkPositionals(command: Command, given: readonly string[]): void {
   const wanted = command.positionals;
   const line = ['bramble', command.name, ...wanted].join(' ');
   if (given.length > wanted.length) {
     throw usage(`unexpected argument "${given[wanted.length]}"`, `usage: ${line}`);
   }
-  if (given.length < wanted.length) {
+  if (given.length < wanted.filter(isRequired).length) {
     throw usage(`bramble ${command.name}: ${wanted[given.length]} is missing`, `usage: ${line}`);
   }
 }

@@ -1,9 +1,15 @@
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
+import { bansCommand } from './bans.ts';
+import { brokersCommand } from './brokers.ts';
+import { clientsCommand } from './clients.ts';
 import type { Command } from './command.ts';
 import { devCommand } from './dev.ts';
 import { EXIT, exitCodeFor } from './exit-codes.ts';
 import { commandHelp, overview } from './help.ts';
 import { findCommand, parseInvocation } from './parse.ts';
+import { retainedCommand } from './retained.ts';
+import { sessionsCommand } from './sessions.ts';
+import { topicsCommand } from './topics.ts';
 import { validateCommand } from './validate.ts';
 import { versionCommand } from './version.ts';
 
@@ -21,6 +27,12 @@ const helpCommand: Command = {
 
 export const COMMANDS: readonly Command[] = [
   devCommand,
+  clientsCommand,
+  sessionsCommand,
+  retainedCommand,
+  topicsCommand,
+  bansCommand,
+  brokersCommand,
   validateCommand,
   versionCommand,
   helpCommand,

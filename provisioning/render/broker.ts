@@ -1,8 +1,14 @@
+import { createHmac } from 'node:crypto';
 import { stringify } from 'yaml';
 import type { z } from 'zod';
 import type { brokerConfigSchema } from '#core/contracts/service-config.ts';
 import { natsLogin } from './nats.ts';
 import { header, type Plan, type PlannedNode } from './plan.ts';
+
+/** Who may use the broker's `/admin/`: derived from the cluster's secret, as the NATS logins. */
+export function adminToken(secret: string): string {
+  return createHmac('sha256', secret).update('broker admin').digest('hex');
+}
 
 /** broker-N.yaml: brokerConfigSchema of core/contracts/service-config.ts. */
 export function renderBroker(plan: Plan, node: PlannedNode): string {
@@ -13,8 +19,15 @@ export function renderBroker(plan: Plan, node: PlannedNode): string {
     listen: {
       mqtt: { host, port: node.ports.mqtt, proxyProtocol: true },
       websocket: { host, port: node.ports.websocket, proxyProtocol: true },
+      ...(cluster.mqtt.tls === undefined
+        ? {}
+        : {
+            mqttTls: { host, port: node.ports.mqttTls },
+            websocketTls: { host, port: node.ports.websocketTls },
+          }),
       health: { host, port: node.ports.health },
     },
+    admin: { token: adminToken(cluster.cluster.secret) },
     trusted: [host],
     nats: {
       url: `nats://${host}:${node.ports.nats}`,
@@ -23,6 +36,7 @@ export function renderBroker(plan: Plan, node: PlannedNode): string {
   };
   return `${header(`Broker of ${node.name}: where it listens and whom it calls`, plan)}
 # Users, ACLs and limits are read from cluster.yaml itself, again on SIGHUP.
+# admin.token opens /admin/ on the health port, for the bramble command and the page.
 # proxyProtocol: the balancer tells who the client is, with a PROXY v2 header.
 
 ${stringify(config)}`;

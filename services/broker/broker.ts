@@ -5,6 +5,10 @@ import { HealthServer, type Unreadiness } from '#core/health.ts';
 import type { Service } from '#core/lifecycle.ts';
 import type { Logger } from '#core/log.ts';
 import { createRegistry } from '#core/metrics.ts';
+import { AdminApi } from './admin/admin-api.ts';
+import { AdminHandler } from './admin/admin-handler.ts';
+import { TopicRates } from './admin/topic-rates.ts';
+import { SAMPLE_INTERVAL } from './admin/traffic.ts';
 import { Access } from './auth/access.ts';
 import { Audit } from './auth/audit.ts';
 import { ClusterParts } from './cluster-parts.ts';
@@ -64,6 +68,8 @@ export class Broker implements Service, BrokerContext {
   readonly cluster: ClusterParts | undefined;
   readonly messages: MessageLog;
   readonly startedAt = Date.now();
+  /** The busiest topics of what this node's clients publish. */
+  readonly topics = new TopicRates();
   limits: Limits;
   readonly #options: BrokerOptions;
 
@@ -161,11 +167,18 @@ export class Broker implements Service, BrokerContext {
       deliver: (message) => this.router.receive(message),
     });
     this.#sys = new SysTopics(this, this.#front);
+    const admin = new AdminHandler({
+      api: new AdminApi(this),
+      token: config.admin?.token,
+      audit: this.audit,
+      log,
+    });
     this.#health = new HealthServer({
       ...config.listen.health,
       unready: () => this.unready(),
       registry,
       status: () => brokerStatus(this),
+      admin: (request, response) => admin.handle(request, response),
     });
   }
 
@@ -194,6 +207,7 @@ export class Broker implements Service, BrokerContext {
       setInterval(() => this.#tick(), TICK),
       setInterval(() => this.retained.sweep(), RETAINED_SWEEP),
       setInterval(() => this.#sweepLimits(), LIMITS_SWEEP),
+      setInterval(() => this.#sampleTraffic(), SAMPLE_INTERVAL),
     ];
     await this.#front.start();
     this.#sys.start();
@@ -201,6 +215,7 @@ export class Broker implements Service, BrokerContext {
   }
 
   accept(message: Message, receipt: Receipt | undefined): void {
+    this.topics.count(message.topic, message.payload.length);
     this.#intake.accept(message, receipt);
   }
 
@@ -268,6 +283,7 @@ export class Broker implements Service, BrokerContext {
       transport.destroy();
       return;
     }
+    this.counters.accepted++;
     const connection = new Connection(this, transport);
     this.sessions.add(connection);
     connection.start();
@@ -277,6 +293,13 @@ export class Broker implements Service, BrokerContext {
     const now = performance.now();
     for (const connection of this.sessions.connections) connection.tick(now);
     this.sessions.sweep();
+  }
+
+  #sampleTraffic(): void {
+    for (const { traffic, transport } of this.sessions.connections) {
+      traffic.sample(SAMPLE_INTERVAL / 1000, transport.bytesOut);
+    }
+    this.topics.turn();
   }
 
   #sweepLimits(): void {

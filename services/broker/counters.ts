@@ -1,12 +1,21 @@
 /** What a node has counted since its process started; gauges are asked for where they live. */
 export interface Counters {
+  /** Connections that reached MQTT. */
+  accepted: number;
   connects: number;
   refused: number;
   takeovers: number;
+  /** Packets of any kind. */
+  packetsIn: number;
+  packetsOut: number;
   messagesIn: number;
   messagesOut: number;
   bytesIn: number;
   bytesOut: number;
+  /** Bytes of PUBLISH packets from clients; those to clients are bytesOut. */
+  publishBytesIn: number;
+  /** All bytes to connections that have ended. */
+  endedBytesOut: number;
   /** Messages dropped because their subscriber did not read, or may not hold more. */
   dropped: number;
   /** Publishes refused by access rules or limits. */
@@ -17,13 +26,18 @@ export interface Counters {
 
 export function createCounters(): Counters {
   return {
+    accepted: 0,
     connects: 0,
     refused: 0,
     takeovers: 0,
+    packetsIn: 0,
+    packetsOut: 0,
     messagesIn: 0,
     messagesOut: 0,
     bytesIn: 0,
     bytesOut: 0,
+    publishBytesIn: 0,
+    endedBytesOut: 0,
     dropped: 0,
     denied: 0,
     malformed: 0,

@@ -1,74 +1,122 @@
 import { Counter, Gauge, type Registry } from '#core/metrics.ts';
+import { totalsOf } from './admin/totals.ts';
 import type { Broker } from './broker.ts';
 import { brokerStatus } from './status.ts';
 
-type Key = keyof ReturnType<typeof brokerStatus>;
+type Read = (broker: Broker) => number;
 
-const COUNTERS: [string, string, Key][] = [
-  ['connects_total', 'CONNECTs accepted', 'connects'],
-  ['refused_total', 'CONNECTs refused', 'refused'],
-  ['takeovers_total', 'connections ended by a newer one with their client id', 'takeovers'],
-  ['messages_in_total', 'PUBLISH packets from clients', 'messagesIn'],
-  ['messages_out_total', 'PUBLISH packets to clients', 'messagesOut'],
-  ['bytes_in_total', 'bytes from clients', 'bytesIn'],
-  ['bytes_out_total', 'bytes of PUBLISH packets to clients', 'bytesOut'],
-  ['dropped_total', 'messages dropped because their subscriber did not read', 'dropped'],
-  ['routed_out_total', 'messages to other nodes', 'routedOut'],
-  ['routed_in_total', 'messages from other nodes', 'routedIn'],
+/** Name, what it is, where it is read. */
+const COUNTERS: [string, string, Read][] = [
+  ['connects_total', 'CONNECTs accepted', (b) => b.counters.connects],
+  ['refused_total', 'CONNECTs refused', (b) => b.counters.refused],
+  ['sockets_total', 'connections accepted, with or without a CONNECT', (b) => b.counters.accepted],
+  [
+    'takeovers_total',
+    'connections ended by a newer one with their client id',
+    (b) => b.counters.takeovers,
+  ],
+  ['packets_in_total', 'MQTT packets from clients', (b) => b.counters.packetsIn],
+  ['packets_out_total', 'MQTT packets to clients', (b) => b.counters.packetsOut],
+  ['messages_in_total', 'PUBLISH packets from clients', (b) => b.counters.messagesIn],
+  ['messages_out_total', 'PUBLISH packets to clients', (b) => b.counters.messagesOut],
+  ['bytes_in_total', 'bytes from clients', (b) => b.counters.bytesIn],
+  ['bytes_out_total', 'bytes of PUBLISH packets to clients', (b) => b.counters.bytesOut],
+  ['wire_bytes_out_total', 'all bytes to clients', (b) => totalsOf(b).bytesOut],
+  [
+    'dropped_total',
+    'messages dropped because their subscriber did not read',
+    (b) => brokerStatus(b).dropped,
+  ],
+  ['routed_out_total', 'messages to other nodes', (b) => brokerStatus(b).routedOut],
+  ['routed_in_total', 'messages from other nodes', (b) => brokerStatus(b).routedIn],
+  ['denied_total', 'publishes refused by access rules or limits', (b) => b.counters.denied],
+  ['faults_total', 'connections ended for a fault of the client', (b) => b.counters.malformed],
+  ['bans_imposed_total', 'bans that this node has imposed by itself', (b) => b.gate.bans.imposed],
+  ['publish_pauses_total', 'pauses of publishers above their rate', (b) => b.pacer.pauses],
+  [
+    'half_open_evicted_total',
+    'connections without CONNECT that made room for newer ones',
+    (b) => b.gate.halfOpen.evicted,
+  ],
+  ['audit_suppressed_total', 'audit lines that were held back', (b) => b.audit.suppressed],
 ];
 
-const GAUGES: [string, string, Key][] = [
-  ['clients', 'connected clients', 'clients'],
-  ['sessions', 'sessions, connected or not', 'sessions'],
-  ['subscriptions', 'subscriptions', 'subscriptions'],
-  ['retained', 'retained messages', 'retained'],
+const GAUGES: [string, string, Read][] = [
+  ['clients', 'connected clients', (b) => b.sessions.connected],
+  ['clients_limit', 'clients that may connect', (b) => b.limits.connections],
+  ['half_open', 'connections that have not sent CONNECT', (b) => b.gate.halfOpen.size],
+  ['addresses', 'client addresses remembered', (b) => b.gate.addresses.size],
+  ['sessions', 'sessions, connected or not', (b) => b.sessions.size],
+  ['sessions_behind', 'sessions that read the log on their own', (b) => totalsOf(b).behind],
+  ['subscriptions', 'subscriptions', (b) => b.router.subscriptions],
+  ['shared_subscriptions', 'shared subscriptions', (b) => totalsOf(b).sharedSubscriptions],
+  ['inflight', 'messages sent and not acknowledged', (b) => totalsOf(b).inflight],
+  ['queued', 'messages outside the log that wait for sessions', (b) => totalsOf(b).queued],
+  ['queued_bytes', 'bytes of them', (b) => totalsOf(b).queuedBytes],
+  ['retained', 'retained messages', (b) => b.retained.size],
+  ['retained_bytes', 'memory of retained messages', (b) => b.retained.bytes],
+  ['bans', 'bans that hold', (b) => b.gate.bans.size],
+  [
+    'nats_connected',
+    '1 while the nats-server of this node answers',
+    (b) => (b.cluster?.bus.connected === true ? 1 : 0),
+  ],
 ];
 
 /** Publishes the broker's counters; they are read when they are asked for. */
 export function registerMetrics(registry: Registry, broker: Broker): void {
-  const value = (key: Key): number => Number(brokerStatus(broker)[key]);
-  for (const [name, help, key] of COUNTERS) {
+  for (const [name, help, read] of COUNTERS) {
     new Counter({
       name: `bramble_broker_${name}`,
       help,
       registers: [registry],
       collect() {
         this.reset();
-        this.inc(value(key));
+        this.inc(read(broker));
       },
     });
   }
-  for (const [name, help, key] of GAUGES) {
+  for (const [name, help, read] of GAUGES) {
     new Gauge({
       name: `bramble_broker_${name}`,
       help,
       registers: [registry],
       collect() {
-        this.set(value(key));
+        this.set(read(broker));
       },
     });
   }
-  const own = [
-    ['denied_total', 'publishes refused by access rules or limits', 'denied'],
-    ['faults_total', 'connections ended for a fault of the client', 'malformed'],
-  ] as const;
-  for (const [name, help, key] of own) {
-    new Counter({
-      name: `bramble_broker_${name}`,
-      help,
-      registers: [registry],
-      collect() {
-        this.reset();
-        this.inc(broker.counters[key]);
-      },
-    });
-  }
-  new Gauge({
-    name: 'bramble_broker_nats_connected',
-    help: '1 while the nats-server of this node answers',
+  byLabel(
+    registry,
+    'limited_total',
+    'connections refused before their login, by limit',
+    'limit',
+    () => broker.gate.refused,
+  );
+  byLabel(
+    registry,
+    'audited_refusals_total',
+    'refused actions, by kind',
+    'action',
+    () => broker.audit.refused,
+  );
+}
+
+function byLabel(
+  registry: Registry,
+  name: string,
+  help: string,
+  label: string,
+  read: () => Readonly<Record<string, number>>,
+): void {
+  new Counter({
+    name: `bramble_broker_${name}`,
+    help,
+    labelNames: [label],
     registers: [registry],
     collect() {
-      this.set(broker.cluster?.bus.connected === true ? 1 : 0);
+      this.reset();
+      for (const [key, value] of Object.entries(read())) this.inc({ [label]: key }, value);
     },
   });
 }

@@ -16,6 +16,8 @@ export interface HealthOptions {
   registry: Registry;
   /** The body of `/status`: this service's contract from core/contracts/status.ts. */
   status: () => unknown;
+  /** Answers what is below `/admin/`, where a service has that; it judges by itself who may. */
+  admin?: (request: http.IncomingMessage, response: http.ServerResponse) => Promise<void>;
 }
 
 type Answer = { status: number; type: string; body: string };
@@ -39,7 +41,12 @@ export class HealthServer implements Service {
   }
 
   async start(): Promise<void> {
+    const { host, port, admin } = this.#options;
     const server = http.createServer((request, response) => {
+      if (admin !== undefined && request.url?.startsWith('/admin/') === true) {
+        admin(request, response).catch(() => response.destroy());
+        return;
+      }
       this.#answer(request.url ?? '/').then(
         ({ status, type, body }) => {
           response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
@@ -51,7 +58,6 @@ export class HealthServer implements Service {
         },
       );
     });
-    const { host, port } = this.#options;
     server.listen(port, host);
     try {
       await once(server, 'listening');

@@ -1,4 +1,5 @@
 import type { Packet } from 'mqtt-packet';
+import { Traffic } from '../admin/traffic.ts';
 import type { AccessList } from '../auth/acl.ts';
 import { malformed } from '../codec/packet-reader.ts';
 import { encodePacket } from '../codec/packets.ts';
@@ -63,6 +64,7 @@ export class Connection implements SessionOutlet {
   requestProblemInformation = true;
   /** MQTT 5: the expiry that CONNECT asked for, for the rule of [MQTT-3.14.2-2]. */
   connectExpiry = 0;
+  readonly traffic = new Traffic();
   lastSeen = performance.now();
   /** What it has published lately, where that is limited. */
   pace: Paced['pace'];
@@ -112,6 +114,8 @@ export class Connection implements SessionOutlet {
     if (this.maximumPacketSize > 0 && bytes.length > this.maximumPacketSize) return false;
     const { counters } = this.context;
     counters.messagesOut++;
+    counters.packetsOut++;
+    this.traffic.messagesOut++;
     counters.bytesOut += bytes.length;
     if (qos === 0) this.output.write(bytes);
     else this.output.writeWithId(bytes, idOffset, packetId, dup);
@@ -120,6 +124,7 @@ export class Connection implements SessionOutlet {
   }
 
   sendRelease(packetId: number): void {
+    this.context.counters.packetsOut++;
     this.output.writeAck(0x62, packetId);
   }
 
@@ -164,6 +169,7 @@ export class Connection implements SessionOutlet {
   sendPacket(packet: Packet): boolean {
     const bytes = encodePacket(packet, this.version);
     if (this.maximumPacketSize > 0 && bytes.length > this.maximumPacketSize) return false;
+    this.context.counters.packetsOut++;
     this.output.write(bytes);
     return true;
   }
@@ -221,6 +227,7 @@ export class Connection implements SessionOutlet {
     this.#framer.stop();
     this.output.finish();
     this.transport.end();
+    this.context.counters.endedBytesOut += this.transport.bytesOut;
     const { sessions } = this.context;
     sessions.forget(this);
     if (wasOpen) {
@@ -249,6 +256,7 @@ export class Connection implements SessionOutlet {
     if (this.state === 'closed') return;
     this.#seen = true;
     this.context.counters.bytesIn += chunk.length;
+    this.traffic.bytesIn += chunk.length;
     try {
       // [MQTT-3.1.0-1]: who begins with something else does not wait for the end of it.
       if (this.state === 'connecting' && this.#framer.buffered === 0) checkFirst(chunk);
@@ -292,6 +300,12 @@ export class Connection implements SessionOutlet {
   #onFrame(frame: Buffer, body: number): void {
     if (this.state === 'closed') return;
     const type = frame[0]! >> 4;
+    const { counters } = this.context;
+    counters.packetsIn++;
+    // What these are answered with goes out as bytes.
+    if (type === 5 || type === 6 || type === 12 || (type === 3 && (frame[0]! & 0x06) !== 0)) {
+      counters.packetsOut++;
+    }
     // [MQTT-1.5.5-1]
     if (this.version === 5 && isPadded(frame, body)) throw malformed('a padded remaining length');
     if (this.state !== 'open') {
@@ -335,7 +349,9 @@ export class Connection implements SessionOutlet {
   }
 
   #onPublish(frame: Buffer, body: number): void {
-    const { limits, pacer } = this.context;
+    const { limits, pacer, counters } = this.context;
+    counters.publishBytesIn += frame.length;
+    this.traffic.messagesIn++;
     // The topic's length is the first field of a PUBLISH (3.3.2.1).
     if (frame.length >= body + 2 && ((frame[body]! << 8) | frame[body + 1]!) > limits.topicLength) {
       const why = `a topic of more than ${limits.topicLength} bytes`;

@@ -23,7 +23,7 @@ export interface SharedOptions {
 }
 
 export interface ListenerOptions extends SharedOptions {
-  /** `mqtt`, `mqtts`, `websocket`, `wss`: for errors and logs. */
+  /** `mqtt`, `mqtts`, `ws`, `wss`: for errors, logs and lists. */
   name: string;
   host: string;
   port: number;
@@ -37,6 +37,8 @@ export interface ListenerOptions extends SharedOptions {
 export interface Accepted {
   socket: Socket | TLSSocket;
   arrival: Arrival;
+  /** Name of the listener. */
+  listener: string;
   /** What its certificate calls the client; undefined without one. */
   certificateUser: string | undefined;
 }
@@ -110,20 +112,20 @@ export class Listener implements Service {
   }
 
   #admit(socket: Socket, arrival: Arrival, address: string, port: number, rest: Buffer): void {
-    const { door, tls } = this.#options;
+    const { door, tls, name } = this.#options;
     if (!door.admit(arrival, address, port, tls !== undefined)) {
       socket.destroy();
       return;
     }
     if (tls === undefined) {
-      this.#accepted({ socket, arrival, certificateUser: undefined }, rest);
+      this.#accepted({ socket, arrival, listener: name, certificateUser: undefined }, rest);
       return;
     }
     // Flowing without a listener it would lose what the handshake is about to look for.
     socket.pause();
     if (rest.length > 0) socket.unshift(rest);
     tls.accept(socket, arrival, (secure, certificateUser) => {
-      this.#accepted({ socket: secure, arrival, certificateUser }, NO_BYTES);
+      this.#accepted({ socket: secure, arrival, listener: name, certificateUser }, NO_BYTES);
     });
   }
 }

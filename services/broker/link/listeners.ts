@@ -61,13 +61,13 @@ export class Listeners implements Service {
     });
     this.#mqtt = new TcpListener(on('mqtt', listen.mqtt));
     if (listen.websocket !== undefined) {
-      this.#websocket = new WebSocketListener(on('websocket', listen.websocket));
+      this.#websocket = new WebSocketListener(on('ws', listen.websocket));
     }
     if (listen.mqttTls !== undefined) {
-      this.#mqttTls = new TcpListener(on('mqtt over TLS', listen.mqttTls, this.#tls));
+      this.#mqttTls = new TcpListener(on('mqtts', listen.mqttTls, this.#tls));
     }
     if (listen.websocketTls !== undefined) {
-      const where = on('websocket over TLS', listen.websocketTls, this.#tls);
+      const where = on('wss', listen.websocketTls, this.#tls);
       this.#websocketTls = new WebSocketListener(where);
     }
   }

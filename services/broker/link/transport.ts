@@ -10,6 +10,8 @@ export interface Transport {
   /** What its certificate calls the client; undefined without one, '' where that is not asked. */
   readonly certificateUser: string | undefined;
   readonly arrival: Arrival;
+  /** Name of the listener that it came through. */
+  readonly listener: string;
   /** Bytes handed to `write` so far. */
   readonly bytesOut: number;
   /** Bytes handed to `write` that the system has not taken yet. */
@@ -41,6 +43,7 @@ export class TcpTransport implements Transport {
   readonly remotePort: number;
   readonly certificateUser: string | undefined;
   readonly arrival: Arrival;
+  readonly listener: string;
   bytesOut = 0;
   onData: (chunk: Buffer) => void = nothing;
   onDrain: () => void = nothing;
@@ -50,12 +53,13 @@ export class TcpTransport implements Transport {
     if (this.#socket.writableLength === 0) this.onDrain();
   };
 
-  constructor({ socket, arrival, certificateUser }: Accepted) {
+  constructor({ socket, arrival, listener, certificateUser }: Accepted) {
     this.#socket = socket;
     this.remoteAddress = arrival.address;
     this.remotePort = arrival.port;
     this.certificateUser = certificateUser;
     this.arrival = arrival;
+    this.listener = listener;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, TCP_KEEP_ALIVE);
     socket.on('data', (chunk: Buffer) => this.onData(chunk));

@@ -19,6 +19,7 @@ export class WebSocketTransport implements Transport {
   readonly remotePort: number;
   readonly certificateUser: string | undefined;
   readonly arrival: Arrival;
+  readonly listener: string;
   bytesOut = 0;
   onData: (chunk: Buffer) => void = nothing;
   onDrain: () => void = nothing;
@@ -29,12 +30,13 @@ export class WebSocketTransport implements Transport {
     if (this.#socket.bufferedAmount === 0) this.onDrain();
   };
 
-  constructor(socket: WebSocket, { arrival, certificateUser }: Accepted) {
+  constructor(socket: WebSocket, { arrival, listener, certificateUser }: Accepted) {
     this.#socket = socket;
     this.remoteAddress = arrival.address;
     this.remotePort = arrival.port;
     this.certificateUser = certificateUser;
     this.arrival = arrival;
+    this.listener = listener;
     socket.binaryType = 'nodebuffer';
     socket.on('message', (data: Buffer, isBinary: boolean) => {
       if (isBinary) this.onData(data);

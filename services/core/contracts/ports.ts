@@ -24,6 +24,9 @@ export interface NodePorts {
   nats: number;
   natsRoute: number;
   natsMonitor: number;
+  /** The broker's own TLS listeners, where cluster.yaml has `mqtt.tls`. */
+  mqttTls: number;
+  websocketTls: number;
 }
 
 /** What the whole cluster listens on in dev. */
@@ -50,7 +53,8 @@ const NODE_STEP = 10;
 /**
  * The dev layout. With `base`: mqtt +0, connectors +1, websocket +2, page +3, stats +4, balancer
  * health +5, stats health +6, supervisor +7; node i (from 0) has its broker's mqtt at
- * +10+10·i, websocket +1, health +2, nats +3, nats route +4 and nats monitor +5 from there.
+ * +10+10·i, websocket +1, health +2, nats +3, nats route +4, nats monitor +5, MQTT over TLS +6 and
+ * WebSocket over TLS +7 from there.
  */
 export function devPorts(nodes: number, base?: number): DevPorts {
   const from = base ?? DEV_INTERNAL_BASE;
@@ -75,6 +79,8 @@ export function devPorts(nodes: number, base?: number): DevPorts {
         nats: first + 3,
         natsRoute: first + 4,
         natsMonitor: first + 5,
+        mqttTls: first + 6,
+        websocketTls: first + 7,
       };
     }),
   };
