@@ -25,6 +25,7 @@ async function client(endpoint: Endpoint, clientId: string, delay: number): Prom
     version: 5,
     clean: false,
     expiry: 300,
+    timeout: ALL_OUT,
     will: {
       topic: `wills/${clientId}`,
       payload: Buffer.from('gone'),

@@ -1,10 +1,12 @@
 import type { Endpoint } from '../cluster-lab.ts';
 import { Reconnecting } from './reconnecting.ts';
 import type { Rotation } from './rotation.ts';
-import { Wire } from './wire.ts';
+import { Wire, type WireOptions } from './wire.ts';
 
 const PROBE_TICK = 10;
 const CONNECT_EVERY = 100;
+/** Of the sessions that a newcomer leaves behind, seconds. */
+const EXPIRY = 10;
 
 /** QoS 0 from one node to another, a hundred times a second: when did nothing arrive? */
 export class DeliveryProbe {
@@ -64,7 +66,10 @@ export class DeliveryProbe {
   }
 }
 
-/** New clients, ten a second: how long until one is let in, going on where a node does not? */
+/**
+ * New clients, ten a second: how long until one is let in, going on where a node does not? Every
+ * other one has a session that outlives its connection, which the cluster must agree on.
+ */
 export class ConnectProbe {
   readonly #rotation: Rotation;
   readonly #id: string;
@@ -83,7 +88,9 @@ export class ConnectProbe {
     this.#timer = setInterval(() => {
       const attempt = { from: performance.now(), took: Number.POSITIVE_INFINITY };
       this.#attempts.push(attempt);
-      this.#try(attempt, `${this.#id}-${++this.#count}`, this.#rotation.pick());
+      const clean = ++this.#count % 2 === 0;
+      const options = { clientId: `${this.#id}-${this.#count}`, version: 5, clean } as const;
+      this.#try(attempt, clean ? options : { ...options, expiry: EXPIRY }, this.#rotation.pick());
     }, CONNECT_EVERY);
   }
 
@@ -102,9 +109,8 @@ export class ConnectProbe {
       .sort((a, b) => a - b);
   }
 
-  #try(attempt: { from: number; took: number }, clientId: string, endpoint: Endpoint): void {
+  #try(attempt: { from: number; took: number }, options: WireOptions, endpoint: Endpoint): void {
     if (this.#closed) return;
-    const options = { clientId, version: 4, clean: true } as const;
     const wire: Wire = new Wire(endpoint, options, {
       onConnack: () => {
         attempt.took = performance.now() - attempt.from;
@@ -114,10 +120,7 @@ export class ConnectProbe {
         this.#open.delete(wire);
         this.#rotation.detach(wire);
         if (Number.isFinite(attempt.took)) return;
-        setTimeout(
-          () => this.#try(attempt, clientId, this.#rotation.pick(undefined, endpoint)),
-          20,
-        );
+        setTimeout(() => this.#try(attempt, options, this.#rotation.pick(undefined, endpoint)), 20);
       },
     });
     this.#open.add(wire);

@@ -13,6 +13,8 @@ export interface WireOptions {
   expiry?: number;
   keepalive?: number;
   will?: Record<string, unknown>;
+  /** Longest wait from the first SYN to CONNACK, milliseconds. */
+  timeout?: number;
 }
 
 export interface WireHandlers {
@@ -23,7 +25,7 @@ export interface WireHandlers {
   onClose?(why: string): void;
 }
 
-/** Longest wait from the first SYN to CONNACK, milliseconds. */
+/** As `timeout` where none is given. */
 const CONNECT_TIMEOUT = 5_000;
 
 /** One MQTT connection that shows packets as they are: no library resends, pairs or hides any. */
@@ -43,7 +45,7 @@ export class Wire {
     this.#handlers = handlers;
     const socket = net.connect(endpoint.port, endpoint.host);
     this.#socket = socket;
-    this.#timer = setTimeout(() => this.cut('no CONNACK'), CONNECT_TIMEOUT);
+    this.#timer = setTimeout(() => this.cut('no CONNACK'), options.timeout ?? CONNECT_TIMEOUT);
     socket.setNoDelay(true);
     const parse = parser({ protocolVersion: options.version });
     parse.on('packet', (packet: Packet) => this.#onPacket(packet as AnyPacket));
