@@ -11,6 +11,9 @@ export class Batch {
   /** 0 until it is sent. */
   number = 0;
   sentAt = 0;
+  /** Where it was sent first, and when. */
+  firstShard = -1;
+  firstSentAt = 0;
   confirmed = false;
 
   constructor(bytes: Buffer, receipts: Receipt[], since: number) {

@@ -24,7 +24,15 @@ export interface LogFollowerOptions {
   onMessage: (message: Message) => void;
 }
 
+interface Waiting {
+  since: number;
+  /** Since when no other shard has anything that this node knows of and has not read. */
+  quietSince: number;
+}
+
 const TICK = 100;
+/** Longest wait for others, in `reorderWait`s, also while they cannot be read. */
+const WAIT_FACTOR_MAX = 6;
 /** Records of each shard that are read at the start to know the writers. */
 const RECALLED = 128;
 const ASKED_AT_ONCE = 32;
@@ -39,8 +47,8 @@ export class LogFollower {
   readonly #options: LogFollowerOptions;
   readonly #feeds: readonly ShardFeed[];
   readonly #order: RecordOrder;
-  /** Since when a shard's next record waits for others; 0 = it does not. */
-  readonly #waiting: number[];
+  /** Of each shard whose next record waits for others. */
+  readonly #waiting: (Waiting | undefined)[];
   #subscriptions: Subscription[] = [];
   #timer: NodeJS.Timeout | undefined;
   #reading = false;
@@ -55,7 +63,7 @@ export class LogFollower {
     const { bus, gets, head, counters, log } = options;
     this.#options = options;
     this.#order = new RecordOrder(head.seen);
-    this.#waiting = head.sequences.map(() => 0);
+    this.#waiting = head.sequences.map(() => undefined);
     this.rings = head.sequences.map(() => new RecordRing(options.ringBytes));
     this.#feeds = head.sequences.map(
       (_, shard) =>
@@ -116,7 +124,7 @@ export class LogFollower {
 
   #tick(now: number): void {
     for (const feed of this.#feeds) feed.tick(now);
-    if (this.#waiting.some((since) => since > 0)) this.#read();
+    if (this.#waiting.some(Boolean)) this.#read();
   }
 
   /** Hands over all that is here and in order. */
@@ -125,7 +133,7 @@ export class LogFollower {
     this.#reading = true;
     try {
       // A record of one shard may be what another shard waits for.
-      while (this.#readShards() && this.#waiting.some((since) => since > 0)) {}
+      while (this.#readShards() && this.#waiting.some(Boolean)) {}
     } finally {
       this.#reading = false;
     }
@@ -146,18 +154,28 @@ export class LogFollower {
   }
 
   #admits(shard: number, record: LogRecord): boolean {
-    const since = this.#waiting[shard]!;
-    if (this.#order.judge(record) === 'early') {
-      const now = performance.now();
-      const { reorderWait } = this.#options;
-      if (since === 0) this.#waiting[shard] = now;
-      const patient = now - (since || now) < reorderWait && now - this.#leapt > reorderWait;
-      if (patient) return false;
-      const { writer, lane, number } = record;
-      this.#options.log.warn({ shard, writer, lane, number }, 'records before this one are gone');
+    if (this.#order.judge(record) !== 'early') {
+      this.#waiting[shard] = undefined;
+      return true;
     }
-    this.#waiting[shard] = 0;
+    const now = performance.now();
+    const { reorderWait, log } = this.#options;
+    const wait = this.#waiting[shard] ?? { since: now, quietSince: now };
+    this.#waiting[shard] = wait;
+    // What comes before it may well be in a shard that this node has still to read.
+    if (this.#othersBehind(shard)) wait.quietSince = now;
+    const patient = now - wait.quietSince < reorderWait && now - this.#leapt > reorderWait;
+    if (patient && now - wait.since < WAIT_FACTOR_MAX * reorderWait) return false;
+    const { writer, lane, number } = record;
+    log.warn({ shard, writer, lane, number }, 'records before this one are gone');
+    this.#waiting[shard] = undefined;
     return true;
+  }
+
+  #othersBehind(shard: number): boolean {
+    return this.#feeds.some(
+      (feed, other) => other !== shard && this.#waiting[other] === undefined && feed.behind,
+    );
   }
 
   #take(shard: number, record: LogRecord): void {

@@ -120,7 +120,7 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
     this.#barriers = head.sequences.map(
       (_, shard) =>
         new ReadBarrier({
-          last: () => this.#last(shard),
+          last: async () => (await this.#streams.bounds(shard)).last,
           applied: () => head.sequences[shard]!,
         }),
     );
@@ -142,7 +142,9 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
     this.#follower.listen();
     await persist('waiting for the log', signal, log, async () => {
       const last: number[] = [];
-      for (let shard = 0; shard < LOG_SHARDS; shard++) last.push(await this.#last(shard));
+      for (let shard = 0; shard < LOG_SHARDS; shard++) {
+        last.push((await this.#streams.bounds(shard)).last);
+      }
       await this.#follower.begin(last);
     });
     this.#writer.start();
@@ -175,7 +177,7 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
       head: this.head,
       source: this.#source,
       advanced: (timeout) => this.#follower.advanced(timeout),
-      last: (shard) => this.#last(shard),
+      bounds: (shard) => this.#streams.bounds(shard),
     });
   }
 
@@ -210,10 +212,6 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
       this.#info = { at: now, shards: Promise.all(shards) };
     }
     return this.#info.shards;
-  }
-
-  async #last(shard: number): Promise<number> {
-    return (await this.#streams.info(shard)).state.last_seq;
   }
 
   async #close(): Promise<void> {

@@ -4,6 +4,7 @@ import { Batch } from './batch.ts';
 import type { Receipt } from './message-log.ts';
 import { messageLengthMax, recordHeader, stampRecord, writeMessage } from './record.ts';
 import type { ShardBoard } from './shard-board.ts';
+import { QUICK_TURNS, TurnTimer } from './turn-timer.ts';
 
 export interface LaneOptions {
   lane: number;
@@ -23,14 +24,8 @@ export interface LaneOptions {
 const OUTSTANDING_MAX = 8;
 /** A record is closed when it has so many bytes. */
 const RECORD_BYTES = 64 << 10;
-/** First wait for a shard's confirmation before the lane turns to another, milliseconds. */
-const TURN_AFTER = 500;
-/** When every shard was tried in vain, the waits double up to this, milliseconds. */
-const TURN_LAST = 4_000;
 /** A batch that cannot be sent takes messages for so long, that it be given up as a whole, ms. */
 const FILL_TIME = 500;
-/** Shards that are tried at the first pace. */
-const QUICK_TURNS = 3;
 
 /**
  * One lane of this node's writer: messages become records that are numbered without gaps and
@@ -54,8 +49,7 @@ export class LaneWriter {
   #outstanding: Batch[] = [];
   #shard: number;
   #number = 0;
-  /** Turns since the last confirmation. */
-  #turns = 0;
+  readonly #timer = new TurnTimer();
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -116,7 +110,8 @@ export class LaneWriter {
     const first = this.#outstanding[0]?.number ?? 0;
     const batch = this.#outstanding[number - first];
     if (batch === undefined || batch.confirmed) return;
-    this.#turns = 0;
+    this.#timer.turns = 0;
+    if (shard === batch.firstShard) this.#timer.confirmed(performance.now() - batch.firstSentAt);
     this.#options.counters.committed += batch.receipts.length;
     this.#free(batch.commit(shard, sequence));
     while (this.#outstanding[0]?.confirmed === true) this.#outstanding.shift();
@@ -125,7 +120,7 @@ export class LaneWriter {
 
   /** The shard answered that it does not take the record: it has no leader, or no room. */
   refuse(shard: number, now: number): void {
-    if (shard === this.#shard && this.#turns < QUICK_TURNS) this.#turn(now);
+    if (shard === this.#shard && this.#timer.turns < QUICK_TURNS) this.#turn(now);
   }
 
   /** Looks whether the lane has to turn, or can go home. */
@@ -133,16 +128,13 @@ export class LaneWriter {
     if (this.#receipts.length > 0 && now - this.#since > FILL_TIME) this.#close();
     if (!this.#options.connected()) return;
     const oldest = this.#outstanding[0];
-    if (oldest !== undefined) {
-      const wait = TURN_AFTER * 2 ** Math.max(0, this.#turns - QUICK_TURNS);
-      if (now - oldest.sentAt > Math.min(wait, TURN_LAST)) this.#turn(now);
-    }
+    if (oldest !== undefined && now - oldest.sentAt > this.#timer.wait) this.#turn(now);
     this.flush();
   }
 
   /** Sends again what was on its way when the connection ended. */
   resume(now: number): void {
-    this.#turns = 0;
+    this.#timer.turns = 0;
     for (const batch of this.#outstanding) if (!batch.confirmed) this.#resend(batch, now);
     this.flush();
   }
@@ -190,7 +182,7 @@ export class LaneWriter {
     const to = board.alternative(from);
     board.moved(from, to);
     this.#shard = to;
-    this.#turns++;
+    this.#timer.turns++;
     counters.failovers++;
     for (const batch of this.#outstanding) if (!batch.confirmed) this.#resend(batch, now);
   }
@@ -202,6 +194,10 @@ export class LaneWriter {
 
   #send(batch: Batch, now: number): void {
     batch.sentAt = now;
+    if (batch.firstShard === -1) {
+      batch.firstShard = this.#shard;
+      batch.firstSentAt = now;
+    }
     this.#options.send(this.#shard, this.#options.lane, batch.bytes, batch.number);
   }
 

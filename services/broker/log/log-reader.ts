@@ -1,3 +1,4 @@
+import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import type { Cursor } from './cursor.ts';
 import type { LogReader, LogRecord, ReadResult } from './message-log.ts';
 import { RecordOrder } from './order.ts';
@@ -10,8 +11,14 @@ export interface ReaderOptions {
   source: Pick<RecordSource, 'inMemory' | 'fetch' | 'turn'>;
   /** Resolves when `head` has moved, or after so many milliseconds. */
   advanced: (timeout: number) => Promise<void>;
-  /** The last sequence of a shard, as its leader knows it. */
-  last: (shard: number) => Promise<number>;
+  /** A shard's first and last sequence, as its leader knows them. */
+  bounds: (shard: number) => Promise<ShardBounds>;
+}
+
+export interface ShardBounds {
+  /** One more than `last` in an empty shard. */
+  first: number;
+  last: number;
 }
 
 /** Records of a shard that are loaded at once, and their bytes over all shards. */
@@ -107,15 +114,23 @@ export class JetStreamLogReader implements LogReader {
     const share = AHEAD_BYTES / this.cursor.sequences.length;
     const fit = Math.floor((share * records.length) / Math.max(bytes, 1));
     this.#window = Math.max(1, Math.min(AHEAD_MAX, 2 * this.#window, fit));
-    if (found === undefined || found.sequence > first) this.#leap(shard, first, found?.sequence);
+    if (found === undefined) await this.#lookForEnd(shard, first);
+    else if (found.sequence > first) this.#leap(shard, first, found.sequence);
+  }
+
+  /** Nobody has the record: it was removed, or those that have it do not say so yet. */
+  async #lookForEnd(shard: number, sequence: number): Promise<void> {
+    const { first } = await this.#options.bounds(shard);
+    if (first <= sequence) {
+      const text = `record ${sequence} of shard ${shard} cannot be read now`;
+      throw new BrambleError(ERROR_CODES.ENGINE_UNAVAILABLE, text);
+    }
+    this.#leap(shard, sequence, first);
   }
 
   /** Retention has removed the records from `first` up to `found`. */
-  #leap(shard: number, first: number, found: number | undefined): void {
-    const end = Math.min(
-      found ?? Number.POSITIVE_INFINITY,
-      this.#options.head.sequences[shard]! + 1,
-    );
+  #leap(shard: number, first: number, found: number): void {
+    const end = Math.min(found, this.#options.head.sequences[shard]! + 1);
     if (this.cursor.sequences[shard] !== first - 1 || end <= first) return;
     this.lost += end - first;
     this.cursor.sequences[shard] = end - 1;
@@ -123,15 +138,15 @@ export class JetStreamLogReader implements LogReader {
 
   /** The session came from a node that had read more than this one. */
   async #awaitHead(): Promise<void> {
-    const { head, advanced, last } = this.#options;
+    const { head, advanced, bounds } = this.#options;
     const { sequences } = this.cursor;
     if (this.cursor.equals(head)) return;
     await advanced(HEAD_WAIT);
     for (const [shard, sequence] of sequences.entries()) {
       if (sequence <= head.sequences[shard]!) continue;
       // A power cut may have taken the end of the log: what is written now comes again there.
-      const end = await last(shard);
-      if (end < sequence) sequences[shard] = end;
+      const { last } = await bounds(shard);
+      if (last < sequence) sequences[shard] = last;
     }
   }
 

@@ -10,8 +10,18 @@ export const PROBE = 0;
 const LATE_MAX = 16;
 /** A writer that wrote nothing for so long is forgotten, milliseconds. */
 const SILENCE = 15 * 60_000;
+/** A record that did not come for so long after those behind it does not come, milliseconds. */
+const GAP_KEPT = 5 * 60_000;
 /** Records between two looks at what may be forgotten. */
-const FORGET_EVERY = 1_024;
+const FORGET_EVERY = 256;
+
+/** Records of a lane below `number` had not come at `time`. */
+interface Gap {
+  writer: string;
+  lane: number;
+  number: number;
+  time: number;
+}
 
 /**
  * `new`: to be handed over; `copy`: it was, or there is nothing in it; `early`: records of its lane
@@ -27,6 +37,8 @@ export class RecordOrder {
   readonly seen: SeenRecords;
   /** Time of each writer's last record. */
   readonly #times = new Map<string, number>();
+  /** The oldest first. */
+  #gaps: Gap[] = [];
   #taken = 0;
 
   constructor(seen: SeenRecords) {
@@ -45,8 +57,10 @@ export class RecordOrder {
   take({ writer, lane, number, time }: LogRecord): void {
     if (number === PROBE) return;
     const { seen } = this;
-    if (number > 1 && seen.expected(writer, lane) === undefined) {
-      seen.add(writer, lane, Math.max(0, number - LATE_MAX - 1));
+    const expected = seen.expected(writer, lane);
+    if (expected === undefined ? number > 1 : number > expected) {
+      if (expected === undefined) seen.add(writer, lane, Math.max(0, number - LATE_MAX - 1));
+      this.#gaps.push({ writer, lane, number, time });
     }
     seen.add(writer, lane, number);
     this.#times.set(writer, time);
@@ -54,6 +68,10 @@ export class RecordOrder {
   }
 
   #forget(now: number): void {
+    while (this.#gaps.length > 0 && now - this.#gaps[0]!.time > GAP_KEPT) {
+      const { writer, lane, number } = this.#gaps.shift()!;
+      this.seen.forgive(writer, lane, number);
+    }
     for (const writer of this.seen.writers) {
       // Of one that a cursor brought along, the time is not known.
       if (!this.#times.has(writer)) this.#times.set(writer, now);

@@ -9,7 +9,8 @@ import type { LogRecord } from './message-log.ts';
  * epoch (8) · messages.
  * Message: flags (1: QoS in bits 0–1, retain bit 2, expiry bit 3, properties bit 4, publisher
  * bit 5, packet identifier bit 6) · sequence (8) · [expiry, ms since the epoch (6)] · topic length
- * (2) · topic · [publisher length (2) · publisher] · [packet identifier (2)] · [properties length
+ * (2) · topic · [publisher length (2) · publisher] · [packet identifier (2) · publisher's epoch
+ * (8)] · [properties length
  * (4) · properties] · payload length (4) · payload.
  */
 const VERSION = 1;
@@ -21,7 +22,7 @@ const PACKET_ID = 64;
 /** Between the node and the incarnation in a writer's name; no node's name has it. */
 const SEPARATOR = '/';
 /** What a message takes beyond its strings and bytes. */
-const FIXED_MAX = 29;
+const FIXED_MAX = 37;
 /** UTF-8 bytes of a UTF-16 unit, at most. */
 const UTF8_MAX = 3;
 
@@ -73,7 +74,10 @@ export function writeMessage(target: Buffer, message: Message, offset: number): 
   if (expiresAt > 0) at = target.writeUIntBE(Math.floor(expiresAt), at, 6);
   at = writeString(target, topic, at);
   if (publisher !== '') at = writeString(target, publisher, at);
-  if (packetId !== 0) at = target.writeUInt16BE(packetId, at);
+  if (packetId !== 0) {
+    at = target.writeUInt16BE(packetId, at);
+    at = target.writeDoubleBE(message.publisherEpoch, at);
+  }
   if (properties.length > 0) {
     at = target.writeUInt32BE(properties.length, at);
     at += properties.copy(target, at);
@@ -139,9 +143,11 @@ class MessageReader {
     const topic = this.#string();
     const publisher = flags & PUBLISHER ? this.#string() : '';
     let packetId = 0;
+    let publisherEpoch = 0;
     if (flags & PACKET_ID) {
       packetId = bytes.readUInt16BE(this.#at);
-      this.#at += 2;
+      publisherEpoch = bytes.readDoubleBE(this.#at + 2);
+      this.#at += 10;
     }
     const properties = flags & PROPERTIES ? this.#bytes32() : undefined;
     const payload = this.#bytes32();
@@ -153,6 +159,7 @@ class MessageReader {
     message.sequence = sequence;
     message.publisher = publisher;
     message.packetId = packetId;
+    message.publisherEpoch = publisherEpoch;
     message.position = { shard: this.#shard, sequence: this.#sequence, index };
     return message;
   }

@@ -59,6 +59,14 @@ export class SeenRecords {
     return true;
   }
 
+  /** Counts what is missing below `number` as seen: it does not come any more. */
+  forgive(writer: string, lane: number, number: number): void {
+    const known = this.#writers.get(writer)?.get(lane);
+    if (known?.missing === undefined) return;
+    for (const missed of known.missing) if (missed < number) known.missing.delete(missed);
+    if (known.missing.size === 0) known.missing = undefined;
+  }
+
   /** Forgets writers that have ended long ago. */
   retain(keep: (writer: string) => boolean): void {
     for (const writer of this.#writers.keys()) if (!keep(writer)) this.#writers.delete(writer);

@@ -11,6 +11,7 @@ import {
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import type { Bus } from '../cluster/bus.ts';
+import type { ShardBounds } from './log-reader.ts';
 import { LOG_SHARDS, loggedSubjectOf, streamOf, subjectOf } from './shard-names.ts';
 
 export interface ShardStreamsOptions {
@@ -71,6 +72,13 @@ export class ShardStreams {
   /** Rejects with BRAMBLE_ENGINE_UNAVAILABLE when the shard has no leader now. */
   async info(shard: number): Promise<StreamInfo> {
     return this.#call('no information', (manager) => manager.streams.info(streamOf(shard)));
+  }
+
+  /** The shard's first and last sequence. Rejects like `info`. */
+  async bounds(shard: number): Promise<ShardBounds> {
+    const { first_seq: first, last_seq: last } = (await this.info(shard)).state;
+    // An empty stream counts from one, and says zero before its first record.
+    return { first: Math.max(1, first), last };
   }
 
   /** Removes the records below `sequence`. */

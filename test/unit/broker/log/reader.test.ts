@@ -103,7 +103,7 @@ function readerOf(history: History, from: Cursor, ring: number, head: Cursor): J
       turn: (work) => work(),
     },
     advanced: async () => {},
-    last: async (shard) => history.shards[shard]!.length,
+    bounds: async (shard) => ({ first: 1, last: history.shards[shard]!.length }),
   });
 }
 
@@ -177,7 +177,7 @@ test('records that retention has removed are counted, not waited for', async () 
     head,
     source,
     advanced: async () => {},
-    last: async () => 0,
+    bounds: async (shard) => ({ first: gone[shard]! + 1, last: history.shards[shard]!.length }),
   });
   for await (const record of read(reader)) {
     expect(record.sequence).toBeGreaterThan(gone[record.shard]!);

@@ -50,6 +50,15 @@ test('what is remembered as missing is bounded', () => {
   expect(seen.has('pi1/a', 0, 2)).toBe(true);
 });
 
+test('what does not come any more counts as seen', () => {
+  const seen = new SeenRecords();
+  for (const number of [1, 4, 8]) seen.add('pi1/a', 0, number);
+  seen.forgive('pi1/a', 0, 5);
+  expect(seen.has('pi1/a', 0, 3)).toBe(true);
+  expect(seen.has('pi1/a', 0, 6)).toBe(false);
+  seen.forgive('pi2/b', 0, 5);
+});
+
 test('writers that are not kept are forgotten', () => {
   const seen = new SeenRecords();
   seen.add('pi1/a', 0, 5);
