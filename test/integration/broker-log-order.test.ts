@@ -1,3 +1,4 @@
+import { jetstreamManager } from '@nats-io/jetstream';
 import { afterEach, expect, test } from 'vitest';
 import { ERROR_CODES } from '#core/errors.ts';
 import { Cursor } from '../../services/broker/log/cursor.ts';
@@ -9,7 +10,7 @@ import {
   stampRecord,
   writeMessage,
 } from '../../services/broker/log/record.ts';
-import { subjectOf } from '../../services/broker/log/shard-names.ts';
+import { streamOf, subjectOf } from '../../services/broker/log/shard-names.ts';
 import { Message } from '../../services/broker/message.ts';
 import { eventually, pause } from '../support/broker.ts';
 import { LogNode } from '../support/log-nodes.ts';
@@ -209,4 +210,28 @@ test('one replica becomes three, and the leaders spread', async () => {
   expect((await readAll(log)).length).toBe(300);
   nodes[0]!.append('t', Buffer.from('y'));
   await eventually('settled', () => nodes[0]!.confirmed.size === 1);
+});
+
+test('streams that somebody deletes are made again, and everything goes on', async () => {
+  const got: string[] = [];
+  const node = await start(1, {
+    careInterval: 200,
+    onMessage: (message: Message) => got.push(message.payload.toString()),
+  });
+  for (let i = 0; i < 50; i++) {
+    node.append(`t/${i}`, Buffer.from(`${i}`));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await eventually('read', () => got.length === 50);
+  const cursor = node.log.head.clone();
+  const manager = await jetstreamManager(node.bus.nats);
+  for (const shard of [0, 1, 2]) await manager.streams.delete(streamOf(shard));
+  for (let i = 50; i < 60; i++) node.append(`t/${i}`, Buffer.from(`${i}`));
+  await eventually('settled', () => node.confirmed.size === 60, 20_000);
+  await eventually('read', () => got.length === 60, 20_000);
+  expect(new Set(got).size).toBe(60);
+  node.append('t/last', Buffer.from('last'));
+  await eventually('read', () => got.at(-1) === 'last');
+  expect((await readAll(node.log, cursor)).length).toBeLessThanOrEqual(11);
+  expect((await readAll(node.log)).length).toBe(11);
 });

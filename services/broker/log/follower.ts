@@ -5,6 +5,7 @@ import type { Message } from '../message.ts';
 import type { Cursor } from './cursor.ts';
 import { type DirectGets, sequenceOf } from './direct-gets.ts';
 import type { LogCounters } from './log-counters.ts';
+import type { ShardBounds } from './log-reader.ts';
 import type { LogRecord } from './message-log.ts';
 import { RecordOrder } from './order.ts';
 import { readRecord } from './record.ts';
@@ -22,6 +23,8 @@ export interface LogFollowerOptions {
   counters: LogCounters;
   log: Logger;
   onMessage: (message: Message) => void;
+  /** A shard has lost its end, or all: what was read of it is not what it holds now. */
+  onReset: () => void;
 }
 
 interface Waiting {
@@ -31,6 +34,8 @@ interface Waiting {
 }
 
 const TICK = 100;
+/** A leader that was just elected may not have all its records at hand when it is asked first. */
+const SHRUNK_MIN = 2;
 /** Longest wait for others, in `reorderWait`s, also while they cannot be read. */
 const WAIT_FACTOR_MAX = 6;
 /** Records of each shard that are read at the start to know the writers. */
@@ -49,6 +54,7 @@ export class LogFollower {
   readonly #order: RecordOrder;
   /** Of each shard whose next record waits for others. */
   readonly #waiting: (Waiting | undefined)[];
+  readonly #observed: { created: string; shrunk: number }[];
   #subscriptions: Subscription[] = [];
   #timer: NodeJS.Timeout | undefined;
   #reading = false;
@@ -64,6 +70,7 @@ export class LogFollower {
     this.#options = options;
     this.#order = new RecordOrder(head.seen);
     this.#waiting = head.sequences.map(() => undefined);
+    this.#observed = head.sequences.map(() => ({ created: '', shrunk: 0 }));
     this.rings = head.sequences.map(() => new RecordRing(options.ringBytes));
     this.#feeds = head.sequences.map(
       (_, shard) =>
@@ -101,6 +108,27 @@ export class LogFollower {
       this.#options.head.sequences[shard] = sequence;
     }
     for (const [shard, feed] of this.#feeds.entries()) feed.begin(sequences[shard]! + 1);
+  }
+
+  /**
+   * What a shard's leader says that it holds, asked when `read` was read. Twice less than that
+   * means that the shard has lost its end (a power cut), or was made anew when `created` differs.
+   */
+  observe(shard: number, read: number, { first, last }: ShardBounds, created: string): void {
+    const state = this.#observed[shard]!;
+    state.shrunk = last < read ? state.shrunk + 1 : 0;
+    if (state.shrunk === 0) state.created = created;
+    if (state.shrunk < SHRUNK_MIN) return;
+    const next = created === state.created ? last + 1 : first;
+    this.#options.log.error({ shard, read, last, next }, 'a shard of the log has lost records');
+    state.shrunk = 0;
+    state.created = created;
+    this.#waiting[shard] = undefined;
+    this.#leapt = performance.now();
+    this.#options.onReset();
+    this.rings[shard]!.clear();
+    this.#options.head.sequences[shard] = next - 1;
+    this.#feeds[shard]!.begin(next);
   }
 
   close(): void {

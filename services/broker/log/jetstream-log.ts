@@ -94,6 +94,8 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
       shardBytes: options.shardBytes ?? SHARD_BYTES,
       retention: options.retention ?? RETENTION,
       careInterval: options.careInterval ?? CARE_INTERVAL,
+      read: (shard) => head.sequences[shard]!,
+      observe: (...seen) => this.#follower.observe(...seen),
       log,
     });
     this.#writer = new LogWriter({
@@ -115,6 +117,7 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
       counters,
       log,
       onMessage: options.onMessage,
+      onReset: () => this.#source.clear(),
     });
     this.#source = new RecordSource({ rings: this.#follower.rings, gets, log });
     this.#barriers = head.sequences.map(

@@ -24,12 +24,17 @@ export class RecordRing {
     return this.#records.get(sequence);
   }
 
+  clear(): void {
+    this.#records.clear();
+    this.#bytes = 0;
+    this.#next = 0;
+  }
+
   /** Records come in the order of their sequences; a leap empties the ring. */
   add(record: LogRecord): void {
     const { sequence } = record;
     if (sequence !== this.#next) {
-      this.#records.clear();
-      this.#bytes = 0;
+      this.clear();
       this.#first = sequence;
     }
     this.#next = sequence + 1;

@@ -54,6 +54,12 @@ export class RecordSource {
     return fetch;
   }
 
+  /** Forgets the records of a shard that begins anew. */
+  clear(): void {
+    this.#cache.clear();
+    this.#cacheBytes = 0;
+  }
+
   /** Does some loading when it is its turn, so that many readers at once stay within bounds. */
   async turn<T>(work: () => Promise<T>): Promise<T> {
     if (this.#loading >= LOADING_MAX) await new Promise<void>((go) => this.#queue.push(go));

@@ -56,6 +56,7 @@ export class ShardFeed {
   }
 
   begin(next: number): void {
+    if (next < this.#next) this.#known = next - 1;
     this.#next = next;
     this.#front = undefined;
     for (const sequence of this.#held.keys()) if (sequence < next) this.#drop(sequence);

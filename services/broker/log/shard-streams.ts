@@ -25,6 +25,10 @@ export interface ShardStreamsOptions {
   retention: number;
   /** Between two looks at replicas and leaders, milliseconds. */
   careInterval: number;
+  /** Sequence up to which this node has read a shard. */
+  read: (shard: number) => number;
+  /** What a shard's leader said, asked when `read` was read, and when the stream was made. */
+  observe: (shard: number, read: number, bounds: ShardBounds, created: string) => void;
   log: Logger;
 }
 
@@ -76,9 +80,7 @@ export class ShardStreams {
 
   /** The shard's first and last sequence. Rejects like `info`. */
   async bounds(shard: number): Promise<ShardBounds> {
-    const { first_seq: first, last_seq: last } = (await this.info(shard)).state;
-    // An empty stream counts from one, and says zero before its first record.
-    return { first: Math.max(1, first), last };
+    return boundsOf(await this.info(shard));
   }
 
   /** Removes the records below `sequence`. */
@@ -122,18 +124,29 @@ export class ShardStreams {
 
   /** One change at a time, and only while nothing is being recovered. */
   async #care(): Promise<void> {
-    if (this.#caring || !this.#options.bus.connected || !this.#options.responsible()) return;
+    if (this.#caring || !this.#options.bus.connected) return;
     this.#caring = true;
     try {
       const shards: StreamInfo[] = [];
-      for (let shard = 0; shard < LOG_SHARDS; shard++) shards.push(await this.info(shard));
-      if (!shards.every(isWhole)) return;
+      for (let shard = 0; shard < LOG_SHARDS; shard++) shards.push(await this.#look(shard));
+      if (!this.#options.responsible() || !shards.every(isWhole)) return;
       if (!(await this.#update(shards))) await this.#spread(shards);
     } catch (error) {
       this.#options.log.debug(`streams are looked after later: ${describeError(error)}`);
     } finally {
       this.#caring = false;
     }
+  }
+
+  /** A stream that somebody has deleted is made again. */
+  async #look(shard: number): Promise<StreamInfo> {
+    if (this.#options.responsible()) {
+      await this.#call('not made', (manager) => this.#ensure(manager, shard));
+    }
+    const read = this.#options.read(shard);
+    const info = await this.info(shard);
+    this.#options.observe(shard, read, boundsOf(info), info.created);
+    return info;
   }
 
   /** Gives a stream the replicas and limits that it should have. Returns whether one was changed. */
@@ -179,6 +192,11 @@ export class ShardStreams {
       timeout: TIMEOUT,
     });
   }
+}
+
+function boundsOf({ state }: StreamInfo): ShardBounds {
+  // An empty stream counts from one, and says zero before its first record.
+  return { first: Math.max(1, state.first_seq), last: state.last_seq };
 }
 
 /** It has a leader, and no replica is missing or behind. */
