@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { parseDocument } from 'yaml';
 import { type ClusterConfig, loadCluster, parseCluster } from '#core/config/cluster.ts';
 import { guard, writePrivate } from './data-dir.ts';
@@ -101,9 +102,22 @@ export function withNodes(text: string, nodes: number): string {
   return document.toString();
 }
 
-/** A copy of a cluster.yaml in which clients need no credentials. */
-export function withAnonymous(text: string): string {
+/** Paths of cluster.yaml that are relative to it. */
+const TLS_FILES = [
+  ['certificate'],
+  ['key'],
+  ['clients', 'authority'],
+  ['clients', 'revoked'],
+] as const;
+
+/** A copy of a cluster.yaml in which clients need no credentials, for another folder. */
+export function withAnonymous(text: string, folder: string): string {
   const document = parseDocument(text);
   document.setIn(['mqtt', 'anonymous'], true);
+  for (const names of TLS_FILES) {
+    const at = ['mqtt', 'tls', ...names];
+    const file: unknown = document.getIn(at);
+    if (typeof file === 'string') document.setIn(at, path.resolve(folder, file));
+  }
   return document.toString();
 }

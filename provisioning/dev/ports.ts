@@ -11,13 +11,19 @@ export interface WantedPort {
 }
 
 /** Every port that a dev cluster will listen on, and for whom. */
-export function wantedPorts(ports: DevPorts, statsPage: boolean): WantedPort[] {
+export function wantedPorts(ports: DevPorts, statsPage: boolean, tls = false): WantedPort[] {
   const nodes = ports.nodes.flatMap((node, index) => {
     const n = index + 1;
     return [
       { port: node.mqtt, who: `broker-${n}` },
       { port: node.websocket, who: `broker-${n}, WebSocket` },
       { port: node.health, who: `broker-${n}, health` },
+      ...(tls
+        ? [
+            { port: node.mqttTls, who: `broker-${n}, TLS` },
+            { port: node.websocketTls, who: `broker-${n}, WebSocket over TLS` },
+          ]
+        : []),
       { port: node.nats, who: `nats-${n}` },
       // A server that is alone has no peers to listen for.
       ...(ports.nodes.length > 1 ? [{ port: node.natsRoute, who: `nats-${n}, peers` }] : []),

@@ -62,7 +62,8 @@ function clusterFile({ config, nodes }: DevOptions, data: DataDir): ClusterFile 
 }
 
 function writeAnonymous(file: string, source: string): void {
-  const text = withAnonymous(guard(source, () => readFileSync(source, 'utf8')));
+  const original = guard(source, () => readFileSync(source, 'utf8'));
+  const text = withAnonymous(original, path.dirname(source));
   parseCluster(text, file);
   writePrivate(
     file,

@@ -33,7 +33,11 @@ export async function runDev(options: DevOptions): Promise<number> {
     const { plan, note } = preparePlan(options, data, nats);
     if (note !== undefined) output.note(note);
     const statsPage = plan.cluster.balancer.stats !== undefined;
-    await checkPorts(wantedPorts(plan.ports, statsPage), plan.host, plan.nodes.length);
+    await checkPorts(
+      wantedPorts(plan.ports, statsPage, plan.cluster.mqtt.tls !== undefined),
+      plan.host,
+      plan.nodes.length,
+    );
     writeRendered(plan, data);
     const extra = extraBalancerFile(
       plan.cluster.balancer.extra,

@@ -12,6 +12,7 @@ import { isPadded } from '../codec/varint.ts';
 import type { Will } from '../codec/will.ts';
 import type { BrokerContext } from '../context.ts';
 import type { Paced } from '../limits/pacer.ts';
+import { withinQuota } from '../limits/subscription-quota.ts';
 import { Framer } from '../link/framer.ts';
 import { Output } from '../link/output.ts';
 import type { Transport } from '../link/transport.ts';
@@ -325,9 +326,11 @@ export class Connection implements SessionOutlet {
         if (frame.length > 4 && this.version === 5) checkReason(frame, body);
         handleAcknowledgement(this, frame, body);
         return;
-      case 8:
-        this.hold(handleSubscribe(this, decodeSubscribe(frame, body, this.version)));
+      case 8: {
+        const packet = decodeSubscribe(frame, body, this.version);
+        if (withinQuota(this, packet)) this.hold(handleSubscribe(this, packet));
         return;
+      }
       case 10:
         this.hold(handleUnsubscribe(this, decodeUnsubscribe(frame, body, this.version)));
         return;

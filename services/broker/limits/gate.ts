@@ -68,7 +68,8 @@ export class Gate implements Doorkeeper {
       waiting: false,
       refusedFor: '',
     };
-    this.halfOpen.add(entered, this.#limits.halfOpen);
+    const { halfOpen, connections } = this.#limits;
+    this.halfOpen.add(entered, halfOpen, Math.max(halfOpen, connections), performance.now());
     return entered;
   }
 
@@ -151,7 +152,8 @@ export class Gate implements Doorkeeper {
   /** Forgets what is over. Called every few seconds. */
   sweep(): void {
     const now = performance.now();
-    const { connectRatePerAddress: rate, bans } = this.#limits;
+    const { connectRatePerAddress: rate, bans, halfOpen, connections } = this.#limits;
+    this.halfOpen.evict(halfOpen, Math.max(halfOpen, connections), now);
     this.addresses.sweep(now, rate, rate * BURST_SECONDS);
     this.#flaps.sweep(now, bans.window);
     this.#failures.sweep(now, bans.window);

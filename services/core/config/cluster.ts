@@ -81,7 +81,7 @@ const limits = z
     topicLength: z.number().int().positive().max(65_535).default(4_096),
     /** Largest payload of a retained message, bytes; default: what fits into a packet. */
     retainedPayload: size.optional(),
-    /** Subscriptions of one session. */
+    /** Subscriptions of one session; a SUBSCRIBE that would go beyond is refused with 0x97. */
     subscriptions: z.number().int().positive().default(10_000),
     /** PUBLISH packets of one client a second; who sends more is read later. No limit without it. */
     publishRate: z.number().positive().optional(),
@@ -90,13 +90,13 @@ const limits = z
     /** CONNECTs a second on a node; ten seconds' worth may come at once. Beyond: reason 0x9F. */
     connectRate: z.number().positive().default(2_000),
     /** The same for one address (one /64 of IPv6). */
-    connectRatePerAddress: z.number().positive().default(50),
+    connectRatePerAddress: z.number().positive().default(100),
     /** Connections of one address on a node. Beyond: reason 0x97. */
     connectionsPerAddress: z.number().int().positive().default(2_000),
-    /** Connections of a node that have not sent CONNECT; the oldest makes room for the next. */
+    /** Connections of a node that have not sent CONNECT within a second; the oldest make room. */
     halfOpen: z.number().int().positive().default(1_024),
     /** Those of one address; the next is closed at once. */
-    halfOpenPerAddress: z.number().int().positive().default(128),
+    halfOpenPerAddress: z.number().int().positive().default(512),
     bans,
     /** Addresses and networks that are neither limited by address nor banned. */
     exempt: z.array(network).default(['127.0.0.0/8', '::1']),

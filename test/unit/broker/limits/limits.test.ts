@@ -7,6 +7,7 @@ import { REASON } from '../../../../services/broker/codec/reason.ts';
 import { addressKey } from '../../../../services/broker/limits/addresses.ts';
 import { Bans } from '../../../../services/broker/limits/bans.ts';
 import { Gate } from '../../../../services/broker/limits/gate.ts';
+import { HalfOpen } from '../../../../services/broker/limits/half-open.ts';
 import { Pacer } from '../../../../services/broker/limits/pacer.ts';
 import { TokenBucket } from '../../../../services/broker/limits/token-bucket.ts';
 import { WindowCount } from '../../../../services/broker/limits/window-count.ts';
@@ -106,9 +107,26 @@ describe('Bans', () => {
   });
 });
 
+test('half-open: a crowd that comes at once has a second, and never more than the second bound', () => {
+  const half = new HalfOpen();
+  const gone: number[] = [];
+  const come = (i: number, now: number): void => {
+    const arrival = { address: '', port: 0, refusal: 0, destroy: () => gone.push(i) };
+    half.add(arrival, 10, 50, now);
+  };
+  for (let i = 0; i < 50; i++) come(i, 0);
+  expect(gone).toEqual([]);
+  for (let i = 50; i < 60; i++) come(i, 10);
+  expect(gone).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  come(60, 1_005);
+  expect([half.size, half.evicted, gone.at(-1)]).toEqual([11, 50, 49]);
+  half.evict(10, 50, 1_010);
+  expect(half.size).toBe(10);
+});
+
 describe('Gate', () => {
   test('half-open: the oldest makes room, one address has its share', () => {
-    const { gate, audit } = gateWith('halfOpen: 4, halfOpenPerAddress: 2');
+    const { gate, audit } = gateWith('halfOpen: 4, halfOpenPerAddress: 2, connections: 4');
     const gone: number[] = [];
     const enter = (i: number, address: string) => {
       const arrival = gate.enter(() => {
@@ -139,7 +157,7 @@ describe('Gate', () => {
         ),
         (steps) => {
           const { gate } = gateWith(
-            'halfOpen: 5, halfOpenPerAddress: 2, connectionsPerAddress: 3, connectRatePerAddress: 0.4, bans: { flaps: 2, failures: 2 }',
+            'halfOpen: 5, connections: 5, halfOpenPerAddress: 2, connectionsPerAddress: 3, connectRatePerAddress: 0.4, bans: { flaps: 2, failures: 2 }',
           );
           type Arrival = ReturnType<Gate['enter']>;
           const live = new Map<number, { arrival: Arrival; stage: number }>();

@@ -69,7 +69,7 @@ test('anonymous access is added to a copy, whatever stood there', () => {
   const base =
     'cluster: { name: a, secret: 0123456789abcdef }\nnodes: [{ name: a, address: 10.0.0.1 }]\n';
   for (const mqtt of ['', 'mqtt: {}\n', 'mqtt:\n  anonymous: false # never\n']) {
-    expect(parseCluster(withAnonymous(base + mqtt)).mqtt.anonymous).toBe(true);
+    expect(parseCluster(withAnonymous(base + mqtt, '/home')).mqtt.anonymous).toBe(true);
   }
 });
 
