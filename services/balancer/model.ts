@@ -106,6 +106,7 @@ export interface ServerConfig extends Address {
   check: CheckConfig | undefined;
   sendProxy: 'v1' | 'v2' | undefined;
   /** Address of ours that connections to it come from; port 0 = any. */
+  source: Address | undefined;
   /** Value of the stickiness cookie that stands for it. */
   cookie: string | undefined;
   /** Agent, tracking, and what sessions tell; undefined = none of it. */
@@ -214,7 +215,7 @@ export type RetryOn =
   servers: ServerConfig[];
   balance: BalanceAlgorithm;
   hash: HashConfig;
-  /** `option allbackups`: not only the first backup is used, but all of them. */
+  /** What a request is tried again after (`retry-on`). */
   retryOn: readonly RetryOn[];
   /** Servers that are down get those who belong to them nevertheless (`option persist`). */
   persist: boolean;

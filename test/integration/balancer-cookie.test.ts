@@ -9,6 +9,40 @@ import { BOTH, startEither, type Which } from '../support/side-by-side.ts';
 type Step = readonly [cookie: string, response?: string, method?: string];
 type Group = readonly [lines: string, ...steps: Step[]];
 
+const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+const START = Math.floor(Date.now() / 1000);
+
+/** The date so many seconds from now, as a cookie has it. */
+function date(offset: number): string {
+  const number = Math.floor((START + offset) / 4);
+  return [24, 18, 12, 6, 0].map((shift) => DIGITS[(number >>> shift) & 63]).join('');
+}
+
+/** Dates of this moment, which no two runs share, as NOW. */
+const undated = (text: string): string =>
+  text.replace(/(?<=\|)[A-Za-z0-9+/]{5}(?=[|;])/g, (digits) => {
+    const number = [...digits].reduce((sum, digit) => sum * 64 + DIGITS.indexOf(digit), 0);
+    return Math.abs(number * 4 - START) < 90 ? 'NOW' : digits;
+  });
+
+const DATED: readonly Step[] = [
+  [''],
+  ['S=w1'],
+  [`S=w1|${date(-200)}`],
+  [`S=w1|${date(-200)}|${date(-300)}`],
+  [`S=w1|${date(-900)}|${date(-900)}`],
+  [`S=w2|${date(-200)}|${date(-5000)}`],
+  [`S=w2|${date(90_000)}`],
+  [`S=w2|${date(200)}|${date(200)}`],
+  [`S=w2|${date(-200)}|${date(90_000)}`],
+  ['S=w1|abc'],
+  ['S=w1|!!!!!|?????'],
+  [`S=w1||${date(-200)}`],
+  [`S=zz|${date(-200)}`],
+  [`S=wd|${date(-200)}`],
+  [`S=w1|${date(-900)}; S=w2`],
+];
+
 const GROUPS: readonly Group[] = [
   [
     'cookie S insert',
@@ -96,6 +130,14 @@ const GROUPS: readonly Group[] = [
   ['cookie J prefix indirect', ['J=w2~abc'], ['J=w2~abc', 'Set-Cookie: J=new']],
   ['cookie S', [''], ['S=w2'], ['', 'Set-Cookie: S=w1']],
   ['cookie S insert\n retries 0', ['S=wr']],
+  ['cookie S insert\n option persist\n retries 0', ['S=wd']],
+  ['cookie S insert\n option redispatch 1', ['S=wr']],
+  ['cookie S insert indirect maxidle 10m maxlife 1h', ...DATED],
+  ['cookie S insert maxidle 600', ...DATED],
+  ['cookie S insert indirect nocache maxlife 1h', ...DATED],
+  ['cookie S insert indirect', ...DATED],
+  ['cookie S rewrite maxidle 10m', ...DATED.slice(0, 5)],
+  ['cookie S insert indirect postonly maxidle 10m', ['S=w1'], ['S=w1', '', 'POST']],
 ];
 
 interface Seen {
@@ -156,7 +198,7 @@ ${sections.join('')}`;
           if (out.slice(from).some(isRequest)) break;
         }
         seen.set(`${lines} #${at + 1}`, {
-          answer: text,
+          answer: undated(text),
           received: origins.map(({ received }) => received).join(''),
           log: out.slice(from).filter(isRequest).map(requestOf),
         });

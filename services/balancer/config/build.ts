@@ -75,6 +75,7 @@ function buildProxy(
       : undefined,
     maxconn: settings.maxconn ?? defaultMaxconn,
     servers: serverSide
+      ? servers.map((one) => ({ ...one, source: one.source ?? settings.source }))
       : [],
     balance: settings.balance,
     hash: settings.hash,

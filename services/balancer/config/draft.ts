@@ -40,6 +40,8 @@ export interface ProxySettings {
   persistRdpCookie: string | undefined;
   dynamicCookieKey: string | undefined;
   /** Of the backend, for servers without one. */
+  source: ServerConfig['source'];
+  retries: number;
   redispatch: number | undefined;
   fullconn: number | undefined;
   timeouts: Timeouts;
@@ -79,6 +81,7 @@ export interface ServerSettings {
   backup: boolean;
   disabled: boolean;
   sendProxy: ServerConfig['sendProxy'];
+  source: ServerConfig['source'];
   cookie: string | undefined;
 }
 
@@ -143,15 +146,16 @@ export function newSettings(): ProxySettings {
     balance: { name: 'roundrobin' },
     hash: { method: 'map-based', function: 'sdbm', avalanche: false, balanceFactor: 0 },
     allBackups: false,
+    persist: false,
+    retryOn: ['conn-failure'],
+    persistRdpCookie: undefined,
+    dynamicCookieKey: undefined,
+    source: undefined,
     retries: 3,
     redispatch: undefined,
     fullconn: undefined,
     timeouts: {
       connect: undefined,
-    persist: false,
-    retryOn: ['conn-failure'],
-    persistRdpCookie: undefined,
-    dynamicCookieKey: undefined,
       client: undefined,
       server: undefined,
       queue: undefined,
@@ -199,6 +203,7 @@ export function newSettings(): ProxySettings {
       backup: false,
       disabled: false,
       sendProxy: undefined,
+      source: undefined,
       cookie: undefined,
     },
   };

@@ -40,6 +40,8 @@ export class Connector implements UpstreamUser {
   #queued: AbortController | undefined;
   #pause: NodeJS.Timeout | undefined;
   #waitsFor: Server | undefined;
+  /** Stickiness chose the server that it tries. */
+  #direct = false;
   #failures = 0;
   #released = false;
 
@@ -75,6 +77,22 @@ export class Connector implements UpstreamUser {
     this.#open(this.#assignment!.server);
   }
 
+  /**
+   * Tries again after a response that `retry-on` takes for a failure; the connection it came on is
+   * the caller's to end. False when there have been enough retries.
+   */
+  retry(): boolean {
+    const { server } = this.#assignment!;
+    const { action } = afterFailure(server, this.#failures + 1, 'response', this.#direct);
+    if (action === 'give-up') return false;
+    this.#failures += 1;
+    this.#account.retries += 1;
+    this.#mayReuse = false;
+    this.#upstream = undefined;
+    this.#tryOn(server, action);
+    return true;
+  }
+
   /** Gives up whatever was reached, and the place. */
   abort(): void {
     clearTimeout(this.#pause);
@@ -99,7 +117,10 @@ export class Connector implements UpstreamUser {
 
   #assign(previous: Server | undefined): void {
     // Stickiness holds for the first attempt; a redispatch is free to go elsewhere.
-    const wanted = previous ? undefined : this.#account.sticky?.wanted;
+    const wanted = previous
+      ? undefined
+      : (this.#account.sticky?.wanted ?? this.#account.scope?.wantedServer);
+    this.#direct = wanted !== undefined;
     let assignment: Assignment | undefined;
     try {
       assignment = wanted
@@ -219,7 +240,7 @@ export class Connector implements UpstreamUser {
     upstream.destroy();
     this.#failures += 1;
     server.observer?.sign('unconnected');
-    const { action, delay } = afterFailure(server, this.#failures, kind);
+    const { action, delay } = afterFailure(server, this.#failures, kind, this.#direct);
     if (action === 'give-up') {
       server.counters.econ += 1;
       this.#backend.counters.econ += 1;
@@ -228,18 +249,21 @@ export class Connector implements UpstreamUser {
     }
     this.#account.retries += 1;
     const next = (): void => {
-      if (this.#released) return;
-      if (action === 'redispatch') {
-        this.#giveBack();
-        this.#assignment = undefined;
-        this.#assign(server);
-      } else {
-        server.counters.wretr += 1;
-        this.#backend.counters.wretr += 1;
-        this.#open(server);
-      }
+      if (!this.#released) this.#tryOn(server, action);
     };
     if (delay === 0) next();
     else this.#pause = setTimeout(next, delay);
+  }
+
+  #tryOn(server: Server, action: 'same' | 'redispatch'): void {
+    if (action === 'redispatch') {
+      this.#giveBack();
+      this.#assignment = undefined;
+      this.#assign(server);
+      return;
+    }
+    server.counters.wretr += 1;
+    this.#backend.counters.wretr += 1;
+    this.#open(server);
   }
 }

@@ -1,3 +1,4 @@
+import type { RetryOn } from '../model.ts';
 import type { Backend } from '../servers/backend.ts';
 import { stickySession } from '../stickiness/sticky-session.ts';
 import type { Account } from './account.ts';
@@ -33,8 +34,11 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   #upstream: Upstream | undefined;
   #phase: Phase = 'connect';
   /** What came of the body with the head. */
-  #firstBody: readonly Buffer[] = [];
-  readonly #reader: ResponseReader;
+  #firstBody: Buffer[] = [];
+  #rules: ExchangeRules | undefined;
+  #reader: ResponseReader;
+  /** The whole request came with its head. */
+  #whole: boolean;
   #response: BodyFlow | undefined;
   #responseHead: ResponseHead | undefined;
   #keepClient: boolean;
@@ -50,6 +54,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     this.#account = account;
     this.#request = new BodyFlow(head.body);
     this.#reader = new ResponseReader(head.method);
+    this.#whole = this.#request.done;
     this.#keepClient = head.keepAlive;
   }
 
@@ -65,6 +70,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     if (this.#request.done || offset >= input.length) return offset;
     const at = this.#request.collect(input, offset);
     if (at >= 0) this.#firstBody = [...this.#request.output];
+    this.#whole = this.#request.done;
     return at;
   }
 
@@ -152,9 +158,10 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
       const head = this.#reader.next();
       if (head === INCOMPLETE) return;
       if (typeof head === 'number') {
-        this.#badResponse(502, 'PH');
+        if (!this.#retry('junk-response')) this.#badResponse(502, 'PH');
         return;
       }
+      if (head.status >= 200 && this.#retry(head.status)) return;
       if (head.status >= 200 || head.status === 101) {
         this.#respond(head, this.#reader.input, this.#reader.at);
         return;
@@ -291,8 +298,9 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   }
 
   upstreamExpired(): void {
-    if (this.#phase === 'wait') this.#badResponse(504, 'sH');
-    else this.#cut('sD');
+    if (this.#phase === 'wait') {
+      if (!this.#retry('response-timeout')) this.#badResponse(504, 'sH');
+    } else this.#cut('sD');
   }
 
   clientDrained(): void {
@@ -327,6 +335,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   /** RFC 9112, 9.3.1: what went out on a connection that its server was closing may go again. */
   #lostBeforeResponse(): void {
     const upstream = this.#upstream!;
+    if (this.#retry('empty-response')) return;
     if (upstream.served === 0 || !this.#reader.untouched) {
       this.#badResponse(502, 'SH');
       return;
@@ -342,6 +351,24 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     this.#connector?.release();
     this.#account.discard();
     this.#client.exchangeDone(false);
+  }
+
+  /** Sends the request once more, where `retry-on` asks for that; needs all of it at hand. */
+  #retry(event: RetryOn): boolean {
+    if (!this.#whole || !this.#backend!.config.retryOn.includes(event)) return false;
+    const failed = this.#upstream;
+    this.#phase = 'connect';
+    if (!this.#connector!.retry()) {
+      this.#phase = 'wait';
+      return false;
+    }
+    this.#reader = new ResponseReader(this.#head.method);
+    if (failed) {
+      this.#client.pools.closed(failed.server);
+      failed.destroy();
+      if (this.#upstream === failed) this.#upstream = undefined;
+    }
+    return true;
   }
 
   #badResponse(status: 502 | 504, termination: string): void {

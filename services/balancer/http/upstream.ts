@@ -5,6 +5,12 @@ import { Deadline } from './deadline.ts';
 /** How long the last bytes may take that a server was sent, milliseconds. */
 const FLUSH_LIMIT = 5000;
 
+/** Where a connection comes from (`source`); port 0 and no host = any. */
+const localEnd = ({ host, port }: Address): { localAddress?: string; localPort?: number } => ({
+  ...(host === '' ? {} : { localAddress: host }),
+  ...(port === 0 ? {} : { localPort: port }),
+});
+
 /** Who uses a server connection at the moment. */
 export interface UpstreamUser {
   upstreamConnected?(): void;
@@ -36,15 +42,43 @@ export class Upstream {
   #error: Error | undefined;
   #pending = true;
 
-  constructor(server: Server, user: UpstreamUser) {
-    const { host, port } = server.config;
+  /** `preface` goes out first, in the clear: a PROXY header. */
+  constructor(
+    server: Server,
+    user: UpstreamUser,
+    { preface, serverName }: { preface?: Buffer | undefined; serverName?: string | undefined } = {},
+  ) {
+    const { host, port, tls, source } = server.config;
+    this.serverName = serverName;
     this.server = server;
     server.pending += 1;
     this.user = user;
     this.deadline = new Deadline(() => (this.user ? this.user.upstreamExpired() : this.destroy()));
-    this.socket = net.connect({ host, port, noDelay: true, allowHalfOpen: true });
-    if (server.backend.config.options.srvtcpka) this.socket.setKeepAlive(true);
-    this.#listen();
+    const socket = net.connect({
+      ...endpointOf(host, port),
+      ...(source && localEnd(source)),
+      noDelay: true,
+      allowHalfOpen: true,
+    });
+    this.socket = socket;
+    if (server.backend.config.options.srvtcpka) socket.setKeepAlive(true);
+    if (!tls) {
+      if (preface) socket.write(preface);
+      this.#listen('connect');
+      return;
+    }
+    const failed = (error: Error): void => {
+      this.#error = error;
+    };
+    const closed = (): void => this.#closed();
+    socket.on('error', failed);
+    socket.once('close', closed);
+    socket.once('connect', () => {
+      if (preface) socket.write(preface);
+      socket.off('close', closed);
+      this.socket = startTls(socket, tls, serverName);
+      this.#listen('secureConnect');
+    });
   }
 
   /** Whether the socket can carry another request, as far as is known. */

@@ -24,13 +24,20 @@ const GIVE_UP: Retry = { action: 'give-up', delay: 0 };
  * HAProxy's rule (manual, `retries` and `option redispatch`). `failures` counts the failed
  * attempts of this session so far, from 1. `kind` is `error` when the network said no and `timeout`
  * when nobody answered: only an `error` is waited after, for the same server will hardly have
- * changed its mind at once.
+ * changed its mind at once. `response`: it was reached, but `retry-on` takes what came of it for a
+ * failure. `direct`: stickiness chose the server, which is not left as lightly.
  */
-export function afterFailure(server: Server, failures: number, kind: 'error' | 'timeout'): Retry {
+export function afterFailure(
+  server: Server,
+  failures: number,
+  kind: 'error' | 'timeout' | 'response',
+  direct = false,
+): Retry {
   const { backend } = server;
-  const { retries, redispatch, balance, timeouts } = backend.config;
+  const { retries, retryOn, redispatch, balance, timeouts } = backend.config;
   if (failures > retries) return GIVE_UP;
-  const spread = TAKES_TURNS.has(balance.name) && backend.active > 1;
+  if (kind !== 'response' && !retryOn.includes('conn-failure')) return GIVE_UP;
+  const spread = !direct && TAKES_TURNS.has(balance.name) && backend.active > 1;
   const elsewhere =
     redispatch !== undefined && (!server.running || spread || due(redispatch, failures, retries));
   const patient = kind === 'error' && !(elsewhere && spread);

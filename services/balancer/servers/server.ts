@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { ServerConfig } from '../model.ts';
+import { dynamicCookie } from '../stickiness/dynamic-cookie.ts';
 import { AgentState } from './agent-state.ts';
 import type { Backend } from './backend.ts';
 import { Counters } from './counters.ts';
@@ -97,6 +98,7 @@ export class Server extends EventEmitter<ServerEvents> {
   #admin: AdminState;
   #downtime = 0;
   readonly #warmUp: WarmUp;
+  #dynamicCookie: string | undefined;
   /** Its last passed check asked for no more sessions. */
   #stopping = false;
 
@@ -108,6 +110,7 @@ export class Server extends EventEmitter<ServerEvents> {
     this.maxconn = config.maxconn;
     this.lastChange = now;
     this.#health = config.check?.rise ?? 0;
+    this.#dynamicCookie = dynamicCookieOf(this);
     this.#warmUp = new WarmUp(config.slowstart, backend.dynamic);
     this.#admin = config.disabled ? 'maint' : 'ready';
     if (config.check) this.checkStatus = 'INI';
@@ -331,9 +334,15 @@ export class Server extends EventEmitter<ServerEvents> {
     this.backend.serverRetuned(this);
   }
 
+  /** What stands for it in the stickiness cookie. */
+  get cookie(): string | undefined {
+    return this.config.cookie ?? this.#dynamicCookie;
+  }
+
   /** Moves it to another address; connections to the old one live on. */
   setAddress(host: string, port: number): void {
     this.config = { ...this.config, host, port };
+    this.#dynamicCookie = dynamicCookieOf(this);
     this.emit('moved');
   }
 
@@ -417,4 +426,10 @@ export class Server extends EventEmitter<ServerEvents> {
     else if (this.usable !== wasUsable) this.#leaned(wasUsable, 'tracking');
     else this.#remember();
   }
+}
+
+function dynamicCookieOf({ backend, config }: Server): string | undefined {
+  const { cookie, dynamicCookieKey } = backend.config;
+  if (!cookie?.dynamic || dynamicCookieKey === undefined) return undefined;
+  return dynamicCookie(dynamicCookieKey, config.host, config.port);
 }

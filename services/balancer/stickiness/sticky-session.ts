@@ -3,16 +3,17 @@ import type { CookieConfig } from '../model.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { Server } from '../servers/server.ts';
 import { isCacheable } from './cacheable.ts';
+import { ageOf, type CookieDates, isDue, readDates, writeDates } from './cookie-dates.ts';
 import { type Edit, editCookies, setCookieOf } from './cookies.ts';
 
 /** Between a server's cookie and the application's in `prefix` mode. */
 const DELIMITER = '~';
 const GONE = 'Expires=Thu, 01-Jan-1970 00:00:01 GMT; ';
 
-/** None, invalid, down, valid: the state of the request's cookie in the log. */
-type RequestState = 'N' | 'I' | 'D' | 'V';
-/** None, present, deleted, inserted, rewritten: what became of the response's. */
-type ResponseState = 'N' | 'P' | 'D' | 'I' | 'R';
+/** None, invalid, down, valid, expired, old: the state of the request's cookie in the log. */
+type RequestState = 'N' | 'I' | 'D' | 'V' | 'E' | 'O';
+/** None, present, deleted, inserted, rewritten, updated: what became of the response's. */
+type ResponseState = 'N' | 'P' | 'D' | 'I' | 'R' | 'U';
 
 /** For a request to `backend`; undefined where nothing sticks. */
 export function stickySession(backend: Backend, head: RequestHead): StickySession | undefined {
@@ -32,6 +33,8 @@ export class StickySession {
   readonly #config: CookieConfig;
   readonly #backend: Backend;
   readonly #method: string;
+  /** When the client's cookie was last seen and first given; undefined = it does not say. */
+  #dates: CookieDates = {};
   #asked: RequestState = 'N';
   #answered: ResponseState = 'N';
 
@@ -41,8 +44,8 @@ export class StickySession {
     this.#method = head.method;
     let wanted: Server | undefined;
     const decide = (value: string): Edit => {
-      const { key, bare } = this.#split(value);
-      if (!wanted) wanted = this.#lookUp(key);
+      const { key, bare, dates } = this.#split(value);
+      if (!wanted) wanted = this.#lookUp(key, dates);
       if (bare !== undefined) return { value: bare };
       return config.indirect && config.mode !== 'prefix' ? 'drop' : undefined;
     };
@@ -67,7 +70,7 @@ export class StickySession {
   responseText(head: ResponseHead, server: Server): string {
     const { name, mode, indirect, nocache, preserve, postonly } = this.#config;
     const direct = server === this.wanted;
-    const own = server.config.cookie;
+    const own = server.cookie;
     let text = head.text;
     let found = false;
     if (text.includes('\nset-cookie')) {
@@ -93,9 +96,16 @@ export class StickySession {
         return before + own + kept;
       });
     }
-    if (mode !== 'insert' || direct || (found && preserve) || (postonly && this.#method !== 'POST'))
+    const current = direct && !isDue(this.#dates, this.#config);
+    if (
+      mode !== 'insert' ||
+      current ||
+      (found && preserve) ||
+      (postonly && this.#method !== 'POST')
+    ) {
       return text;
-    this.#answered = 'I';
+    }
+    this.#answered = direct ? 'U' : 'I';
     text += `set-cookie: ${this.#made(own)}\r\n`;
     if (nocache && isCacheable(this.#method, head)) text += 'cache-control: private\r\n';
     return text;
@@ -103,7 +113,8 @@ export class StickySession {
 
   #made(value: string | undefined): string {
     const { name, domains, httpOnly, secure, attributes } = this.#config;
-    const parts = [`${name}=${value ?? ''}; ${value === undefined ? GONE : ''}path=/`];
+    const given = value === undefined ? '' : value + writeDates(this.#dates, this.#config);
+    const parts = [`${name}=${given}; ${value === undefined ? GONE : ''}path=/`];
     for (const domain of domains) parts.push(`domain=${domain}`);
     if (httpOnly) parts.push('HttpOnly');
     if (secure) parts.push('Secure');
@@ -111,24 +122,25 @@ export class StickySession {
   }
 
   /** The part that names a server, and what the application is to get instead of the whole. */
-  #split(value: string): { key: string; bare: string | undefined } {
+  #split(value: string): { key: string; bare?: string; dates?: CookieDates } {
     if (this.#config.mode === 'prefix') {
       const at = value.indexOf(DELIMITER);
-      return at < 0
-        ? { key: value, bare: undefined }
-        : { key: value.slice(0, at), bare: value.slice(at + 1) };
+      return at < 0 ? { key: value } : { key: value.slice(0, at), bare: value.slice(at + 1) };
     }
-    // Dates may follow, written by a balancer with limits on a cookie's age.
     const at = value.indexOf('|');
-    return { key: at < 0 ? value : value.slice(0, at), bare: undefined };
+    return at < 0 ? { key: value } : { key: value.slice(0, at), dates: readDates(value, at) };
   }
 
-  #lookUp(key: string): Server | undefined {
-    this.#asked = 'I';
+  #lookUp(key: string, dates: CookieDates = {}): Server | undefined {
+    const age = ageOf(dates, this.#config);
+    this.#dates = age === undefined ? dates : {};
+    this.#asked = age ?? 'I';
+    if (age !== undefined) return undefined;
+    const { persist } = this.#backend.config;
     for (const server of this.#backend.servers) {
-      if (server.config.cookie !== key) continue;
+      if (server.cookie !== key) continue;
       this.#asked = server.running ? 'V' : 'D';
-      if (server.running) return server;
+      if (server.running || persist) return server;
     }
     return undefined;
   }

@@ -12,6 +12,10 @@ export class Dial {
   start(server: Server, keepAlive: boolean, done: (status: number) => void): void {
     this.#server = server;
     server.pending += 1;
+    const { host, port, source } = server.config;
+    const local = isLocalPath(host);
+    const handle = local ? createLocalHandle() : createHandle();
+    this.#handle = handle;
     const settle = (status: number): void => {
       if (!this.#open) return;
       this.#close();
@@ -22,12 +26,21 @@ export class Dial {
       }
       done(status);
     };
-    const request = createConnectRequest();
-    request.oncomplete = settle;
-    const { host, port } = server.config;
-    const status = host.includes(':')
-      ? this.handle.connect6(request, host, port)
-      : this.handle.connect(request, host, port);
+    const request = local ? createLocalRequest() : createConnectRequest();
+    request.oncomplete = (status) => {
+      if (!this.#open || status !== 0) {
+        settle(status);
+        return;
+      }
+      handle.setNoDelay(true);
+      if (options.keepAlive) handle.setKeepAlive(true, KEEPALIVE_IDLE);
+      if (server.config.tls) this.#secure(server, options, settle);
+      else settle(0);
+    };
+    const six = !local && host.includes(':');
+    const bound = source && !local ? bindTo(handle, source) : 0;
+    const status =
+      bound || (six ? handle.connect6(request, host, port) : handle.connect(request, host, port));
     if (status !== 0) setImmediate(settle, status);
   }
 
@@ -41,4 +54,10 @@ export class Dial {
     this.#open = false;
     if (this.#server) this.#server.pending -= 1;
   }
+}
+
+/** Gives the connection an end of ours (`source`); 0 or a negative errno. */
+function bindTo(handle: TcpHandle, { host, port }: Address): number {
+  if (host.includes(':')) return handle.bind6(host, port, 0);
+  return host === '' && port === 0 ? 0 : handle.bind(host === '' ? '0.0.0.0' : host, port);
 }

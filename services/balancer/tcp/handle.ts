@@ -23,6 +23,8 @@ export interface TcpHandle {
   setKeepAlive(on: boolean, idle: number): number;
   getpeername(out: SocketName): number;
   getsockname(out: SocketName): number;
+  bind(address: string, port: number): number;
+  bind6(address: string, port: number, flags: number): number;
   connect(request: ConnectRequest, address: string, port: number): number;
   connect6(request: ConnectRequest, address: string, port: number): number;
   useUserBuffer(buffer: Uint8Array): void;

@@ -1,13 +1,13 @@
 import type { CookieConfig } from '../../model.ts';
 import type { ProxyDraft } from '../draft.ts';
+import { describeDurationError, parseDuration } from '../duration.ts';
 import type { Context } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
 
 const FLAGS = ['indirect', 'nocache', 'postonly', 'preserve'] as const;
-const FOREIGN = ['dynamic', 'maxidle', 'maxlife'];
 const MODES = ['rewrite', 'insert', 'prefix'] as const;
 const KNOWN =
-  "'rewrite', 'insert', 'prefix', 'indirect', 'nocache', 'postonly', 'preserve', 'httponly', 'secure', 'domain' and 'attr'";
+  "'rewrite', 'insert', 'prefix', 'indirect', 'nocache', 'postonly', 'preserve', 'httponly', 'secure', 'domain', 'attr', 'maxidle', 'maxlife' and 'dynamic'";
 
 /** `cookie <name> [option*]`: manual, section 4.2. */
 export function parseCookie(draft: ProxyDraft, statement: Statement, context: Context): void {
@@ -28,6 +28,9 @@ export function parseCookie(draft: ProxyDraft, statement: Statement, context: Co
     secure: false,
     domains: [],
     attributes: [],
+    maxidle: undefined,
+    maxlife: undefined,
+    dynamic: false,
   };
   const modes = new Set<(typeof MODES)[number]>();
   for (let index = 2; index < statement.length; index++) {
@@ -44,11 +47,16 @@ export function parseCookie(draft: ProxyDraft, statement: Statement, context: Co
         problems.alert(statement.at(index), error);
         return;
       }
-    } else {
-      const message = FOREIGN.includes(word)
-        ? `unsupported cookie option '${word}': HAProxy has it, this balancer does not.`
-        : `'cookie' supports ${KNOWN} options.`;
-      problems.alert(statement.at(index), message);
+    } else if (word === 'maxidle' || word === 'maxlife') {
+      index += 1;
+      const error = takeAge(cookie, word, statement.word(index));
+      if (error !== undefined) {
+        problems.alert(statement.at(index), error);
+        return;
+      }
+    } else if (word === 'dynamic') cookie.dynamic = true;
+    else {
+      problems.alert(statement.at(index), `'cookie' supports ${KNOWN} options.`);
       return;
     }
   }
@@ -64,6 +72,19 @@ export function parseCookie(draft: ProxyDraft, statement: Statement, context: Co
     [cookie.mode] = modes;
     draft.settings.cookie = cookie;
   }
+}
+
+/** Seconds, where no unit is given. */
+function takeAge(
+  cookie: CookieConfig,
+  word: 'maxidle' | 'maxlife',
+  text: string,
+): string | undefined {
+  const duration = parseDuration(text, 's');
+  if (duration.error?.kind === 'empty') return `'${word}' expects <idletime> as argument.`;
+  if (duration.error) return describeDurationError(duration.error, text, `'${word}' argument`);
+  cookie[word] = Math.ceil(duration.value / 1000) || undefined;
+  return undefined;
 }
 
 function takeText(

@@ -114,6 +114,17 @@ export const OPTIONS: KeywordTable<OptionKeyword> = {
     side: 'both',
     set: setForwardFor,
   },
+  persist: {
+    usage: '',
+    summary: 'send clients to the server of their cookie even while it is down',
+    side: 'backend',
+    set: (draft, statement, context) => {
+      if (onlyArguments(statement, 0, context, 2)) draft.settings.persist = true;
+    },
+    unset: (draft) => {
+      draft.settings.persist = false;
+    },
+  },
   redispatch: {
     usage: '[ <interval> ]',
     summary: 'let a retry go to another server',

@@ -19,6 +19,8 @@ import { parseHttpCheck } from './http-check.ts';
 import { parseLog } from './log.ts';
 import { parseOption } from './options.ts';
 import { parseDynamicCookieKey, parsePersist } from './persistence.ts';
+import { parseRetryOn, RETRY_ON_USAGE } from './retry-on.ts';
+import { RULE_KEYWORDS } from './rule-keywords.ts';
 import { parseDefaultServer, parseServer, parseServerTemplate } from './server.ts';
 import { SERVER_STATE_KEYWORDS } from './server-state.ts';
 import { parseSource } from './source.ts';
@@ -220,7 +222,7 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
       settings.retries = integerArgument(statement, 1, range, context) ?? settings.retries;
     },
   },
-  server: {
+  'retry-on': {
     usage: RETRY_ON_USAGE,
     summary: 'what a request is sent once more after (default conn-failure)',
     sections: SERVER_SIDE,
@@ -242,6 +244,7 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     misplaced: 'alert',
     parse: parseServerTemplate,
   },
+  source: {
     usage: '<address>[:<port>]',
     summary: 'address of ours that connections to servers come from',
     sections: SERVER_SIDE,

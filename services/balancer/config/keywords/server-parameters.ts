@@ -207,6 +207,7 @@ export const SERVER_PARAMETERS: KeywordTable<ServerKeyword> = {
   'send-proxy-v2': switchTo('start connections with a PROXY header, version 2', (s) => {
     s.sendProxy = 'v2';
   }),
+  source: {
     usage: '<address>[:<port>]',
     summary: 'address of ours that connections to it come from',
     arguments: 1,

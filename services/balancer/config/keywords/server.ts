@@ -48,7 +48,7 @@ export function parseServerTemplate(
     return;
   }
   for (let number = first; number <= last; number++) {
-    if (!addServer(draft, `${prefix}${number}`, 3, statement, context)) return;
+    if (!addServer(draft, `${prefix}${number}`, 3, statement, context, number === first)) return;
   }
 }
 
@@ -63,13 +63,17 @@ function isServerName(name: string, statement: Statement, { problems }: Context)
   return false;
 }
 
-/** One server, whose address is the word at `index`; false where something is wrong. */
+/**
+ * One server, whose address is the word at `index`; false where something is wrong. Of a
+ * template's servers the `first` one has the number that the line names.
+ */
 function addServer(
   draft: ProxyDraft,
   name: string,
   index: number,
   statement: Statement,
   context: Context,
+  first = true,
 ): boolean {
   const { problems } = context;
   const written = statement.word(index);
@@ -93,9 +97,7 @@ function addServer(
     id: undefined,
   };
   if (!parseParameters(line, statement, index + 1, subject, context)) return false;
-  // A template's number is that of its first server.
-  const sameLine = draft.servers.filter(({ position }) => position === statement.position);
-  if (line.id !== undefined) line.id += sameLine.length;
+  if (!first) line.id = undefined;
   const server = toConfig(name, host, ports.first, line, statement);
   draft.servers.push(server);
   const { tls } = line.settings;
@@ -194,6 +196,7 @@ function toConfig(
     disabled: settings.disabled,
     check: settings.checked ? toCheck(settings) : undefined,
     sendProxy: settings.sendProxy,
+    source: settings.source,
     cookie: settings.cookie,
     position: statement.position,
     health: toHealth(settings),
