@@ -71,8 +71,13 @@ export class Balancer implements Service, StatsView {
     this.frontends = proxies
       .filter((proxy) => proxy.kind !== 'backend')
       .map((proxy) => this.#frontend(proxy));
+    const directory = {
+      frontend: (name: string) => this.frontends.find(({ config: { name: own } }) => own === name),
+      backend: (name: string) => this.backends.find(({ config: { name: own } }) => own === name),
+    };
+    for (const frontend of this.frontends) frontend.directory = directory;
     const stats = new StatsResponder(this, this.#http.pools);
-    this.#http.answerWith((head, context) => stats.respond(head, context));
+    this.#http.answerWith((head, proxy) => stats.respond(head, proxy));
     this.#linkTrackers();
     const now = Date.now();
     for (const backend of this.backends) {
@@ -181,7 +186,7 @@ export class Balancer implements Service, StatsView {
   #listenersOf(frontend: Frontend): Listener[] {
     const { mode, options } = frontend.config;
     const plane = mode === 'tcp' ? this.#tcp.handle : onSockets(this.#http.handle);
-    const plain = frontend.logging && options.logFormat === undefined;
+    const plain = frontend.logging && options.logFormat === undefined && !frontend.config.logFormat;
     const handler = plain ? logConnections(plane) : plane;
     const { admission } = this;
     const deps = { admission, handler, wheel: this.#wheel, log: this.#deps.log };

@@ -1,6 +1,8 @@
 import type { CheckPace } from './checks/checks.ts';
 import type { SavedServer } from './checks/server-state.ts';
 import type { CheckMethod } from './checks/steps.ts';
+import type { LogFormatter } from './log/log-format.ts';
+import type { ProxyRules } from './rules/model.ts';
 import type { HealthConfig } from './servers/health-config.ts';
 import type { BindTls, ServerTls } from './tls/config.ts';
 
@@ -113,8 +115,8 @@ export interface ServerConfig extends Address {
   health?: HealthConfig | undefined;
   /** Set where connections to it are TLS. */
   tls?: ServerTls | undefined;
-}
   position: Position;
+}
 
 export interface Timeouts {
   connect: number | undefined;
@@ -123,6 +125,7 @@ export interface Timeouts {
   queue: number | undefined;
   check: number | undefined;
   tunnel: number | undefined;
+  tarpit?: number | undefined;
   httpRequest: number | undefined;
   httpKeepAlive: number | undefined;
   clientFin: number | undefined;
@@ -190,7 +193,6 @@ export interface HashConfig {
   balanceFactor: number;
 }
 
-export interface ProxyConfig {
 /** A failure that a retry may mend; a number is the status of a response. */
 export type RetryOn =
   | 'conn-failure'
@@ -199,6 +201,13 @@ export type RetryOn =
   | 'response-timeout'
   | number;
 
+/** `errorloc`: a redirect in place of an error page. */
+export interface ErrorLocation {
+  status: 302 | 303;
+  location: string;
+}
+
+export interface ProxyConfig {
   name: string;
   kind: ProxyKind;
   mode: Mode;
@@ -223,6 +232,7 @@ export type RetryOn =
   persistRdpCookie: string | undefined;
   /** Secret that dynamic cookies are made with. */
   dynamicCookieKey: string | undefined;
+  /** `option allbackups`: not only the first backup is used, but all of them. */
   allBackups: boolean;
   /** Attempts after a failed connection (default 3). */
   retries: number;
@@ -246,14 +256,21 @@ export type RetryOn =
   cookie: CookieConfig | undefined;
   /** How servers are checked that have `check`. */
   checkMethod: CheckMethod;
-  log: LogTarget[];
-  /** Program name in syslog lines. */
   /** Where a former process left the servers (`load-server-state-from-file`). */
   savedServers?: readonly SavedServer[] | undefined;
+  log: LogTarget[];
+  /** Program name in syslog lines. */
   logTag: string;
   stats: StatsConfig | undefined;
   /** Path by status of a file with a whole HTTP response, sent as it is; checked when loaded. */
   errorFiles: ReadonlyMap<number, string>;
+  /** Where clients are sent instead of getting an error page, by status. */
+  errorLocations?: ReadonlyMap<number, ErrorLocation>;
+  /** Everything that looks at traffic; undefined where nothing does. */
+  rules?: ProxyRules | undefined;
+  /** `log-format` and `log-format-sd`. */
+  logFormat?: LogFormatter | undefined;
+  logFormatSd?: LogFormatter | undefined;
 }
 
 export interface BalancerConfig {
@@ -268,8 +285,8 @@ export interface BalancerConfig {
     daemon: boolean;
     node: string | undefined;
     description: string | undefined;
-  };
-  proxies: ProxyConfig[];
     /** undefined = HAProxy's defaults. */
     checkPace?: CheckPace | undefined;
+  };
+  proxies: ProxyConfig[];
 }

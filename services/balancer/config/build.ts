@@ -53,7 +53,7 @@ function defaultFullconn(backend: ProxyConfig, proxies: readonly ProxyConfig[]):
 }
 
 function buildProxy(
-  { section, name, id, position, settings, binds, servers, savedServers }: ProxyDraft,
+  { section, name, id, position, settings, binds, servers, savedServers, finished }: ProxyDraft,
   { global }: ConfigDraft,
   defaultMaxconn: number,
   logTag: string,
@@ -80,19 +80,19 @@ function buildProxy(
     balance: settings.balance,
     hash: settings.hash,
     allBackups: settings.allBackups,
-    retries: settings.retries,
     persist: settings.persist,
     retryOn: settings.retryOn,
     persistRdpCookie: settings.persistRdpCookie,
     dynamicCookieKey: settings.dynamicCookieKey,
+    retries: settings.retries,
     redispatch: settings.redispatch,
     fullconn: settings.fullconn,
     timeouts: settings.timeouts,
     options: settings.options,
     cookie: serverSide && settings.mode === 'http' ? settings.cookie : undefined,
     checkMethod: buildCheck(settings.check),
-    log: settings.log.flatMap((target) => (target === 'global' ? global.log : [target])),
     savedServers,
+    log: settings.log.flatMap((target) => (target === 'global' ? global.log : [target])),
     logTag: settings.logTag ?? logTag,
     stats: stats && {
       uri: stats.uri,
@@ -102,5 +102,9 @@ function buildProxy(
       hideVersion: stats.hideVersion,
     },
     errorFiles: settings.errorFiles,
+    errorLocations: settings.errorLocations,
+    rules: finished?.rules,
+    logFormat: finished?.logFormat,
+    logFormatSd: finished?.logFormatSd,
   };
 }

@@ -3,6 +3,7 @@ import type {
   BalanceAlgorithm,
   BindConfig,
   CookieConfig,
+  ErrorLocation,
   HashConfig,
   LogTarget,
   Mode,
@@ -15,12 +16,14 @@ import type {
 } from '../model.ts';
 import { DEFAULT_HEALTH, type HealthConfig } from '../servers/health-config.ts';
 import { type CheckSettings, inheritCheckSettings, newCheckSettings } from './check-settings.ts';
+import type { FinishedRules } from './finish-rules.ts';
 import {
   type AgentSettings,
   type CheckTlsSettings,
   newAgentSettings,
   newCheckTlsSettings,
 } from './keywords/server-check-parameters.ts';
+import { newRuleSettings, type RuleSettings, type RulesDraft } from './rules-draft.ts';
 import type { GlobalTls, ProxyTls, ServerTlsSettings } from './tls/settings.ts';
 
 export type ProxySection = 'defaults' | ProxyKind;
@@ -34,7 +37,6 @@ export interface ProxySettings {
   balance: BalanceAlgorithm;
   hash: HashConfig;
   allBackups: boolean;
-  retries: number;
   persist: boolean;
   retryOn: ProxyConfig['retryOn'];
   persistRdpCookie: string | undefined;
@@ -53,23 +55,25 @@ export interface ProxySettings {
   logTag: string | undefined;
   stats: (StatsConfig & { position: Position; inherited: boolean }) | undefined;
   errorFiles: Map<number, string>;
+  errorLocations: Map<number, ErrorLocation>;
   check: CheckSettings;
-  cookie: CookieConfig | undefined;
-  server: ServerSettings;
   /** `load-server-state-from-file` and `server-state-file-name`. */
   stateFrom: 'global' | 'local' | undefined;
   stateFileName: string | undefined;
+  cookie: CookieConfig | undefined;
+  server: ServerSettings;
+  rules: RuleSettings;
 }
 
 /** What `default-server` sets for the servers below it. */
 export interface ServerSettings {
+  tls?: ServerTlsSettings;
   checked: boolean;
   inter: number;
   fastinter: number | undefined;
   downinter: number | undefined;
   rise: number;
   fall: number;
-  tls?: ServerTlsSettings;
   checkAddress: string | undefined;
   checkPort: number | undefined;
   checkSendProxy: boolean;
@@ -83,13 +87,13 @@ export interface ServerSettings {
   sendProxy: ServerConfig['sendProxy'];
   source: ServerConfig['source'];
   cookie: string | undefined;
+  health: HealthConfig;
+  agent: AgentSettings;
+  checkTls: CheckTlsSettings;
 }
 
 /** A section as far as it has been read. */
 export interface ProxyDraft {
-  health: HealthConfig;
-  agent: AgentSettings;
-  checkTls: CheckTlsSettings;
   section: ProxySection;
   name: string;
   /** Set by `id`; others are numbered once all are known. */
@@ -98,12 +102,13 @@ export interface ProxyDraft {
   settings: ProxySettings;
   binds: BindConfig[];
   servers: ServerConfig[];
-}
-
-export interface GlobalDraft {
-  maxconn: number | undefined;
+  rules: RulesDraft;
+  /** Set once everything is read. */
+  finished?: FinishedRules;
   /** What a state file knows of them. */
   savedServers?: SavedServer[];
+  /** Lines with TLS. */
+  tls?: ProxyTls;
 }
 
 /** Keywords of the global section that are about checks. */
@@ -117,27 +122,29 @@ export interface GlobalChecks {
   maxSpread: number | undefined;
   stateBase: string | undefined;
   stateFile: string | undefined;
+}
+
+export interface GlobalDraft {
+  maxconn: number | undefined;
   log: LogTarget[];
   logTag: string | undefined;
   sendHostname: string | undefined;
   pidfile: string | undefined;
   daemon: boolean;
-  /** Lines with TLS. */
-  tls?: ProxyTls;
   node: string | undefined;
   description: string | undefined;
+  checks: GlobalChecks;
+  /** Set by the first TLS keyword. */
+  tls?: GlobalTls;
 }
 
 export interface ConfigDraft {
   global: GlobalDraft;
   proxies: ProxyDraft[];
-  checks: GlobalChecks;
 }
 
 /** HAProxy's defaults: manual, sections 4.2 and 5.2. */
 export function newSettings(): ProxySettings {
-  /** Set by the first TLS keyword. */
-  tls?: GlobalTls;
   return {
     mode: 'tcp',
     disabled: false,
@@ -181,15 +188,17 @@ export function newSettings(): ProxySettings {
     logTag: undefined,
     stats: undefined,
     errorFiles: new Map(),
+    errorLocations: new Map(),
     check: newCheckSettings(),
+    stateFrom: undefined,
+    stateFileName: undefined,
     cookie: undefined,
+    rules: newRuleSettings(),
     server: {
       checked: false,
       inter: 2000,
       fastinter: undefined,
       downinter: undefined,
-    stateFrom: undefined,
-    stateFileName: undefined,
       rise: 2,
       fall: 3,
       checkAddress: undefined,
@@ -205,6 +214,9 @@ export function newSettings(): ProxySettings {
       sendProxy: undefined,
       source: undefined,
       cookie: undefined,
+      health: DEFAULT_HEALTH,
+      agent: newAgentSettings(),
+      checkTls: newCheckTlsSettings(),
     },
   };
 }
@@ -213,23 +225,12 @@ export function newGlobal(): GlobalDraft {
   return {
     maxconn: undefined,
     log: [],
-      health: DEFAULT_HEALTH,
-      agent: newAgentSettings(),
-      checkTls: newCheckTlsSettings(),
     logTag: undefined,
     sendHostname: undefined,
     pidfile: undefined,
     daemon: false,
     node: undefined,
     description: undefined,
-  };
-}
-
-/** A copy of its own, for a section that starts from `settings`. */
-export function inheritSettings(settings: ProxySettings): ProxySettings {
-  // Rules hold functions, which have no clone.
-  const { check, ...rest } = settings;
-  const copy = { ...structuredClone(rest), check: inheritCheckSettings(check) };
     checks: {
       external: false,
       fork: false,
@@ -238,6 +239,14 @@ export function inheritSettings(settings: ProxySettings): ProxySettings {
       stateBase: undefined,
       stateFile: undefined,
     },
+  };
+}
+
+/** A copy of its own, for a section that starts from `settings`. */
+export function inheritSettings(settings: ProxySettings): ProxySettings {
+  // Rules hold functions, which have no clone.
+  const { check, ...rest } = settings;
+  const copy = { ...structuredClone(rest), check: inheritCheckSettings(check) };
   // A proxy's first `stats` line starts afresh instead of adding to the inherited ones.
   if (copy.stats) copy.stats.inherited = true;
   return copy;

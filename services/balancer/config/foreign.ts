@@ -6,69 +6,60 @@ const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
 /** Sections. */
 export const FOREIGN_SECTIONS = words(`
-  cache fcgi-app http-errors log-forward mailers namespace_list peers program resolvers ring
-  userlist
+  cache fcgi-app log-forward mailers namespace_list peers program resolvers ring
 `);
 
 /** Keywords of the global section. */
 export const FOREIGN_GLOBAL = words(`
-  busy-polling chroot close-spread-time cpu-map default-path expose-experimental-directives
-  external-check gid grace group h1-accept-payload-with-any-method h1-case-adjust
-  h1-case-adjust-file hard-stop-after httpclient.resolvers.id httpclient.resolvers.prefer
-  httpclient.ssl.ca-file httpclient.ssl.verify insecure-fork-wanted insecure-setuid-wanted
-  issuers-chain-path localpeer lua-load lua-load-per-thread lua-prepend-path master-worker
-  max-spread-checks maxcompcpuusage maxcomprate maxconnrate maxpipes maxsessrate maxsslconn
-  maxsslrate maxzlibmem mworker-max-reloads nbproc no-memory-trimming noepoll nogetaddrinfo
-  nopoll noreuseport nosplice numa-cpu-mapping pp2-never-send-local profiling.tasks quiet
-  server-state-base server-state-file set-dumpable set-var set-var-fmt spread-checks ssl-engine
-  ssl-load-extra-del-ext ssl-load-extra-files ssl-mode-async ssl-propquery ssl-provider
-  ssl-provider-path ssl-skip-self-issued-ca stats strict-limits thread-group thread-groups
-  tune.buffers.limit tune.buffers.reserve tune.bufsize tune.chksize tune.comp.maxlevel
-  tune.fail-alloc tune.fd.edge-triggered tune.h2.header-table-size tune.h2.initial-window-size
-  tune.h2.max-concurrent-streams tune.h2.max-frame-size tune.http.cookielen tune.http.logurilen
-  tune.http.maxhdr tune.idle-pool.shared tune.idletimer tune.listener.multi-queue
-  tune.lua.forced-yield tune.lua.maxmem tune.lua.service-timeout tune.lua.session-timeout
-  tune.lua.task-timeout tune.maxaccept tune.maxpollevents tune.maxrewrite
+  busy-polling chroot close-spread-time cpu-map default-path expose-experimental-directives gid
+  grace group h1-accept-payload-with-any-method h1-case-adjust h1-case-adjust-file hard-stop-after
+  httpclient.resolvers.id httpclient.resolvers.prefer httpclient.ssl.ca-file httpclient.ssl.verify
+  insecure-setuid-wanted issuers-chain-path localpeer lua-load lua-load-per-thread lua-prepend-path
+  master-worker maxcompcpuusage maxcomprate maxconnrate maxpipes maxsessrate maxsslconn maxsslrate
+  maxzlibmem mworker-max-reloads nbproc no-memory-trimming noepoll nogetaddrinfo nopoll noreuseport
+  nosplice numa-cpu-mapping pp2-never-send-local profiling.tasks quiet set-dumpable set-var
+  set-var-fmt ssl-engine ssl-load-extra-del-ext ssl-load-extra-files ssl-mode-async ssl-propquery
+  ssl-provider ssl-provider-path ssl-skip-self-issued-ca stats strict-limits thread-group
+  thread-groups tune.buffers.limit tune.buffers.reserve tune.bufsize tune.chksize
+  tune.comp.maxlevel tune.fail-alloc tune.fd.edge-triggered tune.h2.header-table-size
+  tune.h2.initial-window-size tune.h2.max-concurrent-streams tune.h2.max-frame-size
+  tune.http.cookielen tune.http.logurilen tune.http.maxhdr tune.idle-pool.shared tune.idletimer
+  tune.listener.multi-queue tune.lua.forced-yield tune.lua.maxmem tune.lua.service-timeout
+  tune.lua.session-timeout tune.lua.task-timeout tune.maxaccept tune.maxpollevents tune.maxrewrite
   tune.pattern.cache-size tune.peers.max-updates-at-once tune.pipesize tune.pool-high-fd-ratio
-  tune.pool-low-fd-ratio tune.rcvbuf.client tune.rcvbuf.server tune.recv_enough
-  tune.runqueue-depth tune.sched.low-latency tune.sndbuf.client tune.sndbuf.server
-  tune.ssl.capture-buffer-size tune.ssl.capture-cipherlist-size tune.ssl.force-private-cache
-  tune.ssl.hard-maxrecord tune.ssl.keylog tune.ssl.ssl-ctx-cache-size tune.vars.check-max-size
-  tune.vars.global-max-size tune.vars.proc-max-size tune.vars.reqres-max-size
-  tune.vars.sess-max-size tune.vars.txn-max-size tune.zlib.memlevel tune.zlib.windowsize uid
-  ulimit-n unix-bind user zero-warning
+  tune.pool-low-fd-ratio tune.rcvbuf.client tune.rcvbuf.server tune.recv_enough tune.runqueue-depth
+  tune.sched.low-latency tune.sndbuf.client tune.sndbuf.server tune.ssl.capture-buffer-size
+  tune.ssl.capture-cipherlist-size tune.ssl.force-private-cache tune.ssl.hard-maxrecord
+  tune.ssl.keylog tune.ssl.ssl-ctx-cache-size tune.vars.check-max-size tune.vars.global-max-size
+  tune.vars.proc-max-size tune.vars.reqres-max-size tune.vars.sess-max-size tune.vars.txn-max-size
+  tune.zlib.memlevel tune.zlib.windowsize uid ulimit-n unix-bind user zero-warning
 `);
 
 /** Keywords of defaults, frontend, backend and listen. */
 export const FOREIGN_PROXY = words(`
-  acl backlog bind-process capture clitcpka-cnt clitcpka-idle clitcpka-intvl clitimeout
-  compression contimeout declare description dispatch dynamic-cookie-key email-alert
-  error-log-format errorfiles errorloc errorloc302 errorloc303 external-check filter
-  force-persist grace http-after-response http-error
-  http-request http-response http-reuse http-send-name-header ignore-persist
-  load-server-state-from-file log-format log-format-sd max-keep-alive-queue
-  max-session-srv-conns monitor monitor-uri persist rate-limit redirect retry-on
-  server-state-file-name server-template source srvtcpka-cnt srvtcpka-idle srvtcpka-intvl
-  srvtimeout stick stick-table tcp-request tcp-response unique-id-format
-  unique-id-header use-fcgi-app use-server use_backend usesrc
+  backlog bind-process clitcpka-cnt clitcpka-idle clitcpka-intvl clitimeout compression contimeout
+  declare description dispatch email-alert error-log-format filter force-persist grace http-error
+  http-reuse http-send-name-header ignore-persist max-keep-alive-queue max-session-srv-conns
+  rate-limit srvtcpka-cnt srvtcpka-idle srvtcpka-intvl srvtimeout stick stick-table use-fcgi-app
+  usesrc
 `);
 
 /** What may follow `option`. */
 export const FOREIGN_OPTIONS = words(`
   abortonclose accept-invalid-http-request accept-invalid-http-response checkcache contstats
   disable-h2-upgrade dontlog-normal forceclose h1-case-adjust-bogus-client
-  h1-case-adjust-bogus-server http-buffer-request http-ignore-probes http-no-delay
-  http-pretend-keepalive http-restrict-req-hdr-names http-tunnel http-use-htx
-  http-use-proxy-header httpslog idle-close-on-response independent-streams log-separate-errors
-  logasap nolinger originalto prefer-last-server socket-stats splice-auto splice-request
-  splice-response spop-check tcp-smart-accept tcp-smart-connect transparent
+  h1-case-adjust-bogus-server http-ignore-probes http-no-delay http-pretend-keepalive
+  http-restrict-req-hdr-names http-tunnel http-use-htx http-use-proxy-header idle-close-on-response
+  independent-streams log-separate-errors logasap nolinger prefer-last-server socket-stats
+  splice-auto splice-request splice-response spop-check tcp-smart-accept tcp-smart-connect
+  transparent
 `);
 
 /** Parameters of `bind`. */
 export const FOREIGN_BIND = words(`
   accept-netscaler-cip allow-0rtt backlog ca-sign-file ca-sign-pass ca-verify-file defer-accept
-  expose-fd force-sslv3 generate-certificates gid group id interface level mode mss namespace
-  nice no-ca-names npn process proto severity-output shards tcp-ut tfo thread tls-ticket-keys
+  expose-fd force-sslv3 generate-certificates gid group id interface level mode mss namespace nice
+  no-ca-names npn process proto severity-output shards tcp-ut tfo thread tls-ticket-keys
   transparent uid user v4v6 v6only
 `);
 

@@ -2,6 +2,7 @@ import { nearest } from '#core/config/nearest.ts';
 import type { HostNames } from './host-names.ts';
 import type { Environment, Statement } from './lexer.ts';
 import type { Problems } from './problem.ts';
+import type { SharedDefinitions } from './rule-context.ts';
 
 /** What every handler may use besides the statement itself. */
 export interface Context {
@@ -10,6 +11,8 @@ export interface Context {
   readonly environment: Map<string, string> & Environment;
   /** Names to look up once the files are read. */
   readonly hostNames: HostNames;
+  /** What sections define for rules. */
+  readonly shared: SharedDefinitions;
 }
 
 /** One row of a keyword table: the reference of supported keywords is made from these. */

@@ -1,16 +1,18 @@
 import type { BalancerConfig } from '../model.ts';
 import { build, type Overrides } from './build.ts';
+import { finishRules } from './finish-rules.ts';
 import { HostNames } from './host-names.ts';
 import { numberAll } from './number.ts';
 import { parseSources, type Source } from './parser.ts';
 import { BalancerConfigError, type Problem, Problems } from './problem.ts';
-import { readSources } from './source.ts';
+import { SharedDefinitions } from './rule-context.ts';
 import { loadServerStates } from './server-state.ts';
+import { readSources } from './source.ts';
 import { finishTls } from './tls/finish.ts';
 import { validate } from './validate.ts';
+import { validateChecks } from './validate-checks.ts';
 
 export interface LoadOptions {
-import { validateChecks } from './validate-checks.ts';
   /** What `$NAME` stands for; the process' own when not given. */
   environment?: Readonly<Record<string, string | undefined>>;
   overrides: Overrides;
@@ -44,15 +46,18 @@ async function load(
     if (value !== undefined) variables.set(name, value);
   }
   const hostNames = new HostNames();
-  const draft = parseSources(sources, { problems, environment: variables, hostNames });
+  const shared = new SharedDefinitions();
+  const context = { problems, environment: variables, hostNames, shared };
+  const draft = parseSources(sources, context);
   if (!problems.full) {
     numberAll(draft, problems);
     validate(draft, problems);
+    finishRules(draft, context);
+    validateChecks(draft, problems);
+    loadServerStates(draft, problems);
     finishTls(draft, problems, variables);
     await hostNames.resolve(problems);
   }
-    validateChecks(draft, problems);
-    loadServerStates(draft, problems);
   if (problems.alerts > 0) throw new BalancerConfigError(sorted(problems.list, sources));
   return { config: build(draft, overrides), warnings: sorted(problems.list, sources) };
 }

@@ -5,6 +5,7 @@ import { GLOBAL_KEYWORDS } from './keywords/global.ts';
 import { parseOption } from './keywords/options.ts';
 import { isPlaced, PROXY_KEYWORDS } from './keywords/proxy.ts';
 import { lexLine, Statement, type Token } from './lexer.ts';
+import { parseHttpErrorsLine, parseUserlistLine } from './rule-sections.ts';
 import { type OpenSection, opensSection, SECTIONS, Sections } from './sections.ts';
 
 /** One file's text, under the name that messages carry. */
@@ -80,6 +81,10 @@ function parseSource(
       parseGlobalLine(statement, draft, context);
     } else if (before.kind === 'proxy') {
       parseProxyLine(statement, before, context);
+    } else if (before.kind === 'userlist') {
+      parseUserlistLine(before.list, statement, context);
+    } else if (before.kind === 'http-errors') {
+      parseHttpErrorsLine(before.files, statement, context);
     }
     return before;
   }

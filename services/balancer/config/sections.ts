@@ -1,4 +1,5 @@
 import type { Position } from '../model.ts';
+import type { UserList } from '../rules/users.ts';
 import {
   type ConfigDraft,
   describeProxy,
@@ -15,21 +16,27 @@ import { type Context, onlyArguments } from './keyword.ts';
 import type { Statement } from './lexer.ts';
 import { forbiddenCharacter } from './names.ts';
 import { formatPosition } from './problem.ts';
+import { openHttpErrors, openUserlist } from './rule-sections.ts';
+import { RulesDraft } from './rules-draft.ts';
 
 /** What the lines below a section header belong to. `skipped` swallows them. */
 export type OpenSection =
   | { kind: 'global' }
   | { kind: 'proxy'; draft: ProxyDraft }
+  | { kind: 'userlist'; list: UserList }
+  | { kind: 'http-errors'; files: Map<number, string> }
   | { kind: 'skipped' };
 
 const PROXY_SECTIONS: readonly string[] = ['defaults', 'frontend', 'backend', 'listen'];
 
+const OUR_SECTIONS: readonly string[] = [...PROXY_SECTIONS, 'userlist', 'http-errors'];
+
 /** Every word that opens a section, ours or not: such a line is never a keyword of another one. */
 export function opensSection(word: string): boolean {
-  return word === 'global' || PROXY_SECTIONS.includes(word) || FOREIGN_SECTIONS.includes(word);
+  return word === 'global' || OUR_SECTIONS.includes(word) || FOREIGN_SECTIONS.includes(word);
 }
 
-export const SECTIONS: readonly string[] = ['global', ...PROXY_SECTIONS];
+export const SECTIONS: readonly string[] = ['global', ...OUR_SECTIONS];
 
 /** The sections read so far, and which `defaults` the next proxy starts from. */
 export class Sections {
@@ -38,6 +45,9 @@ export class Sections {
   /** Named ones by name; several of one name are an error only for who refers to it. */
   readonly #defaults = new Map<string, { settings: ProxySettings; position: Position }[]>();
   #current: ProxySettings = newSettings();
+  /** Rules of defaults sections, and those that the section being opened takes over. */
+  readonly #rules = new WeakMap<ProxySettings, RulesDraft>();
+  #inherited: RulesDraft | undefined;
 
   constructor(draft: ConfigDraft, context: Context) {
     this.#draft = draft;
@@ -51,6 +61,8 @@ export class Sections {
       onlyArguments(statement, 0, this.#context);
       return { kind: 'global' };
     }
+    if (word === 'userlist') return openUserlist(statement, this.#context);
+    if (word === 'http-errors') return openHttpErrors(statement, this.#context);
     if (!PROXY_SECTIONS.includes(word)) {
       const message = `unsupported section '${word}': HAProxy has it, this balancer does not.`;
       this.#context.problems.alert(statement.position, message);
@@ -74,6 +86,7 @@ export class Sections {
       this.#defaults.set(name, same);
     }
     const draft = newDraft('defaults', name, statement, settings);
+    this.#rules.set(settings, draft.rules);
     const bad = forbiddenCharacter(name);
     if (bad !== undefined) this.#forbidden(bad, draft, statement);
     return draft;
@@ -83,6 +96,7 @@ export class Sections {
     const { problems } = this.#context;
     const name = statement.word(1);
     const draft = newDraft(section, name, statement, this.#start(statement, 2, this.#current));
+    if (this.#inherited) draft.rules.inherit(this.#inherited);
     if (name === '') {
       problems.alert(statement.position, `'${section}' expects an <id> argument`);
       return draft;
@@ -112,6 +126,7 @@ export class Sections {
       return inheritSettings(otherwise);
     };
     const word = statement.word(index);
+    this.#inherited = this.#rules.get(otherwise);
     if (word === '') return inheritSettings(otherwise);
     if (word !== 'from') {
       const hint =
@@ -140,6 +155,7 @@ export class Sections {
       const message = `ambiguous defaults section name '${name}' referenced by ${subject} exists at least at ${places}.`;
       return fail(index + 1, message);
     }
+    this.#inherited = this.#rules.get(found.settings);
     return inheritSettings(found.settings);
   }
 }
@@ -151,7 +167,16 @@ function newDraft(
   settings: ProxySettings,
 ): ProxyDraft {
   const position = statement.position;
-  return { section, name, id: undefined, position, settings, binds: [], servers: [] };
+  return {
+    section,
+    name,
+    id: undefined,
+    position,
+    settings,
+    binds: [],
+    servers: [],
+    rules: new RulesDraft(),
+  };
 }
 
 /** A frontend and a backend may share a name; two of a kind may not, and a listen is both. */

@@ -6,6 +6,7 @@ import type { Counters } from '../servers/counters.ts';
 import type { Server } from '../servers/server.ts';
 import type { Assignment, FrontendContext } from '../servers/types.ts';
 import type { StickySession } from '../stickiness/sticky-session.ts';
+import type { HttpScope } from './http-scope.ts';
 
 /**
  * The books of one request: its timers, its bytes, and everybody's counters. Times follow
@@ -13,12 +14,15 @@ import type { StickySession } from '../stickiness/sticky-session.ts';
  */
 export class Account {
   readonly frontend: FrontendContext;
-  readonly client: ClientAddress;
+  /** Rules may give the client another address. */
+  client: ClientAddress;
   /** Date of the request's first byte, milliseconds since the epoch. */
   readonly startedAt: number;
   backend: Backend | undefined;
   server: Server | undefined;
   requestLine: string | undefined;
+  /** Set where rules or formats look at the request. */
+  scope: HttpScope | undefined;
   /** What the log shows for a server where none has the request: it waits, or we answered. */
   serverLabel: string | undefined;
   requestTime = -1;
@@ -27,6 +31,7 @@ export class Account {
   responseTime = -1;
   status = -1;
   bytesToClient = 0;
+  bytesFromClient = 0;
   /** Set where the backend has a stickiness cookie. */
   sticky: StickySession | undefined;
   retries = 0;
@@ -72,10 +77,7 @@ export class Account {
 
   /** We answer for a proxy ourselves: a `listen`'s backend sees the bytes, but no session. */
   servedBy(backend: Backend | undefined, headBytes: number): void {
-    this.serverLabel = '<STATS>';
-    this.queueTime = 0;
-    this.connectTime = 0;
-    this.responseTime = 0;
+    this.statistics();
     if (backend?.config.id !== this.frontend.config.id) return;
     this.backend = backend;
     this.#session = false;
@@ -144,7 +146,26 @@ export class Account {
     if (this.#session) this.backend?.counters.response(status);
   }
 
+  /** A rule refused a request or a response. */
+  denied(what: 'request' | 'response'): void {
+    const key = what === 'request' ? 'dreq' : 'dresp';
+    this.frontend.counters[key] += 1;
+    if (this.backend && this.backend.counters !== this.frontend.counters) {
+      this.backend.counters[key] += 1;
+    }
+  }
+
+  /** We answer with the statistics, behind rules. */
+  statistics(): void {
+    this.serverLabel = '<STATS>';
+    this.queueTime = 0;
+    this.connectTime = 0;
+    this.responseTime = 0;
+    this.frontend.counters.intercepted += 1;
+  }
+
   bytesIn(count: number): void {
+    this.bytesFromClient += count;
     this.frontend.counters.bin += count;
     if (this.backend) this.backend.counters.bin += count;
     if (this.server) this.server.counters.bin += count;
@@ -177,7 +198,9 @@ export class Account {
         counters.srvAborts += 1;
       });
     }
-    if (this.frontend.logging) this.frontend.log(this.#record(termination, total));
+    if (this.frontend.logging && this.scope?.logLevel !== 'silent') {
+      this.frontend.log(this.record(termination, total));
+    }
   }
 
   /** As `close`, for a connection that ends without a word: nothing is written. */
@@ -200,7 +223,9 @@ export class Account {
     counters.ttime.add(total);
   }
 
-  #record(termination: string, totalTime: number): HttpRecord {
+  /** What a log line of this moment would tell. */
+  record(termination: string, total?: number): HttpRecord {
+    const totalTime = total ?? Math.round(performance.now() - this.#began);
     const { client, frontend, backend, server } = this;
     return {
       kind: 'http',
@@ -230,6 +255,10 @@ export class Account {
       serverQueue: this.serverQueue,
       backendQueue: this.backendQueue,
       requestLine: this.requestLine,
+      bytesFromClient: this.bytesFromClient,
+      scope: this.scope,
+      captured: this.scope?.captured,
+      level: this.scope?.logLevel,
       early: false,
     };
   }

@@ -1,5 +1,7 @@
 import type net from 'node:net';
 import type { AcceptedConnection, ClientAddress } from '../listeners/handler.ts';
+import type { ProxyConfig } from '../model.ts';
+import type { TlsFacts } from '../samples/scope.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import { Account } from './account.ts';
 import { writeParts } from './body-flow.ts';
@@ -12,15 +14,13 @@ import { MAX_HEAD } from './field-scanner.ts';
 import { INCOMPLETE, type RequestHead } from './head.ts';
 import type { Pools } from './pool.ts';
 import { parseRequestHead } from './request-head.ts';
+import { SessionState } from './session-state.ts';
 
 /** How long a client that was told to go may still take, milliseconds. */
 const LINGER = 2000;
 
-/** Answers requests that need no server, such as those for the statistics page. */
-export type LocalResponder = (
-  head: RequestHead,
-  context: FrontendContext,
-) => LocalResponse | undefined;
+/** Answers requests to a proxy that need no server, such as those for the statistics page. */
+export type LocalResponder = (head: RequestHead, config: ProxyConfig) => LocalResponse | undefined;
 
 /**
  * One client connection: reads heads, lets one exchange after the other run in the order of the
@@ -30,6 +30,8 @@ export type LocalResponder = (
 export class ClientConnection implements ExchangeClient {
   readonly context: FrontendContext;
   readonly pools: Pools;
+  readonly tls: TlsFacts | undefined;
+  #session: SessionState | undefined;
   readonly #socket: net.Socket;
   readonly #client: ClientAddress;
   readonly #respond: LocalResponder;
@@ -51,7 +53,7 @@ export class ClientConnection implements ExchangeClient {
   #held = false;
 
   constructor(
-    { socket, client, acceptedAt, head }: AcceptedConnection,
+    { socket, client, acceptedAt, head, tls, session }: AcceptedConnection,
     context: FrontendContext,
     pools: Pools,
     respond: LocalResponder,
@@ -62,12 +64,19 @@ export class ClientConnection implements ExchangeClient {
     this.#client = client;
     this.#respond = respond;
     this.#input = head;
+    this.tls = tls;
+    this.#session = session;
     this.#headSince = acceptedAt;
     this.#headBegan = performance.now();
   }
 
   get draining(): boolean {
     return this.#draining;
+  }
+
+  get session(): SessionState {
+    this.#session ??= new SessionState();
+    return this.#session;
   }
 
   get again(): boolean {
@@ -119,6 +128,10 @@ export class ClientConnection implements ExchangeClient {
 
   sendEnd(): void {
     this.#socket.end();
+  }
+
+  forget(): void {
+    this.#socket.destroy();
   }
 
   handOver(user: ClientUser): void {
@@ -199,9 +212,7 @@ export class ClientConnection implements ExchangeClient {
     this.#headOpen = false;
     this.#user = exchange;
     account.requestParsed(head.requestLine);
-    const local = this.#respond(head, this.context);
-    if (local) exchange.respondLocally(local);
-    else exchange.start(this.context.backendFor());
+    exchange.begin(this.#respond);
     return next;
   }
 

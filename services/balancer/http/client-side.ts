@@ -1,10 +1,15 @@
+import type { TlsFacts } from '../samples/scope.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import type { Pools } from './pool.ts';
+import type { SessionState } from './session-state.ts';
 
 /** The client's side, as an exchange sees it. */
 export interface ExchangeClient {
   readonly context: FrontendContext;
   readonly pools: Pools;
+  /** What rules keep from one request to the next. */
+  readonly session: SessionState;
+  readonly tls: TlsFacts | undefined;
   /** Not the first request of its connection. */
   readonly again: boolean;
   /** The process is ending: the connection is not to live on. */
@@ -17,6 +22,8 @@ export interface ExchangeClient {
   pause(): void;
   /** Limit on the client's next sign of life, milliseconds; undefined = none. */
   limit(milliseconds: number | undefined): void;
+  /** Ends the connection without telling the client. */
+  forget(): void;
   /** Sends FIN behind what was written; more may still come from the client. */
   sendEnd(): void;
   /** Somebody else looks after the client from here on. */

@@ -1,20 +1,41 @@
 import { readFileSync } from 'node:fs';
-import type { ProxyConfig } from '../model.ts';
+import type { ErrorLocation, ProxyConfig } from '../model.ts';
+import { reasonOf } from './reasons.ts';
 import { parseResponseHead } from './response-head.ts';
 
-/** What we answer ourselves when a request cannot be served: HAProxy's statuses. */
-export type ErrorStatus = 400 | 401 | 408 | 422 | 500 | 502 | 503 | 504;
-
-const REASONS: Record<ErrorStatus, [reason: string, text: string]> = {
+/** Statuses that have an error page: reason phrase and text, as HAProxy's own. */
+const PAGES = {
+  200: ['OK', 'Service ready.'],
   400: ['Bad request', 'Your browser sent an invalid request.'],
   401: ['Unauthorized', 'You need a valid user and password to access this content.'],
+  403: ['Forbidden', 'Request forbidden by administrative rules.'],
+  404: ['Not Found', 'The resource could not be found.'],
+  405: [
+    'Method Not Allowed',
+    'A request was made of a resource using a request method not supported by that resource',
+  ],
+  407: ['Unauthorized', 'You need a valid user and password to access this content.'],
   408: ['Request Time-out', "Your browser didn't send a complete request in time."],
+  410: ['Gone', 'The resource is no longer available and will not be available again.'],
+  413: ['Payload Too Large', 'The request entity exceeds the maximum allowed.'],
+  421: ['Misdirected Request', 'Request sent to a non-authoritative server.'],
   422: ['Unprocessable Content', 'The server cannot process the contained instructions.'],
+  425: ['Too Early', 'Your browser sent early data.'],
+  429: ['Too Many Requests', 'You have sent too many requests in a given amount of time.'],
   500: ['Internal Server Error', 'An internal server error occurred.'],
+  501: [
+    'Not Implemented',
+    '.The server does not support the functionality required to fulfill the request.',
+  ],
   502: ['Bad Gateway', 'The server returned an invalid or incomplete response.'],
   503: ['Service Unavailable', 'No server is available to handle this request.'],
   504: ['Gateway Time-out', "The server didn't respond in time."],
-};
+} as const satisfies Record<number, readonly [reason: string, text: string]>;
+
+export type ErrorStatus = keyof typeof PAGES;
+
+export const isErrorStatus = (status: number): status is ErrorStatus =>
+  Object.hasOwn(PAGES, status);
 
 /** A complete response of our own, ready but for the `connection` field and the empty line. */
 export interface LocalResponse {
@@ -49,11 +70,13 @@ const SILENT: LocalResponse = { status: 0, text: '', body: Buffer.alloc(0), coun
  * built-in page. An unreadable or malformed file falls back to the built-in page too.
  */
 export function errorResponse(status: ErrorStatus, config: ProxyConfig): LocalResponse {
+  const elsewhere = config.errorLocations?.get(status);
+  if (elsewhere) return redirection(elsewhere);
   const own = config.errorFiles.size > 0 ? ownPage(status, config) : undefined;
   if (own) return own === SILENT ? { ...SILENT, status } : own;
   let response = builtIn.get(status);
   if (!response) {
-    const [reason, text] = REASONS[status];
+    const [reason, text] = PAGES[status];
     const body = Buffer.from(
       `<html><body><h1>${status} ${reason}</h1>\n${text}\n</body></html>\n`,
       'latin1',
@@ -69,11 +92,17 @@ export function errorResponse(status: ErrorStatus, config: ProxyConfig): LocalRe
   return response;
 }
 
+/** `errorloc`: HAProxy sends such a redirect without a word on length or caching of its own. */
+function redirection({ status, location }: ErrorLocation): LocalResponse {
+  const fields = ['cache-control: no-cache', 'content-length: 0', `location: ${location}`];
+  return localResponse(status, reasonOf(status), fields, Buffer.alloc(0));
+}
+
 /** Errorfiles are read once for each configuration, when they are first needed. */
 function ownPage(status: number, config: ProxyConfig): LocalResponse | undefined {
   let known = files.get(config);
   if (!known) {
-    known = new Map([...config.errorFiles].map(([code, path]) => [code, fromFile(path)]));
+    known = new Map([...config.errorFiles].map(([code, path]) => [code, responseFromFile(path)]));
     files.set(config, known);
   }
   return known.get(status);
@@ -83,7 +112,7 @@ function ownPage(status: number, config: ProxyConfig): LocalResponse | undefined
  * An errorfile holds a whole response, head and body (manual, `errorfile`). The body is what
  * follows the head, so that a wrong content-length cannot desynchronise a client.
  */
-function fromFile(path: string): LocalResponse | undefined {
+export function responseFromFile(path: string): LocalResponse | undefined {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);

@@ -3,10 +3,13 @@ import type { Backend } from '../servers/backend.ts';
 import { stickySession } from '../stickiness/sticky-session.ts';
 import type { Account } from './account.ts';
 import { BodyFlow, writeParts } from './body-flow.ts';
+import type { LocalResponder } from './client-connection.ts';
 import type { ClientUser, ExchangeClient } from './client-side.ts';
 import { connectionMode, responseConnection } from './connection-field.ts';
 import { Connector, type ConnectorOwner, type Unobtainable } from './connector.ts';
 import { type ErrorStatus, errorResponse, type LocalResponse } from './errors.ts';
+import { ExchangeRules, needsRules, type RuledExchange } from './exchange-rules.ts';
+import { handBack } from './hand-back.ts';
 import {
   BODY_TUNNEL,
   BODY_UNTIL_CLOSE,
@@ -16,17 +19,19 @@ import {
   type ResponseHead,
 } from './head.ts';
 import { sendLocal } from './local-answer.ts';
+import type { RuledOut } from './request-rules.ts';
 import { requestText } from './request-text.ts';
 import { ResponseReader } from './response-reader.ts';
+import { ruleLocalResponse, ruleResponse } from './response-rules.ts';
 import { Tunnel } from './tunnel.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 
-type Phase = 'connect' | 'wait' | 'relay' | 'done';
+type Phase = 'rules' | 'connect' | 'wait' | 'relay' | 'done';
 
 /** One request and its response, from the parsed head to the last byte both ways. */
-export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
+export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, RuledExchange {
   readonly #client: ExchangeClient;
-  readonly #head: RequestHead;
+  #head: RequestHead;
   readonly #account: Account;
   readonly #request: BodyFlow;
   #backend: Backend | undefined;
@@ -59,7 +64,9 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   }
 
   get wantsBody(): boolean {
-    return !this.#request.done && (this.#phase === 'wait' || this.#phase === 'relay');
+    if (this.#request.done) return false;
+    if (this.#phase === 'rules') return this.#rules?.wantsBody ?? false;
+    return this.#phase === 'wait' || this.#phase === 'relay';
   }
 
   /**
@@ -74,16 +81,53 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     return at;
   }
 
-  start(backend: Backend | undefined): void {
-    const headBytes = this.#head.counted + this.#request.counted;
-    this.#account.bytesIn(headBytes);
+  /** Answers it, or looks for a server; `respond` gives the pages of our own. */
+  begin(respond: LocalResponder): void {
+    const { context } = this.#client;
+    const backend = context.backendFor();
+    if (needsRules(context.config) || needsRules(backend?.config)) {
+      this.#beginRules(respond);
+      return;
+    }
+    const page =
+      respond(this.#head, context.config) ?? (backend && respond(this.#head, backend.config));
+    if (page) {
+      this.#respondLocally(page);
+      return;
+    }
+    this.#account.bytesIn(this.#headBytes);
+    if (backend) this.enter(backend);
+    this.proceed(this.#head, backend);
+  }
+
+  #beginRules(respond: LocalResponder): void {
+    this.#phase = 'rules';
+    this.#account.bytesIn(this.#headBytes);
+    this.#rules = new ExchangeRules(this, this.#client, this.#account, this.#head, respond);
+    this.#rules.run();
+  }
+
+  get #headBytes(): number {
+    return this.#head.counted + this.#request.counted;
+  }
+
+  get held(): { parts: readonly Buffer[]; done: boolean } {
+    return { parts: this.#firstBody, done: this.#request.done };
+  }
+
+  enter(backend: Backend): void {
+    this.#backend = backend;
+    this.#account.backendChosen(backend, this.#headBytes);
+  }
+
+  proceed(head: RequestHead, backend: Backend | undefined): void {
+    this.#head = head;
+    this.#phase = 'connect';
     if (!backend) {
       this.#account.requestTime = -1;
       this.#fail(503, 'SC');
       return;
     }
-    this.#backend = backend;
-    this.#account.backendChosen(backend, headBytes);
     const mode = connectionMode(this.#client.context.config, backend.config);
     if (mode === 'close') this.#keepClient = false;
     this.#keepServer = mode === 'keep-alive';
@@ -91,7 +135,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     const source = this.#account.client.host;
     this.#connector = new Connector(backend, this.#client.pools, this.#account, this, {
       mayReuse: this.#client.again && this.#keepServer,
-      headBytes,
+      headBytes: this.#headBytes,
       hash: backend.hash({ source, head: this.#head, data: this.#firstBody }),
     });
     this.#connector.start();
@@ -117,6 +161,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   takeBody(input: Buffer, offset: number): number {
     const at = this.#request.collect(input, offset);
     this.#account.bytesIn(this.#request.counted);
+    if (this.#phase === 'rules') return this.#holdBody(at, input.length);
     if (this.#request.done) this.#client.limit(undefined);
     else this.#limitClient();
     const upstream = this.#discardBody ? undefined : this.#upstream;
@@ -129,6 +174,18 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
       return input.length;
     }
     if (this.#request.done && this.#response?.done) this.#complete();
+    return at;
+  }
+
+  /** Rules wait for the body: keeps what came and lets them look. */
+  #holdBody(at: number, end: number): number {
+    this.#firstBody.push(...this.#request.output);
+    if (at < 0) {
+      this.#keepClient = false;
+      this.#fail(400, 'PR');
+      return end;
+    }
+    this.#rules!.bodyArrived();
     return at;
   }
 
@@ -183,10 +240,31 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
       this.#badResponse(502, 'PH');
       return;
     }
-    this.#account.responded(head.status);
-    this.#account.bytesOut(head.counted);
-    this.#responseHead = head;
+    const ruled = this.#ruled(head);
+    if (!ruled) return;
+    this.#account.responded(ruled.status);
+    this.#account.bytesOut(ruled.counted);
+    this.#responseHead = ruled;
     this.#response = flow;
+    this.#relay(ruled, input, at, next);
+  }
+
+  /** The response as its rules leave it; undefined when they ended the exchange. */
+  #ruled(head: ResponseHead): ResponseHead | undefined {
+    const scope = this.#rules?.scope;
+    if (!scope) return head;
+    const verdict = ruleResponse(scope, head);
+    if (verdict.kind === 'pass') return verdict.head;
+    if (verdict.kind === 'drop') this.vanish(true);
+    else {
+      if (verdict.denied) this.#account.denied('response');
+      this.#account.answeredLocally(verdict.response.status);
+      this.#answer(verdict.response, verdict.denied ? 'PH' : 'LH');
+    }
+    return undefined;
+  }
+
+  #relay(head: ResponseHead, input: Buffer, at: number, next: number): void {
     if (head.body === BODY_TUNNEL) {
       this.#openTunnel(head, input, at);
       return;
@@ -245,15 +323,8 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     const upstream = this.#upstream;
     this.#upstream = undefined;
     if (upstream) {
-      upstream.socket.resume();
-      const own = upstream.server.config.sendProxy !== undefined;
-      const wanted = this.#keepServer && !this.#discardBody && !own;
-      if (wanted && this.#responseHead!.keepAlive) {
-        this.#client.pools.put(upstream, this.#client.again);
-      } else {
-        this.#client.pools.closed(upstream.server);
-        upstream.finish();
-      }
+      const wanted = this.#keepServer && !this.#discardBody && this.#responseHead!.keepAlive;
+      handBack(upstream, this.#client.pools, wanted, this.#client.again);
     }
     this.#finish('--', this.#keepClient);
   }
@@ -319,12 +390,13 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   clientClosed(): void {
     let letter = 'D';
     if (this.#phase === 'connect') letter = this.#connector?.phase ?? 'R';
+    else if (this.#phase === 'rules') letter = this.#rules?.tarpitted ? 'T' : 'R';
     else if (this.#phase === 'wait' && this.#request.done) letter = 'H';
     this.#cut(`C${letter}`);
   }
 
   clientExpired(): void {
-    if (this.#phase === 'wait') {
+    if (this.#phase === 'wait' || this.#phase === 'rules') {
       this.#keepClient = false;
       this.#fail(408, 'cD');
     } else {
@@ -384,7 +456,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   }
 
   /** Answers with a page of our own, which the log calls `<STATS>`. */
-  respondLocally(response: LocalResponse): void {
+  #respondLocally(response: LocalResponse): void {
     const { counted } = this.#head;
     this.#account.bytesIn(counted);
     this.#account.servedBy(this.#client.context.backendFor(), counted);
@@ -392,7 +464,24 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
     this.#answer(response, 'LR');
   }
 
-  #answer(response: LocalResponse, termination: string): void {
+  ruledOut({ response, termination, denied, silent, stats }: RuledOut): void {
+    if (stats) this.#account.statistics();
+    if (denied) this.#account.denied('request');
+    if (silent) this.#rules?.scope.setLogLevel('silent');
+    this.#account.answeredLocally(response.status);
+    this.#answer(response, termination);
+  }
+
+  vanish(drop: boolean): void {
+    this.#account.denied('request');
+    this.#account.requestTime = -1;
+    if (drop) this.#client.forget();
+    this.#cut('PR');
+  }
+
+  #answer(original: LocalResponse, termination: string): void {
+    const scope = this.#rules?.scope;
+    const response = scope ? ruleLocalResponse(scope, original) : original;
     this.#dropUpstream();
     const keep = this.#keepClient && this.#request.done && response.text !== '';
     this.#account.bytesOut(response.counted);
@@ -418,6 +507,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner {
   #finish(termination: string, keep: boolean): void {
     if (this.#phase === 'done') return;
     this.#phase = 'done';
+    this.#rules?.close();
     this.#account.close(termination);
     this.#connector?.release();
     this.#client.exchangeDone(keep);

@@ -1,6 +1,7 @@
 import type { ProxyLog } from '../log/balancer-log.ts';
 import type { LogRecord } from '../log/record.ts';
 import type { ProxyConfig } from '../model.ts';
+import type { Directory } from '../samples/scope.ts';
 import type { Backend } from '../servers/backend.ts';
 import { Counters } from '../servers/counters.ts';
 import type { FrontendContext } from '../servers/types.ts';
@@ -10,6 +11,7 @@ import type { Admission } from './admission.ts';
 export class Frontend implements FrontendContext {
   readonly config: ProxyConfig;
   readonly counters = new Counters();
+  directory: Directory | undefined;
   readonly #backend: Backend | undefined;
   readonly #log: ProxyLog;
   readonly #admission: Admission;

@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import type { SessionState } from '../http/session-state.ts';
 import type { BindConfig } from '../model.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import type { TcpHandle } from '../tcp/handle.ts';
@@ -15,6 +16,8 @@ interface Accepted {
   readonly acceptedAt: number;
   /** Bytes that arrived behind the PROXY header; handle them before the socket's own. */
   readonly head: Buffer | undefined;
+  /** Variables that rules on the connection have set. */
+  readonly session?: SessionState | undefined;
   /** Set where TLS ends here; its socket takes the place of the plain one. */
   readonly tls?: SocketFacts | undefined;
 }

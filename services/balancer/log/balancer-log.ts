@@ -14,12 +14,14 @@ interface Route {
 
 const INFO = levelNumber('info');
 
+type LoggedProxy = Pick<ProxyConfig, 'options' | 'logFormat' | 'logFormatSd'>;
+
 /** The log of one proxy: its targets, and the format of its sessions. */
 export class ProxyLog {
-  readonly #config: Pick<ProxyConfig, 'options'>;
+  readonly #config: LoggedProxy;
   readonly #routes: readonly Route[];
 
-  constructor(config: Pick<ProxyConfig, 'options'>, routes: readonly Route[]) {
+  constructor(config: LoggedProxy, routes: readonly Route[]) {
     this.#config = config;
     this.#routes = routes;
   }
@@ -32,8 +34,22 @@ export class ProxyLog {
   /** Writes a session in the proxy's format, if that has a line for it. */
   session(record: LogRecord): void {
     if (this.#routes.length === 0) return;
-    const message = formatRecord(record, this.#config.options.logFormat);
-    if (message !== undefined) this.#send(INFO, message);
+    const message = this.#text(record);
+    if (message === undefined) return;
+    if (record.kind === 'connect' || record.kind === 'refused') {
+      this.#send(INFO, message);
+      return;
+    }
+    const level = record.level === undefined ? INFO : levelNumber(record.level);
+    const structured = this.#config.logFormatSd?.format(record.scope, () => record);
+    this.#send(level, message, structured);
+  }
+
+  #text(record: LogRecord): string | undefined {
+    const { logFormat, options } = this.#config;
+    if (!logFormat || record.kind === 'refused') return formatRecord(record, options.logFormat);
+    if (record.kind === 'connect') return undefined;
+    return logFormat.format(record.scope, () => record);
   }
 
   /** Writes something that happened to the proxy or one of its servers. */
@@ -41,11 +57,11 @@ export class ProxyLog {
     this.#send(levelNumber(level), message);
   }
 
-  #send(severity: number, message: string): void {
+  #send(severity: number, message: string, structured = '-'): void {
     const now = Date.now();
     for (const { target, header, output } of this.#routes) {
       if (severity > target.maxLevel) continue;
-      const line = header(Math.max(severity, target.minLevel), now) + message;
+      const line = header(Math.max(severity, target.minLevel), now, structured) + message;
       const { maxLength } = target;
       output.write(line.length > maxLength ? `${line.slice(0, maxLength)}\n` : `${line}\n`);
     }

@@ -54,6 +54,18 @@ export function accessDate(time: number): string {
   return secondOf(time).access + three((((time % 1000) + 1000) % 1000) | 0);
 }
 
+/** `21/Nov/2026:10:54:15 +0000`: `%Tl` and `%trl`. `time` in ms since 1970. */
+export function localDate(time: number): string {
+  const { access, offset } = secondOf(time);
+  return `${access.slice(0, -1)} ${offset.replace(':', '')}`;
+}
+
+/** The same in universal time: `%T` and `%trg`. `time` in ms since 1970. */
+export function gmtDate(time: number): string {
+  const [, day, month, year, clock] = new Date(time).toUTCString().split(' ');
+  return `${day}/${month}/${year}:${clock} +0000`;
+}
+
 /** `Nov 21 10:54:15`, local time (RFC 3164, 4.1.2). `time` in ms since 1970. */
 export function syslogDate(time: number): string {
   return secondOf(time).syslog;

@@ -51,9 +51,21 @@ function formatHttp(record: HttpRecord): string {
   return (
     `${formatStart(record)} ` +
     `${requestTime}/${queueTime}/${connectTime}/${responseTime}/${more}${totalTime} ` +
-    `${record.status} ${more}${record.bytesToClient} - - ${record.termination}${record.cookies} ` +
-    `${formatCounts(record)} "${formatRequestLine(record.requestLine)}"`
+    `${record.status} ${more}${record.bytesToClient} ${formatCookies(record)} ` +
+    `${record.termination}${record.cookies} ${formatCounts(record)} ` +
+    `${formatFields(record)}"${formatRequestLine(record.requestLine)}"`
   );
+}
+
+function formatCookies({ captured }: HttpRecord): string {
+  return captured ? `${captured.requestCookie || '-'} ${captured.responseCookie || '-'}` : '- -';
+}
+
+/** `{a|b} {c} ` with what was captured (section 8.8). */
+function formatFields({ captured }: HttpRecord): string {
+  if (!captured) return '';
+  const { request, response } = captured;
+  return `${request === undefined ? '' : `${request} `}${response === undefined ? '' : `${response} `}`;
 }
 
 function formatStart(record: TcpRecord | HttpRecord): string {
@@ -73,13 +85,17 @@ function formatCounts(record: TcpRecord | HttpRecord): string {
 }
 
 function formatRequestLine(line: string | undefined): string {
-  if (line === undefined) return '<BADREQ>';
-  const short = line.length > MAX_REQUEST_LINE ? line.slice(0, MAX_REQUEST_LINE) : line;
-  return UNSAFE.test(short) ? short.replace(UNSAFE_ALL, encodeUnsafe) : short;
+  return line === undefined ? '<BADREQ>' : encodeUnsafe(line);
+}
+
+/** A client's text without what must not stand in a line, cut at the longest that is logged. */
+export function encodeUnsafe(text: string): string {
+  const short = text.length > MAX_REQUEST_LINE ? text.slice(0, MAX_REQUEST_LINE) : text;
+  return UNSAFE.test(short) ? short.replace(UNSAFE_ALL, encodeCharacter) : short;
 }
 
 /** `#` and two hexadecimal digits a byte, as HAProxy writes them. */
-function encodeUnsafe(character: string): string {
+function encodeCharacter(character: string): string {
   return Array.from(Buffer.from(character, 'latin1'), (byte) => {
     const digits = byte.toString(16).toUpperCase();
     return `#${digits.padStart(2, '0')}`;

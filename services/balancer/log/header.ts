@@ -10,8 +10,11 @@ export interface HeaderOptions {
   pid: number;
 }
 
-/** What stands before the message in a line: `level` 0..7, `now` in ms since 1970. */
-export type Header = (level: number, now: number) => string;
+/**
+ * What stands before the message in a line: `level` 0..7, `now` in ms since 1970; `structured` data
+ * has a place in RFC 5424 alone.
+ */
+export type Header = (level: number, now: number, structured?: string) => string;
 
 /**
  * The header of one target's format. Source: HAProxy 2.6 manual, section 4.2 "log"; RFC 3164, 4.1
@@ -34,8 +37,9 @@ export function createHeader(
     case 'iso':
       return (_level, now) => `${isoDate(now)} `;
     case 'rfc5424': {
-      const who = ` ${hostname ?? '-'} ${tag} ${pid} - - `;
-      return (level, now) => `<${base + level}>1 ${isoDate(now)}${who}`;
+      const who = ` ${hostname ?? '-'} ${tag} ${pid} - `;
+      return (level, now, structured = '-') =>
+        `<${base + level}>1 ${isoDate(now)}${who}${structured} `;
     }
     case 'rfc3164': {
       const who = ` ${hostname ?? 'localhost'} ${tag}[${pid}]: `;

@@ -1,4 +1,5 @@
 import type { Mode } from '../model.ts';
+import type { Scope } from '../samples/scope.ts';
 
 interface ConnectionPart {
   /** Source of the connection, after any PROXY header. */
@@ -16,7 +17,6 @@ export interface ConnectRecord extends ConnectionPart {
   mode: Mode;
 }
 
-/**
 /** A connection ended before it was anybody's: its TLS handshake came to nothing. */
 export interface RefusedRecord extends ConnectionPart {
   kind: 'refused';
@@ -27,6 +27,7 @@ export interface RefusedRecord extends ConnectionPart {
   reason: string;
 }
 
+/**
  * What the planes report of one finished (or, with `logasap`, started) session or request. Every
  * field that HAProxy's tcplog and httplog lines need; `format.ts` turns it into text.
  * Source: HAProxy 2.6 configuration manual, sections 8.2 (formats) and 8.5 (session state).
@@ -46,6 +47,14 @@ interface RecordBase extends ConnectionPart {
   totalTime: number;
   /** Bytes from the balancer to the client. */
   bytesToClient: number;
+  /** Bytes from the client to the balancer. */
+  bytesFromClient?: number;
+  /** Counts the records of the process. */
+  number?: number;
+  /** A syslog level's name, where a rule has set one. */
+  level?: string | undefined;
+  /** What formats of one's own may ask for besides. */
+  scope?: Scope | undefined;
   /** Two letters: who ended it, and in which phase (`--`, `CD`, `SC`, `sQ`, …). */
   termination: string;
   /** Established connections of the process, frontend, backend and server, this one included. */
@@ -63,6 +72,17 @@ interface RecordBase extends ConnectionPart {
   early: boolean;
 }
 
+/** Captured fields and cookies, ready to be written (manual, sections 8.7 and 8.8). */
+export interface CapturedTexts {
+  requestCookie: string | undefined;
+  responseCookie: string | undefined;
+  /** `{a|b}`; undefined where nothing is captured on that side. */
+  request: string | undefined;
+  response: string | undefined;
+  requestQuoted: string | undefined;
+  responseQuoted: string | undefined;
+}
+
 export interface TcpRecord extends RecordBase {
   kind: 'tcp';
 }
@@ -71,6 +91,8 @@ export interface HttpRecord extends RecordBase {
   /** States of the request's and the response's stickiness cookie, `--` without one. */
   cookies: string;
   kind: 'http';
+  /** undefined where the proxy captures nothing. */
+  captured?: CapturedTexts | undefined;
   /** Milliseconds to receive the request head (TR); -1 when it never was complete. */
   requestTime: number;
   /** Milliseconds until the server's response head (Tr); -1 when there was none. */

@@ -6,6 +6,7 @@ export type Source =
   | 'internal'
   | 'connection'
   | 'request'
+  | 'message'
   | 'body'
   | 'payload'
   | 'response'

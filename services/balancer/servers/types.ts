@@ -1,5 +1,6 @@
 import type { Level, LogRecord } from '../log/record.ts';
 import type { ProxyConfig } from '../model.ts';
+import type { Directory } from '../samples/scope.ts';
 import type { Backend } from './backend.ts';
 import type { Counters } from './counters.ts';
 import type { Server } from './server.ts';
@@ -109,6 +110,8 @@ export interface AssignOptions {
 export interface FrontendContext {
   readonly config: ProxyConfig;
   readonly counters: Counters;
+  /** The proxies of the configuration; set once they are all there. */
+  readonly directory?: Directory | undefined;
   /** The default backend; undefined when the frontend has none. */
   backendFor(): Backend | undefined;
   /** Whether this proxy logs at all; where not, nobody need gather a record. */

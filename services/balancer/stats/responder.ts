@@ -1,7 +1,7 @@
 import { errorResponse, type LocalResponse, localResponse } from '../http/errors.ts';
 import { fieldOf, type RequestHead } from '../http/head.ts';
 import type { ProxyConfig, StatsConfig } from '../model.ts';
-import type { FrontendContext, StatsView } from '../servers/types.ts';
+import type { StatsView } from '../servers/types.ts';
 import { authorized } from './auth.ts';
 import { toCsv, toJson } from './formats.ts';
 import { renderPage } from './page.ts';
@@ -23,13 +23,11 @@ export class StatsResponder {
     this.#connections = connections;
   }
 
-  respond(head: RequestHead, context: FrontendContext): LocalResponse | undefined {
-    const config = [context.config, context.backendFor()?.config].find(
-      (each) => each && this.#at(each, head),
-    );
-    if (!config?.stats) return undefined;
-    context.counters.intercepted += 1;
-    return this.#answer(config.stats, config, head);
+  /** For a request to this proxy. */
+  respond(head: RequestHead, config: ProxyConfig): LocalResponse | undefined {
+    return config.stats && this.#at(config, head)
+      ? this.#answer(config.stats, config, head)
+      : undefined;
   }
 
   /** Whether the request is for the statistics of `config`: their address is a prefix. */

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { hasBackend, hasFrontend, type ProxyDraft } from '../draft.ts';
 import { FOREIGN_OPTIONS } from '../foreign.ts';
+import { HTTPS_LOG } from '../https-log.ts';
 import {
   type Context,
   integerArgument,
@@ -22,6 +23,20 @@ interface OptionKeyword extends KeywordInfo {
   /** What `no option` and `default option` do; without it they are an error. */
   unset?(draft: ProxyDraft): void;
 }
+
+type RuleFlag = 'bufferRequest' | 'forwarded';
+
+const ruleFlag = (key: RuleFlag, summary: string): OptionKeyword => ({
+  usage: '',
+  summary,
+  side: 'both',
+  set: (draft, statement, context) => {
+    if (onlyArguments(statement, 0, context, 2)) draft.settings.rules[key] = true;
+  },
+  unset: (draft) => {
+    draft.settings.rules[key] = false;
+  },
+});
 
 type Flag = 'clitcpka' | 'srvtcpka' | 'dontlognull' | 'logHealthChecks';
 
@@ -79,6 +94,28 @@ export const OPTIONS: KeywordTable<OptionKeyword> = {
   },
   dontlognull: flag('dontlognull', 'frontend', 'no log line for connections without a byte'),
   'log-health-checks': flag('logHealthChecks', 'backend', 'log the result of checks that change'),
+  'http-buffer-request': ruleFlag('bufferRequest', "wait for a request's body before choosing"),
+  forwarded: ruleFlag('forwarded', 'tell servers of client and protocol in `forwarded` (RFC 7239)'),
+  originalto: {
+    usage: '[ except <network> ] [ header <name> ]',
+    summary: 'tell servers in a header where the client connected to',
+    side: 'both',
+    set: setOriginalTo,
+    unset: (draft) => {
+      draft.settings.rules.originalTo = undefined;
+    },
+  },
+  httpslog: {
+    usage: '',
+    summary: 'log lines with everything known about a request and its TLS',
+    side: 'frontend',
+    set: (draft, statement, context) => {
+      if (!onlyArguments(statement, 0, context, 2)) return;
+      draft.settings.options.logFormat = undefined;
+      draft.settings.rules.logFormat = { text: HTTPS_LOG, position: statement.position };
+      draft.settings.logFormatPosition = statement.position;
+    },
+  },
   httplog: {
     usage: '',
     summary: 'log lines with everything known about a request',
@@ -152,6 +189,7 @@ function setKeepalive(draft: ProxyDraft, on: boolean): void {
 
 function setLogFormat(draft: ProxyDraft, statement: Statement, format: 'httplog' | 'tcplog'): void {
   draft.settings.options.logFormat = format;
+  draft.settings.rules.logFormat = undefined;
   draft.settings.logFormatPosition = statement.position;
 }
 
@@ -190,6 +228,21 @@ function setForwardFor(draft: ProxyDraft, statement: Statement, context: Context
     }
   }
   draft.settings.options.forwardFor = forwardFor;
+}
+
+function setOriginalTo(draft: ProxyDraft, statement: Statement, { problems }: Context): void {
+  const originalTo = { header: 'x-original-to', except: undefined as string | undefined };
+  for (let index = 2; index < statement.length; index += 2) {
+    const [word, value] = [statement.word(index), statement.word(index + 1)];
+    if (word === 'header' && value !== '') originalTo.header = value.toLowerCase();
+    else if (word === 'except' && isNetwork(value)) originalTo.except = value;
+    else {
+      const message = "'option originalto' only supports optional values: 'except' and 'header'.";
+      problems.alert(statement.at(index), message);
+      return;
+    }
+  }
+  draft.settings.rules.originalTo = originalTo;
 }
 
 /** `address` or `address/prefix length`. */

@@ -40,6 +40,7 @@ const SERVER_SIDE: readonly ProxySection[] = ['defaults', 'listen', 'backend'];
 
 /** Keywords of the proxy sections: HAProxy 2.6 manual, section 4.2. */
 export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
+  ...RULE_KEYWORDS,
   balance: {
     usage: BALANCE_USAGE,
     summary: 'how a server is chosen',
@@ -92,7 +93,6 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
       if (onlyArguments(statement, 0, context)) draft.settings.disabled = true;
     },
   },
-  enabled: {
   'dynamic-cookie-key': {
     usage: '<key>',
     summary: 'secret that dynamic cookies are made with',
@@ -100,6 +100,7 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     misplaced: 'warning',
     parse: parseDynamicCookieKey,
   },
+  enabled: {
     usage: '',
     summary: 'undo `disabled` of a defaults section',
     sections: EVERYWHERE,
@@ -115,7 +116,6 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     misplaced: 'alert',
     parse: parseErrorFile,
   },
-  fullconn: count('fullconn', SERVER_SIDE, 'load at which dynamic limits reach their maximum'),
   'external-check': {
     usage: 'command <command> | path <path>',
     summary: 'the program of `option external-check`',
@@ -123,6 +123,7 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     misplaced: 'warning',
     parse: parseExternalCheck,
   },
+  fullconn: count('fullconn', SERVER_SIDE, 'load at which dynamic limits reach their maximum'),
   'hash-balance-factor': {
     usage: '<factor>',
     summary: 'percent of the average load that a consistent hash gives a server at most',
@@ -156,8 +157,8 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
       draft.id = integerArgument(statement, 1, range, context) ?? draft.id;
     },
   },
-  log: {
   ...SERVER_STATE_KEYWORDS,
+  log: {
     usage: 'global | <target> [len <length>] [format <format>] <facility> [<level> [<minlevel>]]',
     summary: 'where log lines go; `no log` undoes what was inherited',
     sections: EVERYWHERE,
@@ -203,7 +204,6 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     misplaced: 'alert',
     parse: (draft, statement, context) => parseOption(draft, statement, context, undefined),
   },
-  retries: {
   persist: {
     usage: 'rdp-cookie[(<name>)]',
     summary: 'send RDP clients to the server that their cookie names',
@@ -211,6 +211,7 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     misplaced: 'warning',
     parse: parsePersist,
   },
+  retries: {
     usage: '<value>',
     summary: 'attempts after a connection to a server failed (default 3)',
     sections: SERVER_SIDE,
@@ -229,14 +230,13 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     misplaced: 'warning',
     parse: parseRetryOn,
   },
+  server: {
     usage: '<name> <address>:<port> [param*]',
     summary: 'a server of this backend',
     sections: ['listen', 'backend'],
     misplaced: 'alert',
     parse: parseServer,
   },
-  stats: {
-    usage: '<name> [param*]',
   'server-template': {
     usage: '<prefix> <number | range> <address>:<port> [param*]',
     summary: 'several servers of this backend that differ in their names alone',
@@ -251,6 +251,8 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     misplaced: 'warning',
     parse: parseSource,
   },
+  stats: {
+    usage: '<name> [param*]',
     summary: 'the statistics page',
     sections: EVERYWHERE,
     misplaced: 'alert',

@@ -29,6 +29,7 @@ export const TIMEOUTS: KeywordTable<TimeoutKeyword> = {
   queue: timeout('queue', 'backend', 'longest wait for a free place on a server'),
   check: timeout('check', 'backend', 'longest wait for the answer to a check, once connected'),
   tunnel: timeout('tunnel', 'backend', 'longest silence on both sides once bytes flow both ways'),
+  tarpit: timeout('tarpit', 'both', 'how long a tarpit lasts (default `timeout connect`)'),
   'http-request': timeout('httpRequest', 'both', 'longest time for a whole request head'),
   'http-keep-alive': timeout('httpKeepAlive', 'both', 'longest wait for the next request'),
   'client-fin': timeout('clientFin', 'frontend', 'silence of a client after one side closed'),

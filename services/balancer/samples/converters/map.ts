@@ -22,7 +22,7 @@ type Output = (typeof OUTPUTS)[number];
 /** Maps that were loaded, by file and match: what the runtime commands change. */
 export const LOADED_MAPS = new Map<string, PatternSet<Sample>>();
 
-function valueOf(text: string, output: Output): Sample {
+function sampleOf(text: string, output: Output): Sample {
   if (output === 'str') return str(text);
   if (output === 'int') {
     if (!/^-?\d{1,19}$/.test(text)) throw new ExpressionError(`'${text}' is not a number`);
@@ -54,9 +54,9 @@ function map(method: MatchMethod, output: Output): Converter {
     make: ([path = '', otherwise], environment) => {
       const patterns = new PatternSet<Sample>(method, false);
       for (const [key, value] of readMap(linesOf(path, environment)))
-        patterns.add(key, valueOf(value, output));
+        patterns.add(key, sampleOf(value, output));
       LOADED_MAPS.set(path, patterns);
-      const fallback = otherwise === undefined ? undefined : valueOf(otherwise, output);
+      const fallback = otherwise === undefined ? undefined : sampleOf(otherwise, output);
       return (sample) => patterns.find(sample) ?? fallback;
     },
   };

@@ -176,6 +176,8 @@ const prefixed = (prefix: string, table: FetchTable): FetchTable =>
   Object.fromEntries(Object.entries(table).map(([name, fetch]) => [prefix + name, fetch]));
 
 const REQUEST = family('request', ({ request }) => request, 'request');
+/** `hdr` alone means the message that the rule is about. */
+const EITHER = family('message', ({ request, response }) => response ?? request, 'message');
 const RESPONSE = family('response', ({ response }) => response, 'response');
 const pick = (table: FetchTable, map: Record<string, string>): FetchTable =>
   Object.fromEntries(Object.entries(map).map(([alias, name]) => [alias, table[name]!]));
@@ -184,8 +186,8 @@ const pick = (table: FetchTable, map: Record<string, string>): FetchTable =>
 export const FIELD_FETCHES: FetchTable = {
   ...prefixed('req.', REQUEST),
   ...prefixed('res.', RESPONSE),
+  ...pick(EITHER, { hdr: 'hdr' }),
   ...pick(REQUEST, {
-    hdr: 'hdr',
     fhdr: 'fhdr',
     hdr_cnt: 'hdr_cnt',
     hdr_ip: 'hdr_ip',

@@ -11,6 +11,7 @@ import { lexLine } from '../../../../services/balancer/config/lexer.ts';
 import { numberAll } from '../../../../services/balancer/config/number.ts';
 import { parseSources } from '../../../../services/balancer/config/parser.ts';
 import { Problems } from '../../../../services/balancer/config/problem.ts';
+import { SharedDefinitions } from '../../../../services/balancer/config/rule-context.ts';
 import { validate } from '../../../../services/balancer/config/validate.ts';
 
 const environment = () =>
@@ -22,7 +23,12 @@ const environment = () =>
 /** Everything but look-ups: no fuzzed name is to leave this machine. */
 function parse(text: string): Problems {
   const problems = new Problems();
-  const context = { problems, environment: environment(), hostNames: new HostNames() };
+  const context = {
+    problems,
+    environment: environment(),
+    hostNames: new HostNames(),
+    shared: new SharedDefinitions(),
+  };
   const draft = parseSources([{ name: 'fuzz.cfg', text }], context);
   numberAll(draft, problems);
   validate(draft, problems);

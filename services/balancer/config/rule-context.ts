@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import type { Position } from '../model.ts';
+import type { RuleContext } from '../rules/context.ts';
+import type { Place } from '../rules/place.ts';
+import { UserList } from '../rules/users.ts';
+import type { CompileEnvironment } from '../samples/fetch.ts';
+import type { ProxyDraft } from './draft.ts';
+import type { Context } from './keyword.ts';
+import { systemReason } from './source.ts';
+
+/** What sections define for rules anywhere in the configuration. */
+export class SharedDefinitions {
+  readonly #lists = new Map<string, { list: UserList; position: Position | undefined }>();
+  /** Files by status, by name of their `http-errors` section. */
+  readonly errorSections = new Map<string, Map<number, string>>();
+
+  /** The list of that name, which may be defined further below. */
+  userlist(name: string, position?: Position): UserList {
+    let known = this.#lists.get(name);
+    if (!known) {
+      known = { list: new UserList(name), position };
+      this.#lists.set(name, known);
+    }
+    return known.list;
+  }
+
+  /** Lists that were named and never defined, and where first. */
+  *undefinedLists(): Generator<[name: string, position: Position | undefined]> {
+    for (const [name, { list, position }] of this.#lists) {
+      if (!list.defined) yield [name, position];
+    }
+  }
+}
+
+export function environmentOf(
+  context: Context,
+  position: Position,
+  named?: CompileEnvironment['proxyNamed'],
+): CompileEnvironment {
+  return {
+    variable: (name) => context.environment.get(name),
+    userlist: (name) => context.shared.userlist(name, position),
+    readLines: (path) => {
+      try {
+        return readFileSync(path, 'latin1').split('\n');
+      } catch (error) {
+        throw new Error(systemReason(error));
+      }
+    },
+    ...(named && { proxyNamed: named }),
+  };
+}
+
+/** For a rule of `draft` at `position`. */
+export function ruleContext(
+  draft: ProxyDraft,
+  position: Position,
+  context: Context,
+  place: Place,
+  where: string,
+): RuleContext {
+  const { rules } = draft;
+  return {
+    acls: rules.acls,
+    environment: environmentOf(context, position, (kind, name) => {
+      rules.references.push({ kind, name, position });
+    }),
+    place,
+    where: `${draft.section === 'listen' ? 'proxy' : draft.section} ${where}`,
+    slots: {
+      declare: (length) => rules.requestCaptures.push({ name: '', length }) - 1,
+      require: (side, slot) => {
+        rules.references.push({ kind: 'capture', name: `${side} ${slot}`, position });
+      },
+    },
+    errorPages: (section) => context.shared.errorSections.get(section),
+    warn: (message) => context.problems.warn(position, message),
+  };
+}

@@ -1,0 +1,108 @@
+import type { LogFormatter } from '../log/log-format.ts';
+import type { Position } from '../model.ts';
+import type { AclTable, Condition } from '../rules/condition.ts';
+import type {
+  FieldCapture,
+  HttpAction,
+  OriginalTo,
+  ProxyRules,
+  Rule,
+  TcpAction,
+} from '../rules/model.ts';
+
+/** A proxy or server that a rule names, to be looked up once everything is read. */
+export interface Reference {
+  readonly kind: 'backend' | 'frontend' | 'server' | 'use_backend' | 'use-server' | 'capture';
+  readonly name: string;
+  readonly position: Position;
+}
+
+/** The rules of one proxy while it is read. */
+export class RulesDraft {
+  readonly acls: AclTable = new Map();
+  readonly request: Rule<HttpAction>[] = [];
+  readonly response: Rule<HttpAction>[] = [];
+  readonly afterResponse: Rule<HttpAction>[] = [];
+  readonly redirects: Rule<HttpAction>[] = [];
+  readonly tcpConnection: Rule<TcpAction>[] = [];
+  readonly tcpSession: Rule<TcpAction>[] = [];
+  readonly tcpContent: Rule<TcpAction>[] = [];
+  readonly tcpResponse: Rule<TcpAction>[] = [];
+  readonly useBackend: Rule<string | LogFormatter>[] = [];
+  readonly useServer: Rule<string | LogFormatter>[] = [];
+  readonly monitorFail: Condition[] = [];
+  readonly requestCaptures: FieldCapture[] = [];
+  readonly responseCaptures: FieldCapture[] = [];
+  readonly references: Reference[] = [];
+  cookieCapture: (FieldCapture & { prefix: boolean }) | undefined;
+  inspectDelay: number | undefined;
+
+  /** Rules of a named defaults section come before the proxy's own. */
+  inherit(from: RulesDraft): void {
+    this.request.push(...from.request);
+    this.response.push(...from.response);
+    this.afterResponse.push(...from.afterResponse);
+    this.tcpConnection.push(...from.tcpConnection);
+    this.tcpSession.push(...from.tcpSession);
+    this.tcpContent.push(...from.tcpContent);
+    this.tcpResponse.push(...from.tcpResponse);
+    this.inspectDelay ??= from.inspectDelay;
+  }
+}
+
+/** What is inherited from a defaults section as plain data. */
+export interface RuleSettings {
+  monitorUri: string | undefined;
+  uniqueIdFormat: FormatText | undefined;
+  uniqueIdHeader: string | undefined;
+  logFormat: FormatText | undefined;
+  logFormatSd: FormatText | undefined;
+  bufferRequest: boolean;
+  originalTo: OriginalTo | undefined;
+  forwarded: boolean;
+}
+
+export interface FormatText {
+  text: string;
+  position: Position;
+}
+
+export const newRuleSettings = (): RuleSettings => ({
+  monitorUri: undefined,
+  uniqueIdFormat: undefined,
+  uniqueIdHeader: undefined,
+  logFormat: undefined,
+  logFormatSd: undefined,
+  bufferRequest: false,
+  originalTo: undefined,
+  forwarded: false,
+});
+
+/** undefined where nothing of the proxy looks at traffic, so that nobody has to ask. */
+export function buildRules(
+  draft: RulesDraft,
+  settings: RuleSettings,
+  uniqueIdFormat: LogFormatter | undefined,
+): ProxyRules | undefined {
+  const { references: _references, acls: _acls, ...lists } = draft;
+  const { monitorUri, uniqueIdHeader, bufferRequest, originalTo, forwarded } = settings;
+  const nothing =
+    Object.values(lists).every(
+      (list) => list === undefined || (Array.isArray(list) && list.length === 0),
+    ) &&
+    monitorUri === undefined &&
+    uniqueIdFormat === undefined &&
+    !bufferRequest &&
+    originalTo === undefined &&
+    !forwarded;
+  if (nothing) return undefined;
+  return {
+    ...lists,
+    monitorUri,
+    uniqueIdFormat,
+    uniqueIdHeader,
+    bufferRequest,
+    originalTo,
+    forwarded,
+  };
+}

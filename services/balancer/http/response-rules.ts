@@ -1,0 +1,88 @@
+import type { ProxyConfig } from '../model.ts';
+import type { HttpAction, Rule } from '../rules/model.ts';
+import type { LocalResponse } from './errors.ts';
+import type { ResponseHead } from './head.ts';
+import type { HttpScope } from './http-scope.ts';
+import { Message } from './message.ts';
+
+/** What came of a server's response: passed on (perhaps changed), or answered otherwise. */
+export type ResponseVerdict =
+  | { readonly kind: 'pass'; readonly head: ResponseHead }
+  | { readonly kind: 'answer'; readonly response: LocalResponse; readonly denied: boolean }
+  | { readonly kind: 'drop' };
+
+/** Rules of the backend come first (manual, `http-response`). */
+function proxiesOf(scope: HttpScope): ProxyConfig[] {
+  const front = scope.frontend.config;
+  const back = scope.backend?.config;
+  return back && back !== front ? [back, front] : [front];
+}
+
+/** Runs `http-response` and `http-after-response` on a server's response. */
+export function ruleResponse(scope: HttpScope, head: ResponseHead): ResponseVerdict {
+  const message = new Message(head);
+  scope.responded(message);
+  scope.captureResponse();
+  for (const config of proxiesOf(scope)) {
+    const verdict = runList(config.rules?.response, scope, config);
+    if (verdict) return verdict;
+  }
+  afterResponse(scope);
+  return { kind: 'pass', head: message.changed ? withMessage(head, message) : head };
+}
+
+function runList(
+  rules: readonly Rule<HttpAction>[] | undefined,
+  scope: HttpScope,
+  config: ProxyConfig,
+): ResponseVerdict | undefined {
+  for (const { when, action } of rules ?? []) {
+    if (when && !when(scope)) continue;
+    if (action.kind === 'run') action.run(scope);
+    else if (action.kind === 'allow') return undefined;
+    else if (action.kind === 'drop') return { kind: 'drop' };
+    else if (action.kind === 'deny' || action.kind === 'return') {
+      const response = action.reply(scope, config);
+      if (response) return { kind: 'answer', response, denied: action.kind === 'deny' };
+    }
+  }
+  return undefined;
+}
+
+function afterResponse(scope: HttpScope): void {
+  for (const { rules } of proxiesOf(scope)) {
+    for (const { when, action } of rules?.afterResponse ?? []) {
+      if (when && !when(scope)) continue;
+      if (action.kind === 'run') action.run(scope);
+      else if (action.kind === 'allow') break;
+    }
+  }
+}
+
+/** Runs `http-after-response` on a response of our own. */
+export function ruleLocalResponse(scope: HttpScope, response: LocalResponse): LocalResponse {
+  const ruled = proxiesOf(scope).some(({ rules }) => (rules?.afterResponse.length ?? 0) > 0);
+  if (!ruled || response.text === '') return response;
+  const message = new Message({ text: response.text, lineLength: response.text.indexOf('\r\n') });
+  scope.responded(message);
+  afterResponse(scope);
+  if (!message.changed) return response;
+  const counted = response.counted + message.text.length - response.text.length;
+  return { ...response, status: message.status, text: message.text, counted };
+}
+
+function withMessage(head: ResponseHead, message: Message): ResponseHead {
+  return {
+    ...head,
+    status: message.status,
+    text: message.text,
+    lineLength: message.lineLength,
+    counted: head.counted + countedOf(message.text) - countedOf(head.text),
+  };
+}
+
+/** Bytes of names and values alone, as HAProxy counts: no colons, blanks or line ends. */
+function countedOf(text: string): number {
+  const lines = text.split('\r\n').length - 1;
+  return text.length - 4 * lines;
+}

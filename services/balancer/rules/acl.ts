@@ -1,0 +1,191 @@
+import { compileExpression, type Expression } from '../samples/compile.ts';
+import { type CompileEnvironment, ExpressionError, type Source } from '../samples/fetch.ts';
+import {
+  MATCH_METHODS,
+  type MatchMethod,
+  matchesWithout,
+  PatternSet,
+} from '../samples/patterns.ts';
+import type { SampleType } from '../samples/sample.ts';
+import type { Scope } from '../samples/scope.ts';
+
+/** One test of a sample against patterns. */
+export interface Criterion {
+  readonly keyword: string;
+  readonly source: Source;
+  /** `false` where the sample is missing. */
+  test(scope: Scope): boolean;
+}
+
+const DERIVATIVES = ['beg', 'dir', 'dom', 'end', 'len', 'reg', 'sub'] as const;
+const DERIVED =
+  /^(base|(?:req\.)?cook|(?:req\.)?hdr|s?hdr|res\.hdr|scook|res\.cook|path|url|urlp|url_param|ssl_fc_sni|req\.ssl_sni|req_ssl_sni)_(beg|dir|dom|end|len|reg|sub)(?=[(,]|$)/;
+
+/** What a type is compared by when no `-m` says otherwise. */
+const DEFAULT_METHOD: Readonly<Partial<Record<SampleType, MatchMethod>>> = {
+  bool: 'bool',
+  sint: 'int',
+  ipv4: 'ip',
+  ipv6: 'ip',
+  addr: 'ip',
+  str: 'str',
+  meth: 'meth',
+};
+
+/** `hdr_beg(host)` is `hdr(host)` with the match `beg`. */
+function splitDerivative(text: string): { text: string; method: MatchMethod | undefined } {
+  const found = DERIVED.exec(text);
+  if (!found) return { text, method: undefined };
+  const [whole, base = '', suffix = ''] = found;
+  const method = DERIVATIVES.find((each) => each === suffix);
+  return { text: base + text.slice(whole.length), method };
+}
+
+interface Flags {
+  method: MatchMethod | undefined;
+  ignoreCase: boolean;
+  files: string[];
+  /** Where the patterns begin. */
+  at: number;
+  /** `--` was given: no patterns are meant. */
+  ended: boolean;
+}
+
+/**
+ * Compiles `<criterion> [flags] [operator] [<value>…]` (manual, section 7.1). `warn` is told of
+ * what is allowed and useless. Throws ExpressionError.
+ */
+export function compileCriterion(
+  words: readonly string[],
+  environment: CompileEnvironment,
+  warn: (message: string) => void,
+): Criterion {
+  const [criterion = ''] = words;
+  if (criterion === '') throw new ExpressionError('missing ACL expression');
+  const derived = splitDerivative(criterion);
+  const expression = compileExpression(derived.text, environment);
+  const flags = readFlags(words, derived.method);
+  const method = flags.method ?? derived.method ?? DEFAULT_METHOD[expression.out];
+  if (method === undefined) {
+    throw new ExpressionError(
+      `matching method must be specified first (using '-m') when using a sample fetch of this type ('${expression.keyword}')`,
+    );
+  }
+  const { keyword, source } = expression;
+  const patterns = new PatternSet<true>(method, flags.ignoreCase);
+  for (const file of flags.files) {
+    for (const line of readFile(file, environment)) {
+      const text = line.replace(/^[ \t]+|[ \t\r]+$/g, '');
+      if (text !== '' && !text.startsWith('#')) patterns.add(text, true);
+    }
+  }
+  const rest = words.slice(flags.at);
+  const numeric = method === 'int' || method === 'len';
+  for (const pattern of numeric ? rangesOf(rest) : rest) {
+    if (method === 'bool' || method === 'found') continue;
+    patterns.add(pattern, true);
+  }
+  if (method === 'bool' || method === 'found') {
+    return { keyword, source, test: without(expression, method) };
+  }
+  if (patterns.size === 0 && !flags.ended) {
+    warn(
+      `parsing acl keyword '${criterion}' :\n  no pattern to match against were provided, so this ACL will never match.\n  If this is what you intended, please add '--' to get rid of this warning.\n  If you intended to match only for existence, please use '-m found'.`,
+    );
+  }
+  return { keyword, source, test: anyOf(expression, patterns) };
+}
+
+const without =
+  (expression: Expression, method: MatchMethod) =>
+  (scope: Scope): boolean => {
+    for (const sample of expression.values(scope)) if (matchesWithout(method, sample)) return true;
+    return false;
+  };
+
+const anyOf =
+  (expression: Expression, patterns: PatternSet<true>) =>
+  (scope: Scope): boolean => {
+    for (const sample of expression.values(scope)) if (patterns.find(sample)) return true;
+    return false;
+  };
+
+function readFlags(words: readonly string[], derived: MatchMethod | undefined): Flags {
+  const flags: Flags = { method: undefined, ignoreCase: false, files: [], at: 1, ended: false };
+  for (; flags.at < words.length; flags.at++) {
+    const word = words[flags.at]!;
+    if (word === '--') {
+      flags.at += 1;
+      flags.ended = true;
+      break;
+    }
+    if (!/^-[a-zA-Z]/.test(word)) break;
+    const next = words[flags.at + 1];
+    if (word === '-i') {
+      flags.ignoreCase = true;
+    } else if (word === '-n' || word === '-M') {
+      if (word === '-M') throw new ExpressionError("flag '-M' is not supported");
+    } else if (word === '-f') {
+      if (next === undefined) throw new ExpressionError("missing filename after '-f'");
+      flags.files.push(next);
+      flags.at += 1;
+    } else if (word === '-u') {
+      flags.at += 1;
+    } else if (word === '-m') {
+      const method = MATCH_METHODS.find((known) => known === next && known !== 'meth');
+      if (!method) {
+        throw new ExpressionError(
+          `unknown matching method '${next ?? ''}' when parsing ACL expression`,
+        );
+      }
+      if (derived !== undefined && derived !== method) {
+        throw new ExpressionError(`'-m ${method}' contradicts the match of '${words[0]}'`);
+      }
+      flags.method = method;
+      flags.at += 1;
+    } else {
+      throw new ExpressionError(
+        `'${word}' is not a valid flag : only '-i', '-m', '-n', '-u' and '-f' are supported`,
+      );
+    }
+  }
+  return flags;
+}
+
+const OPERATORS: Readonly<Record<string, (value: bigint) => string>> = {
+  eq: (value) => `${value}`,
+  gt: (value) => `${value + 1n}:`,
+  ge: (value) => `${value}:`,
+  lt: (value) => `:${value - 1n}`,
+  le: (value) => `:${value}`,
+};
+
+/** Numbers and ranges; an operator holds for all numbers behind it (manual, section 7.1.2). */
+function rangesOf(words: readonly string[]): string[] {
+  let operator = OPERATORS.eq!;
+  let plain = true;
+  const ranges: string[] = [];
+  for (const word of words) {
+    const next = Object.hasOwn(OPERATORS, word) ? OPERATORS[word] : undefined;
+    if (next) {
+      operator = next;
+      plain = word === 'eq';
+    } else if (plain && /^-?\d*[:-]-?\d*$/.test(word) && /\d/.test(word)) {
+      ranges.push(word);
+    } else if (/^-?\d{1,18}$/.test(word)) {
+      ranges.push(operator(BigInt(word)));
+    } else {
+      throw new ExpressionError(`'${word}' is neither a number nor a supported operator`);
+    }
+  }
+  return ranges;
+}
+
+function readFile(path: string, environment: CompileEnvironment): string[] {
+  try {
+    return environment.readLines?.(path) ?? [];
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ExpressionError(`failed to open pattern file <${path}> (${why})`);
+  }
+}

@@ -1,0 +1,85 @@
+import type { LocalResponse } from '../http/errors.ts';
+import type { LogFormatter } from '../log/log-format.ts';
+import type { SessionRecord } from '../log/log-variables.ts';
+import type { Position, ProxyConfig } from '../model.ts';
+import type { Expression } from '../samples/compile.ts';
+import type { Sample } from '../samples/sample.ts';
+import type { Scope } from '../samples/scope.ts';
+import type { Condition } from './condition.ts';
+
+/** What rules may change besides the messages themselves. */
+export interface RuleScope extends Scope {
+  /** What a log line of this moment would be made from. */
+  record(): SessionRecord;
+  capture(side: 'request' | 'response', slot: number, value: string): void;
+  setAddress(which: 'source' | 'target', what: 'host' | 'port', value: Sample): void;
+  /** A syslog level's name, or `silent`. */
+  setLogLevel(level: string): void;
+  /** Milliseconds. */
+  setTimeout(which: 'server' | 'tunnel', value: number): void;
+}
+
+/** A response of our own; undefined = none after all (`redirect … ignore-empty`). */
+export type Reply = (scope: RuleScope, proxy: ProxyConfig) => LocalResponse | undefined;
+
+export type HttpAction =
+  | { readonly kind: 'run'; run(scope: RuleScope): void }
+  | { readonly kind: 'allow' | 'reject' | 'drop' }
+  | { readonly kind: 'deny' | 'tarpit' | 'return'; readonly reply: Reply }
+  /** Milliseconds, and bytes (0 = all). */
+  | { readonly kind: 'wait-for-body'; readonly limit: number; readonly atLeast: number };
+
+export type TcpAction =
+  | { readonly kind: 'run'; run(scope: RuleScope): void }
+  | { readonly kind: 'accept' | 'reject' | 'drop' | 'expect-proxy' };
+
+export interface Rule<Action> {
+  /** As it stands in the file. */
+  readonly text: string;
+  readonly position: Position;
+  /** undefined = always. */
+  readonly when: Condition | undefined;
+  readonly action: Action;
+}
+
+export interface FieldCapture {
+  readonly name: string;
+  readonly length: number;
+}
+
+/** What `option forwarded` and `originalto` add to requests. */
+export interface OriginalTo {
+  readonly header: string;
+  readonly except: string | undefined;
+}
+
+/** Everything of a proxy that looks at traffic. Missing altogether where there is no rule. */
+export interface ProxyRules {
+  readonly request: readonly Rule<HttpAction>[];
+  readonly response: readonly Rule<HttpAction>[];
+  readonly afterResponse: readonly Rule<HttpAction>[];
+  /** `redirect` lines, which come behind the request rules. */
+  readonly redirects: readonly Rule<HttpAction>[];
+  readonly tcpConnection: readonly Rule<TcpAction>[];
+  readonly tcpSession: readonly Rule<TcpAction>[];
+  readonly tcpContent: readonly Rule<TcpAction>[];
+  readonly tcpResponse: readonly Rule<TcpAction>[];
+  /** How long content rules may wait for bytes, milliseconds. */
+  readonly inspectDelay: number | undefined;
+  readonly useBackend: readonly Rule<string | LogFormatter>[];
+  readonly useServer: readonly Rule<string | LogFormatter>[];
+  readonly monitorUri: string | undefined;
+  readonly monitorFail: readonly Condition[];
+  readonly requestCaptures: readonly FieldCapture[];
+  readonly responseCaptures: readonly FieldCapture[];
+  readonly cookieCapture: (FieldCapture & { readonly prefix: boolean }) | undefined;
+  readonly uniqueIdFormat: LogFormatter | undefined;
+  readonly uniqueIdHeader: string | undefined;
+  readonly bufferRequest: boolean;
+  readonly originalTo: OriginalTo | undefined;
+  readonly forwarded: boolean;
+}
+
+/** What an action may need of a value: a format or an expression, made into text. */
+export type TextOf = (scope: RuleScope) => string;
+export type { Expression };
