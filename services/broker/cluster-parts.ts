@@ -8,10 +8,12 @@ import { Members } from './cluster/members.ts';
 import { Mesh } from './cluster/mesh.ts';
 import { Ownership } from './cluster/ownership.ts';
 import { JetStreamLog } from './log/jetstream-log.ts';
+import type { Receipt } from './log/message-log.ts';
 import type { Message } from './message.ts';
 import type { Pressure } from './router/pressure.ts';
 import type { Router } from './router/router.ts';
 import { Caretaker } from './session/caretaker.ts';
+import { Fences } from './session/fences.ts';
 import type { SessionRegistry } from './session/registry.ts';
 import { SessionVault } from './session/vault.ts';
 import type { RetainedStore } from './store/retained.ts';
@@ -46,6 +48,8 @@ const TRIM_INTERVAL = 30_000;
 /** A node in a cluster of so many assumes that the others go on when it is cut off. */
 const MAJORITY_ELSEWHERE = 3;
 
+const NOBODY: Receipt = { settle: () => {} };
+
 /** Everything of a broker that is there because of the other nodes. */
 export class ClusterParts {
   readonly bus: Bus;
@@ -57,6 +61,7 @@ export class ClusterParts {
   readonly store: SessionStore;
   readonly index: SessionIndex;
   readonly vault: SessionVault;
+  readonly fences = new Fences();
   readonly #caretaker: Caretaker;
   readonly #options: ClusterPartsOptions;
   readonly #nodes: number;
@@ -86,7 +91,15 @@ export class ClusterParts {
       onMessage: (message) => options.router().receive(message),
       onShared: (key, message) => options.router().receiveShared(key, message),
     });
-    this.messages = new JetStreamLog({ bus, members, nodes, log, onMessage: options.onLogged });
+    this.messages = new JetStreamLog({
+      bus,
+      members,
+      nodes,
+      log,
+      onMessage: (message) => {
+        if (this.fences.admits(message)) options.onLogged(message);
+      },
+    });
     this.retained = new RetainedStream({
       bus,
       node,
@@ -108,6 +121,9 @@ export class ClusterParts {
       owner: members.self,
       newSession: (clientId) => options.sessions().createSession(clientId),
       retained: (topic) => options.retained().get(topic),
+      fence: (fence) =>
+        this.fences.raise(fence, (message) => this.messages.append(message, NOBODY)),
+      isDropped: (message) => this.fences.wasDropped(message),
       publishWill: (message, clientId) => {
         options.publishWill(message, clientId).catch((error: unknown) => {
           log.warn({ clientId, topic: message.topic, err: error }, 'a will is not published');

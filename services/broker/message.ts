@@ -34,6 +34,8 @@ export class Message {
   publisher = '';
   /** Packet identifier that a QoS 2 publisher gave it ([MQTT-2.2.1-3]); 0 = none. */
   packetId = 0;
+  /** Time of the claim by which its publisher had its session; 0 = none that outlives its node. */
+  publisherEpoch = 0;
   /** Where it stands in the log; undefined for QoS 0 and for what did not come from the log. */
   position: LogPosition | undefined;
   #frames: (PublishFrame | undefined)[] | undefined;

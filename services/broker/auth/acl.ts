@@ -25,6 +25,8 @@ export class AccessList {
   }
 
   allows(action: Action, topic: string): boolean {
+    // The brokers' own words in the log.
+    if (topic.startsWith('$bramble/')) return false;
     if (this.#permits(action, topic)) return true;
     if (action === 'write') this.onRefusal?.('publish', topic);
     return false;
@@ -36,6 +38,7 @@ export class AccessList {
    * only a filter of which nothing could ever be read is refused.
    */
   allowsFilter(filter: string): boolean {
+    if (filter.startsWith('$bramble/')) return false;
     if (this.#permitsFilter(filter)) return true;
     this.onRefusal?.('subscribe', filter);
     return false;

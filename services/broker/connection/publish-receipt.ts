@@ -23,7 +23,9 @@ export class PublishReceipt implements Receipt, PendingAck {
     this.#message = message;
     this.#packetId = packetId;
     this.#session = connection.session!;
-    if (message.qos === 2) this.#session.publishBegun();
+    if (message.qos !== 2) return;
+    message.publisherEpoch = this.#session.epoch;
+    this.#session.publishBegun();
   }
 
   /** After the append: what is not settled yet takes its place in the queue. */

@@ -2,6 +2,7 @@ import { decodePublish } from '../codec/publish-decode.ts';
 import { ProtocolFault, REASON } from '../codec/reason.ts';
 import { levelCount } from '../codec/topic.ts';
 import { PUBACK, PUBCOMP, PUBREC, PUBREL, sendAck } from './ack.ts';
+import type { PendingAck } from './ack-queue.ts';
 import type { Connection } from './connection.ts';
 import { PublishReceipt } from './publish-receipt.ts';
 
@@ -60,6 +61,7 @@ export function handlePublish(connection: Connection, frame: Buffer, body: numbe
     if (qos === 2) {
       message.packetId = packetId;
       session.received.set(packetId, undefined);
+      if (!session.exactlyOnce) beginExactlyOnce(connection);
     }
     const receipt = new PublishReceipt(connection, message, packetId);
     context.accept(message, receipt);
@@ -67,6 +69,18 @@ export function handlePublish(connection: Connection, frame: Buffer, body: numbe
   }
   const relief = context.pressure.take() ?? context.logRelief();
   if (relief !== undefined) connection.hold(relief);
+}
+
+/** Notes that the client publishes with QoS 2; its first PUBREC waits until that is saved. */
+function beginExactlyOnce({ session, acks }: Connection): void {
+  session!.exactlyOnce = true;
+  if (session!.journal === undefined) return;
+  const noted: PendingAck = { ready: false, send: () => {} };
+  acks.wait(noted);
+  session!.journal.urgent(() => {
+    noted.ready = true;
+    acks.settled();
+  });
 }
 
 /** PUBACK, PUBREC, PUBREL, PUBCOMP from a client (3.4 to 3.7). */

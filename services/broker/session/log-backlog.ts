@@ -10,6 +10,8 @@ export interface SessionLog {
   readonly log: Pick<MessageLog, 'head' | 'reader'>;
   /** What the session's subscriptions make of a topic; undefined where none matches. */
   targetFor(session: Session, topic: string): SessionTarget | undefined;
+  /** Whether the message counts as never made. */
+  isDropped(message: Message): boolean;
 }
 
 /** Messages handled in one turn of the event loop; then others have theirs. */
@@ -149,7 +151,7 @@ export class LogBacklog {
 
   #outgoing(message: Message): Outgoing | undefined {
     const found = this.#target(message.topic);
-    if (found === undefined) return undefined;
+    if (found === undefined || this.#log.isDropped(message)) return undefined;
     const { clientId } = this.#session;
     const target = found.own !== undefined && message.publisher === clientId ? found.own : found;
     if (target === null) return undefined;

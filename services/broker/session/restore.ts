@@ -7,6 +7,9 @@ import type { Snapshot, SnapshotEntry } from './snapshot.ts';
 export interface RestoreOptions {
   log: MessageLog;
   retained: (topic: string) => Message | undefined;
+  /** Resolves when nothing of an earlier owner can get into the log any more. */
+  fence: () => Promise<void>;
+  isDropped: (message: Message) => boolean;
 }
 
 /** Longest search for what a dead node took from its client last, milliseconds. */
@@ -26,6 +29,7 @@ export async function restoreSession(
 ): Promise<number> {
   session.user = meta.user;
   session.lastId = snapshot.lastId;
+  session.exactlyOnce = snapshot.exactlyOnce;
   for (const subscription of meta.subscriptions) {
     session.subscriptions.set(subscription.filter, subscription);
   }
@@ -44,7 +48,10 @@ export async function restoreSession(
   }
   session.resumeAt(snapshot.cursor, snapshot.partial);
   // A node that died may have taken messages that it had no time to note.
-  if (!snapshot.closed) await findReceived(session, snapshot, options.log);
+  if (!snapshot.closed && snapshot.exactlyOnce) {
+    await options.fence();
+    await findReceived(session, snapshot, options);
+  }
   return lost;
 }
 
@@ -69,8 +76,11 @@ function find(
  * QoS 2 messages of this client that are in the log and that the snapshot does not know: their
  * identifiers are in use until PUBREL ([MQTT-4.3.3-10]).
  */
-async function findReceived(session: Session, snapshot: Snapshot, log: MessageLog): Promise<void> {
-  await log.caughtUp();
+async function findReceived(
+  session: Session,
+  snapshot: Snapshot,
+  { log, isDropped }: RestoreOptions,
+): Promise<void> {
   const reader = log.reader(snapshot.cursor);
   const until = performance.now() + SEARCH;
   while (performance.now() < until) {
@@ -80,8 +90,10 @@ async function findReceived(session: Session, snapshot: Snapshot, log: MessageLo
       await reader.load();
       continue;
     }
-    for (const { publisher, packetId, position } of result.messages) {
+    for (const message of result.messages) {
+      const { publisher, packetId, position } = message;
       if (packetId === 0 || publisher !== session.clientId || position === undefined) continue;
+      if (isDropped(message)) continue;
       const gone = snapshot.ahead.some(
         (one) =>
           one.packetId === packetId &&

@@ -114,6 +114,10 @@ export class Session {
   readonly received = new Map<number, LogPosition | undefined>();
   /** Released lately, but perhaps ahead of this node's reading: not to be taken up again. */
   releasedAhead: { packetId: number; position: LogPosition }[] = [];
+  /** Time of the claim by which this broker has it; 0 for one that does not outlive its node. */
+  epoch = 0;
+  /** Whether its client publishes with QoS 2: then more is to be done when its node dies. */
+  exactlyOnce = false;
   /** Packet identifier given last. */
   lastId = 0;
   #publishing = 0;

@@ -31,6 +31,8 @@ export interface Snapshot {
   cursor: Cursor;
   partial: LogPosition | undefined;
   lastId: number;
+  /** Whether its client publishes with QoS 2. */
+  exactlyOnce: boolean;
   entries: SnapshotEntry[];
   received: [number, LogPosition | undefined][];
   ahead: { packetId: number; position: LogPosition }[];
@@ -63,6 +65,7 @@ export function encodeSnapshot(
     cursor: cursor.encode().toString('base64'),
     partial: session.partial,
     lastId: session.lastId,
+    exactlyOnce: session.exactlyOnce,
     entries,
     received: [...session.received],
     ahead: session.releasedAhead,

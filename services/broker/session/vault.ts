@@ -19,6 +19,10 @@ export interface VaultOptions {
   owner: string;
   newSession: (clientId: string) => Session;
   retained: (topic: string) => Message | undefined;
+  /** Resolves when nothing of an earlier owner can get into the log any more. */
+  fence: (fence: { clientId: string; epoch: number }) => Promise<void>;
+  /** Whether a message of the log counts as never made. */
+  isDropped: (message: Message) => boolean;
   publishWill: (message: Message, clientId: string) => void;
   connected: () => boolean;
   /** Resolves when the link to nats-server is there. */
@@ -249,7 +253,11 @@ export class SessionVault {
     const session = newSession(clientId);
     session.expiryInterval = expiry;
     if (goesOn) {
-      const lost = await restoreSession(session, before, snapshot, this.#options);
+      const fence = { clientId, epoch: epoch.time };
+      const lost = await restoreSession(session, before, snapshot, {
+        ...this.#options,
+        fence: () => this.#options.fence(fence),
+      });
       if (lost > 0) this.#options.onLost(clientId, lost);
     }
     const meta: SessionMeta = {
@@ -276,7 +284,7 @@ export class SessionVault {
     try {
       metaSequence = await store.saveMeta(clientId, metaBytes, stored.sequence);
     } catch (error) {
-      if (persistent) store.dropState(clientId, epoch);
+      if (persistent && error instanceof FencedError) store.dropState(clientId, epoch);
       throw error;
     }
     if (before !== undefined && before.expiry > 0) store.dropState(clientId, before.epoch);
@@ -294,6 +302,7 @@ export class SessionVault {
       });
       this.#custodies.set(clientId, custody);
       if (persistent) session.journal = custody;
+      if (persistent) session.epoch = epoch.time;
     }
     return { session, present: goesOn };
   }

@@ -142,14 +142,25 @@ export class SessionStore {
    */
   async loadStates(clientId: string, epoch: Epoch): Promise<Buffer[]> {
     const home = addressOf(clientId).shard;
-    const parts = await Promise.all(
-      inOrder(home).map(async (shard) => {
-        const subject = stateSubject(clientId, epoch, shard);
-        if (shard === home) return this.#patiently(() => this.#read(shard, subject));
-        return this.#read(shard, subject).catch(() => undefined);
-      }),
-    );
-    return parts.flatMap((part) => (part === undefined || part.sequence === 0 ? [] : [part.bytes]));
+    return this.#patiently(async () => {
+      const unread: unknown[] = [];
+      const parts = await Promise.all(
+        inOrder(home).map(async (shard) => {
+          const subject = stateSubject(clientId, epoch, shard);
+          if (shard === home) return this.#patiently(() => this.#read(shard, subject));
+          return this.#read(shard, subject).catch((error: unknown) => {
+            unread.push(error);
+            return undefined;
+          });
+        }),
+      );
+      const found = parts.flatMap((part) =>
+        part === undefined || part.sequence === 0 ? [] : [part.bytes],
+      );
+      // It must be somewhere: then it is where nobody answers yet.
+      if (found.length === 0 && unread.length > 0) throw unread[0];
+      return found;
+    });
   }
 
   /**
