@@ -73,7 +73,7 @@ describe.each([4, 5] as const)('strings, version %i', (version) => {
     for (const topic of topics) await subscriber.subscribe(topic);
     const others = [`bom/${version}`, `nfc/e\u0301/${version}`, `case/${version}`];
     for (const topic of [...others, ...topics]) await publisher.publish(topic, 'x', { qos: 1 });
-    for (const topic of topics) expect((await subscriber.expect('publish')).topic).toBe(topic);
+    expect(await subscriber.topics(topics.length)).toEqual([...topics].sort());
     await subscriber.expectNothing();
   });
 

@@ -159,8 +159,7 @@ describe('topics', () => {
     ]) {
       await publisher.publish(topic, 'x', { qos: 1 });
     }
-    expect((await peer.expect('publish')).topic).toBe('match//x');
-    expect((await peer.expect('publish')).topic).toBe('match/a/x');
+    expect(await peer.topics(2)).toEqual(['match//x', 'match/a/x']);
     await fence(publisher, peer);
   });
 });
@@ -286,11 +285,9 @@ describe('topic aliases', () => {
     for (let i = 1; i <= maximum; i++) publisher.raw(alias('', i));
     publisher.raw(alias('alias/new', 1));
     publisher.raw(alias('', 1));
-    const topics: (string | undefined)[] = [];
-    for (let i = 0; i < 2 * maximum + 2; i++)
-      topics.push((await subscriber.expect('publish')).topic);
     const all = Array.from({ length: maximum }, (_, i) => `alias/${i + 1}`);
-    expect(topics).toEqual([...all, ...all, 'alias/new', 'alias/new']);
+    const twice = [...all, ...all, 'alias/new', 'alias/new'].sort();
+    expect(await subscriber.topics(twice.length)).toEqual(twice);
   });
 
   test('[MQTT-3.3.2-9] [MQTT-3.2.2-17]: one above the maximum is refused with 0x94', async () => {

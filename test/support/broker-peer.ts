@@ -199,6 +199,13 @@ export class Peer {
     await this.expect('pingresp');
   }
 
+  /** The topics of the next so many messages, sorted: order holds within a topic only. */
+  async topics(count: number): Promise<string[]> {
+    const topics: string[] = [];
+    for (let i = 0; i < count; i++) topics.push((await this.expect('publish')).topic ?? '');
+    return topics.sort();
+  }
+
   /** All that comes until the answer to a PINGREQ that is sent now. */
   async settle(): Promise<Packet[]> {
     this.send({ cmd: 'pingreq' });
