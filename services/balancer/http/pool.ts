@@ -38,8 +38,13 @@ class ServerPool {
   }
 
   /** The one last used, for its server is least likely to have given it up. */
-  take(): Upstream | undefined {
-    return this.idle.pop() ?? this.safe.pop();
+  take(name: string | undefined): Upstream | undefined {
+    if (name === undefined) return this.idle.pop() ?? this.safe.pop();
+    for (const list of [this.idle, this.safe]) {
+      const at = list.findLastIndex((each) => each.serverName === name);
+      if (at >= 0) return list.splice(at, 1)[0];
+    }
+    return undefined;
   }
 
   keep(upstream: Upstream, safe: boolean): void {
@@ -75,10 +80,10 @@ export class Pools {
   readonly #pools = new Map<Server, ServerPool>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** An idle connection to the server, the one last used; undefined without one. */
-  take(server: Server): Upstream | undefined {
+  /** An idle connection to the server, the one last used, that was asked by this name. */
+  take(server: Server, name?: string): Upstream | undefined {
     const pool = this.#of(server);
-    for (let upstream = pool.take(); upstream; upstream = pool.take()) {
+    for (let upstream = pool.take(name); upstream; upstream = pool.take(name)) {
       upstream.onIdleEnd = undefined;
       if (!upstream.alive) {
         upstream.destroy();

@@ -1,5 +1,8 @@
 import net from 'node:net';
+import type { Address } from '../model.ts';
 import type { Server } from '../servers/server.ts';
+import { endpointOf } from '../tcp/endpoint.ts';
+import { startTls } from '../tls/outgoing.ts';
 import { Deadline } from './deadline.ts';
 
 /** How long the last bytes may take that a server was sent, milliseconds. */
@@ -31,7 +34,9 @@ export interface UpstreamUser {
  */
 export class Upstream {
   readonly server: Server;
-  readonly socket: net.Socket;
+  socket: net.Socket;
+  /** The name that it was asked by, where that is not the same for all. */
+  readonly serverName: string | undefined;
   readonly deadline: Deadline;
   user: UpstreamUser | undefined;
   /** Exchanges that it has served before the present one. */
@@ -106,9 +111,9 @@ export class Upstream {
     this.socket.destroySoon();
   }
 
-  #listen(): void {
+  #listen(ready: 'connect' | 'secureConnect'): void {
     const { socket } = this;
-    socket.on('connect', () => {
+    socket.once(ready, () => {
       this.#settled();
       this.user?.upstreamConnected?.();
     });
@@ -124,14 +129,16 @@ export class Upstream {
     socket.on('error', (error) => {
       this.#error = error;
     });
-    socket.on('close', () => {
-      this.#settled();
-      this.deadline.close();
-      const { user } = this;
-      this.user = undefined;
-      if (user) user.upstreamClosed(this.#error);
-      else this.#endIdle();
-    });
+    socket.on('close', () => this.#closed());
+  }
+
+  #closed(): void {
+    this.#settled();
+    this.deadline.close();
+    const { user } = this;
+    this.user = undefined;
+    if (user) user.upstreamClosed(this.#error);
+    else this.#endIdle();
   }
 
   /** It is not being established any more. */

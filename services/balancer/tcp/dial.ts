@@ -1,15 +1,39 @@
+import net from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Address } from '../model.ts';
 import type { Server } from '../servers/server.ts';
+import { startTls } from '../tls/outgoing.ts';
+import { TlsHandle } from '../tls/tls-handle.ts';
+import { isLocalPath } from './endpoint.ts';
 import { createConnectRequest, createHandle, type TcpHandle } from './handle.ts';
 import { KEEPALIVE_IDLE } from './keepalive.ts';
+import { createLocalHandle, createLocalRequest } from './local-handle.ts';
 
-/** An attempt to connect that can be called off. */
+export interface DialOptions {
+  readonly keepAlive: boolean;
+  /** Goes out first, in the clear: a PROXY header. */
+  readonly preface: Buffer | undefined;
+  /** The name that a TLS server is asked by. */
+  readonly serverName: string | undefined;
+}
+
+/** EPROTO: connected, and then no TLS. */
+const NO_TLS = -71;
+
+/** An attempt to connect, and to shake hands where the server line says `ssl`, that can be called off. */
 export class Dial {
-  readonly handle: TcpHandle = createHandle();
+  #handle: TcpHandle | undefined;
+  #secured: TLSSocket | undefined;
   #open = true;
   #server: Server | undefined;
 
+  /** The connection, once `done` has said 0. */
+  get handle(): TcpHandle {
+    return this.#handle!;
+  }
+
   /** `done` gets 0 or a negative errno, once, never before this returns; nothing after `cancel`. */
-  start(server: Server, keepAlive: boolean, done: (status: number) => void): void {
+  start(server: Server, options: DialOptions, done: (status: number) => void): void {
     this.#server = server;
     server.pending += 1;
     const { host, port, source } = server.config;
@@ -19,11 +43,7 @@ export class Dial {
     const settle = (status: number): void => {
       if (!this.#open) return;
       this.#close();
-      if (status !== 0) this.handle.close();
-      else {
-        this.handle.setNoDelay(true);
-        if (keepAlive) this.handle.setKeepAlive(true, KEEPALIVE_IDLE);
-      }
+      if (status !== 0) this.#end();
       done(status);
     };
     const request = local ? createLocalRequest() : createConnectRequest();
@@ -47,7 +67,31 @@ export class Dial {
   cancel(): void {
     if (!this.#open) return;
     this.#close();
-    this.handle.close();
+    this.#end();
+  }
+
+  #secure(server: Server, { preface, serverName }: DialOptions, settle: (status: number) => void) {
+    // How net.Server makes its sockets.
+    const inside: object = { handle: this.#handle, allowHalfOpen: true, pauseOnCreate: true };
+    const raw = new net.Socket({ ...inside, readable: true, writable: true });
+    if (preface) raw.write(preface);
+    const socket = startTls(raw, server.config.tls!, serverName);
+    this.#secured = socket;
+    const failed = (): void => settle(NO_TLS);
+    socket.on('error', failed);
+    socket.once('close', failed);
+    socket.once('secureConnect', () => {
+      if (!this.#open) return;
+      socket.off('close', failed);
+      this.#handle = new TlsHandle(socket);
+      this.#secured = undefined;
+      settle(0);
+    });
+  }
+
+  #end(): void {
+    if (this.#secured) this.#secured.destroy();
+    else this.#handle?.close();
   }
 
   #close(): void {

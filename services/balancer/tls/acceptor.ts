@@ -1,10 +1,11 @@
 import net from 'node:net';
 import tls from 'node:tls';
-import type { TcpHandle } from '../tcp/handle.ts';
+import { createWriteRequest, type TcpHandle } from '../tcp/handle.ts';
 import { Ticket, type TimerWheel, wheelNow } from '../tcp/timer-wheel.ts';
-import { CertificateChoice } from './choice.ts';
+import { type CertificateChoice, choiceFor } from './choice.ts';
 import type { BindTls } from './config.ts';
 import { SocketFacts, verifyResult } from './facts.ts';
+import { receiveHello } from './receive-hello.ts';
 import { SessionCache } from './session-cache.ts';
 
 /** How a handshake went wrong, in the words of HAProxy's log. */
@@ -33,70 +34,118 @@ export class TlsAcceptor {
   /** Throws when OpenSSL refuses the certificates or ciphers; `config/` has tried. */
   constructor(bind: BindTls) {
     this.#bind = bind;
-    this.#choice = new CertificateChoice(bind);
+    this.#choice = choiceFor(bind);
     const { alpn, verify, protocol } = bind;
     this.#options = {
       isServer: true,
-      secureContext: this.#choice.fallback,
       requestCert: verify !== 'none',
       // Without a certificate the handshake itself fails; a bad one is judged behind it.
       rejectUnauthorized: verify === 'required',
       ...(alpn && { ALPNProtocols: [...alpn] }),
-      ...(!this.#choice.single && { SNICallback: this.#choose }),
       ...(!protocol.tickets && { server: new SessionCache(bind).server }),
     };
   }
 
   /** Takes over the handle, which nobody reads yet. */
   accept(handle: TcpHandle, wheel: TimerWheel, { head, limit, done }: Handshake): void {
-    // How net.Server makes its sockets.
-    const inside: object = { handle, allowHalfOpen: true, pauseOnCreate: true };
-    const raw = new net.Socket({ ...inside, readable: true, writable: true });
-    if (head) raw.unshift(head);
-    const socket = new tls.TLSSocket(raw, this.#options);
-    let open = true;
-    const settle = (result: SocketFacts | HandshakeFault): void => {
-      if (!open) return;
-      open = false;
-      wheel.clear(ticket);
-      socket.off('end', ended);
-      if (typeof result === 'string') socket.destroy();
-      done(result);
+    let give: ((fault: HandshakeFault) => void) | undefined = (fault) => {
+      handle.close();
+      done(fault);
     };
     const ticket = new Ticket({
       due: () => {
-        settle('Timeout during SSL handshake');
+        give?.('Timeout during SSL handshake');
         return 0;
       },
     });
-    const ended = (): void => settle('Connection closed during SSL handshake');
-    socket.on('error', (error) => settle(faultOf(error)));
-    socket.on('_tlsError', (error: Error) => settle(faultOf(error)));
+    wheel.set(ticket, wheelNow() + limit);
+    const settle = (result: SocketFacts | HandshakeFault): void => {
+      give = undefined;
+      wheel.clear(ticket);
+      done(result);
+    };
+    const begin = (context: tls.SecureContext, bytes: Buffer | undefined): void => {
+      give = this.#shakeHands(handle, context, bytes, settle);
+    };
+    if (this.#choice.single) {
+      begin(this.#choice.fallback, head);
+      return;
+    }
+    receiveHello(handle, head, (hello) => {
+      if (!give) return;
+      if (!hello || hello.ended) {
+        handle.close();
+        settle(
+          hello
+            ? 'Connection closed during SSL handshake'
+            : 'Connection error during SSL handshake',
+        );
+        return;
+      }
+      const context = this.#choice.find(hello.serverName);
+      if (context) {
+        begin(context, hello.bytes);
+        return;
+      }
+      handle.writeBuffer(
+        createWriteRequest(handle, () => undefined),
+        UNRECOGNIZED_NAME,
+      );
+      handle.close();
+      settle('SSL handshake failure');
+    });
+  }
+
+  /** Calls `settle` once; the returned function fails it from outside. */
+  #shakeHands(
+    handle: TcpHandle,
+    secureContext: tls.SecureContext,
+    bytes: Buffer | undefined,
+    settle: (result: SocketFacts | HandshakeFault) => void,
+  ): (fault: HandshakeFault) => void {
+    // How net.Server makes its sockets.
+    const inside: object = { handle, allowHalfOpen: true, pauseOnCreate: true };
+    const raw = new net.Socket({ ...inside, readable: true, writable: true });
+    if (bytes) raw.unshift(bytes);
+    const socket = new tls.TLSSocket(raw, { ...this.#options, secureContext });
+    let open = true;
+    const finish = (result: SocketFacts | HandshakeFault): void => {
+      if (!open) return;
+      open = false;
+      socket.off('end', ended);
+      if (typeof result === 'string') socket.destroy();
+      settle(result);
+    };
+    const ended = (): void => finish('Connection closed during SSL handshake');
+    socket.on('error', (error) => finish(faultOf(error)));
+    socket.on('_tlsError', (error: Error) => finish(faultOf(error)));
     socket.on('end', ended);
     socket.once('close', ended);
     socket.once('secure', () => {
       if (!open) return;
-      const { verify, ignoredErrors } = this.#bind;
-      const result = verify === 'none' || ignoredErrors === 'all' ? 0 : verifyResult(socket);
-      if (result !== 0 && ignoredErrors !== 'all' && !ignoredErrors.has(result)) {
-        // A client that shows nothing is as good as one that was not asked, if it may do so.
-        if (verify === 'required' || socket.getPeerX509Certificate()) {
-          settle('SSL client certificate not trusted');
-          return;
-        }
+      if (this.#trusts(socket)) {
+        socket.off('close', ended);
+        releaseControl(socket);
+        finish(new SocketFacts(socket));
+      } else {
+        finish('SSL client certificate not trusted');
       }
-      socket.off('close', ended);
-      releaseControl(socket);
-      settle(new SocketFacts(socket));
     });
-    wheel.set(ticket, wheelNow() + limit);
+    return finish;
   }
 
-  readonly #choose = (
-    name: string,
-    give: (error: Error | null, context?: tls.SecureContext) => void,
-  ): void => give(null, this.#choice.find(name));
+  #trusts(socket: tls.TLSSocket): boolean {
+    const { verify, ignoredErrors } = this.#bind;
+    if (verify === 'none' || ignoredErrors === 'all') return true;
+    const result = verifyResult(socket);
+    if (result === 0 || ignoredErrors.has(result)) return true;
+    // A client that shows nothing is as good as one that was not asked, if it may do so.
+    return verify === 'optional' && !socket.getPeerX509Certificate();
+  }
 }
+
+/** A fatal alert (RFC 8446, 6.2): there is no such name here. */
+const UNRECOGNIZED_NAME = Buffer.from('15030300020270', 'hex');
 
 const acceptors = new WeakMap<BindTls, TlsAcceptor>();
 

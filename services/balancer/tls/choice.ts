@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { SecureContext } from 'node:tls';
 import type { Certificate } from './certificate.ts';
 import type { CertificateEntry } from './certificate-files.ts';
@@ -14,19 +15,27 @@ type Kinds = Map<string, Certificate>;
  * between key types.
  */
 export class CertificateChoice {
-  /** Serves clients that name nobody; without certificates under `strict-sni`. */
+  /** Serves clients that ask for no name that is known. */
   readonly fallback: SecureContext;
   readonly #bind: BindTls;
   readonly #exact = new Map<string, Kinds>();
   readonly #wild = new Map<string, Kinds>();
   readonly #except = new Map<string, Set<Certificate>>();
   readonly #contexts = new Map<string, SecureContext>();
+  /** The same for all contexts, so that a session goes on whichever name it is asked by. */
+  readonly #ticketKeys = randomBytes(48);
 
   constructor(bind: BindTls) {
     this.#bind = bind;
     for (const entry of bind.entries) this.#add(entry);
-    const certificates = bind.strictSni ? [] : (bind.entries[0]?.certificates ?? []);
-    this.fallback = this.#contextOf(certificates);
+    this.fallback = this.#contextOf(bind.entries[0]?.certificates ?? []);
+  }
+
+  /** Makes every context that a name can lead to. Throws OpenSSL's errors. */
+  prepare(): void {
+    for (const table of [this.#exact, this.#wild]) {
+      for (const kinds of table.values()) this.#contextOf([...kinds.values()]);
+    }
   }
 
   /** Whether names matter at all. */
@@ -34,11 +43,13 @@ export class CertificateChoice {
     return this.#bind.entries.length === 1 && !this.#bind.strictSni;
   }
 
-  /** undefined = the fallback. */
-  find(name: string): SecureContext | undefined {
-    const wanted = name.toLowerCase();
-    const kinds = this.#exact.get(wanted) ?? this.#below(wanted);
-    return kinds && this.#contextOf([...kinds.values()]);
+  /** undefined = nobody who asks so is served. */
+  find(name: string | undefined): SecureContext | undefined {
+    const wanted = name?.toLowerCase();
+    const kinds =
+      wanted === undefined ? undefined : (this.#exact.get(wanted) ?? this.#below(wanted));
+    if (kinds) return this.#contextOf([...kinds.values()]);
+    return this.#bind.strictSni ? undefined : this.fallback;
   }
 
   #below(name: string): Kinds | undefined {
@@ -71,9 +82,21 @@ export class CertificateChoice {
     const key = certificates.map(({ file }) => file).join('\n');
     let context = this.#contexts.get(key);
     if (!context) {
-      context = serverContext(this.#bind, certificates);
+      context = serverContext(this.#bind, certificates, this.#ticketKeys);
       this.#contexts.set(key, context);
     }
     return context;
   }
+}
+
+const choices = new WeakMap<BindTls, CertificateChoice>();
+
+/** The one choice of a `bind` line. Throws OpenSSL's errors. */
+export function choiceFor(bind: BindTls): CertificateChoice {
+  let choice = choices.get(bind);
+  if (!choice) {
+    choice = new CertificateChoice(bind);
+    choices.set(bind, choice);
+  }
+  return choice;
 }

@@ -29,6 +29,7 @@ const tls12Defaults = (): string =>
 export function serverContext(
   bind: BindTls,
   certificates: readonly Certificate[],
+  ticketKeys?: Buffer,
 ): tls.SecureContext {
   const { authorities, crls, protocol } = bind;
   let secureOptions = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION;
@@ -41,6 +42,7 @@ export function serverContext(
     sessionIdContext: 'bramble',
     sessionTimeout: bind.sessionLifetime,
     dhparam: 'auto',
+    ...(ticketKeys && { ticketKeys }),
     ...(certificates.length > 0 && {
       key: certificates.map(({ key }) => key),
       cert: certificates.map(({ chain }) => chain),

@@ -115,6 +115,14 @@ export class TlsHandle implements TcpHandle {
   }
 
   /** It stands already. */
+  bind(): number {
+    return ALREADY_CONNECTED;
+  }
+
+  bind6(): number {
+    return ALREADY_CONNECTED;
+  }
+
   connect(): number {
     return ALREADY_CONNECTED;
   }

@@ -1,3 +1,4 @@
+import { describeError } from '#core/errors.ts';
 import { compileExpression, ExpressionError } from '../../samples/compile.ts';
 import { CertificateError, loadCertificate } from '../../tls/certificate.ts';
 import {
@@ -6,6 +7,7 @@ import {
   loadEntries,
   resolveIn,
 } from '../../tls/certificate-files.ts';
+import { choiceFor } from '../../tls/choice.ts';
 import type { BindTls, ServerTls, TlsProtocol } from '../../tls/config.ts';
 import { clientContext, serverContext } from '../../tls/context.ts';
 import { loadTrust, type Trust } from '../../tls/trust.ts';
@@ -83,12 +85,22 @@ function finishBind(
     tryProtocol(tls.protocol, `${where}.`, `Proxy '${proxy.name}': `, (protocol) =>
       serverContext({ ...tls, protocol }, entries[0]?.certificates ?? []),
     );
+    prepare(tls, where);
     for (const bind of binds) bind.tls = tls;
   } catch (error) {
     if (error instanceof CertificateError)
       problems.alert(position, `${subject} : ${error.message}`);
     else if (error instanceof LineError) problems.alert(position, error.message);
     else throw error;
+  }
+}
+
+/** So that no certificate fails when a client asks for it. */
+function prepare(tls: BindTls, where: string): void {
+  try {
+    choiceFor(tls).prepare();
+  } catch (error) {
+    throw new LineError(`unable to set up TLS ${where} (${describeError(error)}).`);
   }
 }
 
@@ -138,7 +150,7 @@ function finishServer(
     if (
       mode === 'tcp' &&
       source !== undefined &&
-      !['constant', 'connection', 'internal'].includes(source)
+      !['connection', 'internal', 'payload'].includes(source)
     ) {
       throw new LineError(
         `error detected while parsing sni expression : '${settings.sni}' is not known in mode tcp.`,
