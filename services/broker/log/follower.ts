@@ -60,7 +60,8 @@ export class LogFollower {
   #reading = false;
   /** When records were found to be gone: others of their lanes need not wait for them. */
   #leapt = Number.NEGATIVE_INFINITY;
-  #advanced: (() => void)[] = [];
+  #closed = false;
+  readonly #advanced = new Set<() => void>();
   readonly #onUp = (): void => {
     for (const feed of this.#feeds) feed.resume();
   };
@@ -132,6 +133,7 @@ export class LogFollower {
   }
 
   close(): void {
+    this.#closed = true;
     clearInterval(this.#timer);
     this.#options.bus.off('up', this.#onUp);
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
@@ -142,11 +144,13 @@ export class LogFollower {
   /** Resolves when `head` has moved, or after `timeout` milliseconds. */
   advanced(timeout: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, timeout);
-      this.#advanced.push(() => {
+      const end = (): void => {
         clearTimeout(timer);
+        this.#advanced.delete(end);
         resolve();
-      });
+      };
+      const timer = setTimeout(end, timeout);
+      this.#advanced.add(end);
     });
   }
 
@@ -157,7 +161,7 @@ export class LogFollower {
 
   /** Hands over all that is here and in order. */
   #read(): void {
-    if (this.#reading) return;
+    if (this.#reading || this.#closed) return;
     this.#reading = true;
     try {
       // A record of one shard may be what another shard waits for.
@@ -177,7 +181,7 @@ export class LogFollower {
         any = true;
       }
     }
-    if (any && this.#advanced.length > 0) this.#tellAdvanced();
+    if (any && this.#advanced.size > 0) this.#tellAdvanced();
     return any;
   }
 
@@ -227,9 +231,7 @@ export class LogFollower {
   }
 
   #tellAdvanced(): void {
-    const waiting = this.#advanced;
-    this.#advanced = [];
-    for (const resolve of waiting) resolve();
+    for (const end of [...this.#advanced]) end();
   }
 
   /** Which records of each writer came last, from the records before the start. */

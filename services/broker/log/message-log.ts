@@ -7,6 +7,7 @@ export interface Receipt {
   /**
    * Without an error: a quorum has it, at `position`. With one (BRAMBLE_ENGINE_UNAVAILABLE): it is
    * not known to be durable and must not be acknowledged; it may still appear in the log.
+   * Must not throw: those that share a record are settled one after the other.
    */
   settle(error: Error | undefined, position: LogPosition | undefined): void;
 }

@@ -7,7 +7,7 @@ import { readRecord } from './record.ts';
 
 export interface FeedOptions {
   shard: number;
-  gets: DirectGets;
+  gets: Pick<DirectGets, 'from' | 'fromLeader'>;
   connected: () => boolean;
   counters: LogCounters;
   log: Logger;
@@ -163,7 +163,8 @@ export class ShardFeed {
   /** The replica that was asked has nothing from there on: it is behind, or that is the end. */
   #missed(sequence: number): void {
     this.#window = 0;
-    if (sequence === this.#next && sequence <= this.#known) this.#misses++;
+    if (sequence !== this.#next || sequence > this.#known) return;
+    if (++this.#misses >= MISSES_MAX) this.#fill();
   }
 
   #hold(sequence: number, bytes: Buffer): void {
