@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Authority, type Issued } from '../support/certificates.ts';
+import { Authority, type Issued } from '../support/authority.ts';
 import { OK, Origin, talk } from '../support/http-peers.ts';
 import { freePortRange } from '../support/ports.ts';
 import { lineMatching, type ProxyProcess } from '../support/proxy-process.ts';
