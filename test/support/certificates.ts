@@ -3,69 +3,65 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-/** One certificate with its key, in files and as text. */
-export interface Issued {
-  /** Key and chain in one file, as `crt` takes it. */
-  readonly file: string;
-  readonly key: string;
-  readonly certificate: string;
-}
-
-/** An authority of a test's own, with a folder that goes away with it. */
+/** A certificate authority of a test, in a folder of its own, made by openssl(1). */
 export class Authority {
-  readonly directory = mkdtempSync(path.join(tmpdir(), 'bramble-certificates-'));
-  /** The authority's certificate: what `ca-file` takes. */
-  readonly file: string;
-  readonly certificate: string;
-  readonly #key: string;
-  #serial = 1;
+  readonly directory = mkdtempSync(path.join(tmpdir(), 'bramble-ca-'));
 
-  constructor(name = 'Test Authority') {
-    this.#key = this.path('authority.key');
-    this.file = this.path('authority.pem');
-    openssl([
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
-      ...['-keyout', this.#key, '-out', this.file, '-days', '2', '-subj', `/CN=${name}`],
-    ]);
-    this.certificate = readFileSync(this.file, 'utf8');
+  constructor(name = 'test authority') {
+    const subject = ['-subj', `/CN=${name}`];
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    this.#run(
+      'req',
+      '-x509',
+      ...key,
+      '-days',
+      '2',
+      ...subject,
+      '-keyout',
+      'ca.key',
+      '-out',
+      'ca.crt',
+    );
+    writeFileSync(this.file('index.txt'), '');
+    writeFileSync(this.file('crlnumber'), '01\n');
+    writeFileSync(
+      this.file('ca.conf'),
+      '[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\ncrlnumber=crlnumber\ndefault_md=sha256\ndefault_crl_days=2\n',
+    );
   }
 
-  path(name: string): string {
+  file(name: string): string {
     return path.join(this.directory, name);
   }
 
-  /** A certificate for these names, the first being the common name too. */
-  issue(
-    file: string,
-    names: readonly string[],
-    { kind = 'ec', days = 2 }: { kind?: 'ec' | 'rsa'; days?: number } = {},
-  ): Issued {
-    const [key, request, extensions, out] = ['key', 'csr', 'ext', 'crt'].map((suffix) =>
-      this.path(`${this.#serial}.${suffix}`),
-    ) as [string, string, string, string];
-    const algorithm =
-      kind === 'ec'
-        ? ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
-        : ['rsa', '-pkeyopt', 'rsa_keygen_bits:2048'];
-    openssl([
-      ...['req', '-new', '-newkey', ...algorithm, '-nodes', '-keyout', key, '-out', request],
-      ...['-subj', `/CN=${names[0]}`],
-    ]);
-    writeFileSync(extensions, `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}\n`);
-    openssl([
-      ...['x509', '-req', '-in', request, '-CA', this.file, '-CAkey', this.#key, '-out', out],
-      ...['-days', String(days), '-set_serial', String(this.#serial++), '-extfile', extensions],
-    ]);
-    const issued = { key: readFileSync(key, 'utf8'), certificate: readFileSync(out, 'utf8') };
-    writeFileSync(this.path(file), issued.key + issued.certificate);
-    return { ...issued, file: this.path(file) };
+  pem(name: string): Buffer {
+    return readFileSync(this.file(name));
+  }
+
+  /** Makes `name.crt` and `name.key`; `san` as openssl writes it (`DNS:a,IP:1.2.3.4`). */
+  issue(name: string, { cn = name, san = '', days = 2 } = {}): { cert: Buffer; key: Buffer } {
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    const csr = ['-keyout', `${name}.key`, '-out', `${name}.csr`];
+    this.#run('req', ...key, '-subj', cn === '' ? '/O=nameless' : `/CN=${cn}`, ...csr);
+    writeFileSync(this.file('ext'), san === '' ? '' : `subjectAltName=${san}\n`);
+    const signer = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'ext'];
+    const out = ['-out', `${name}.crt`, '-days', String(days)];
+    this.#run('x509', '-req', '-in', `${name}.csr`, ...signer, ...out);
+    return { cert: this.pem(`${name}.crt`), key: this.pem(`${name}.key`) };
+  }
+
+  /** Revokes certificates and writes `ca.crl`. */
+  revoke(...names: string[]): void {
+    const ca = ['-config', 'ca.conf', '-cert', 'ca.crt', '-keyfile', 'ca.key'];
+    for (const name of names) this.#run('ca', ...ca, '-revoke', `${name}.crt`);
+    this.#run('ca', ...ca, '-gencrl', '-out', 'ca.crl');
   }
 
   remove(): void {
     rmSync(this.directory, { recursive: true, force: true });
   }
-}
 
-function openssl(args: readonly string[]): void {
-  execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  #run(...args: string[]): void {
+    execFileSync('openssl', args, { cwd: this.directory, stdio: 'pipe' });
+  }
 }
