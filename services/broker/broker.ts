@@ -142,6 +142,7 @@ export class Broker implements Service, BrokerContext {
       log: {
         log: this.messages,
         targetFor: (session, topic) => this.router.targetFor(session, topic),
+        isDropped: (message) => this.cluster?.fences.wasDropped(message) ?? false,
       },
       events: {
         dropped: (_, _why, count = 1) => {
