@@ -85,7 +85,7 @@ async function during(
       `${percentile(appends, 0.99).toFixed(0)} max ${percentile(appends, 1).toFixed(0)} ms, ` +
       `read p99 ${percentile(reads, 0.99).toFixed(0)} max ${percentile(reads, 1).toFixed(0)} ms; ` +
       `${totals.failovers} turns, ${sum('resent')} resent, ` +
-      `${totals.secondCopies} second copies, ${totals.filled} asked for`,
+      `${totals.secondCopies} second copies, ${totals.filled} asked for, ${sum('lost')} lost`,
   );
   for (const [i, { tally }] of nodes.entries()) {
     expect(tally.wrong(confirmed), `node ${i}: not exactly once`).toEqual([]);
@@ -169,4 +169,52 @@ test('the server of a writer is killed, and what waited is written when it is ba
     await servers[victim]!.restart();
     await pause(2_000);
   });
+});
+
+test('the servers are restarted one after the other', async () => {
+  await startCluster(3);
+  await during('rolling restart', [0, 1, 2], async () => {
+    for (const server of servers) {
+      await server.kill('SIGTERM');
+      await server.restart();
+      await pause(1_000);
+    }
+  });
+});
+
+test('how fast the log is, on one node and on three', async () => {
+  for (const count of [1, 3]) {
+    await startCluster(count);
+    const [node] = nodes;
+    const from = node!.log.head.clone();
+    const total = 40_000;
+    const payload = Buffer.alloc(128);
+    const started = performance.now();
+    for (let i = 0; i < total; i++) {
+      payload.writeDoubleBE(performance.now());
+      node!.append(`rate/${i % 100}`, payload);
+      while (i + 1 - node!.settled > 4_000) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await eventually('settled', () => node!.settled === total, 60_000);
+    const appended = performance.now() - started;
+    await eventually('read', () => nodes.every(({ tally }) => tally.total === total), 60_000);
+    const begun = performance.now();
+    const tally = await readAll(node!.log, from);
+    const read = performance.now() - begun;
+    console.log(
+      `${count} node(s), ${total} messages of 128 bytes: ` +
+        `${Math.round((total / appended) * 1000)} durable/s, ` +
+        `latency p50 ${percentile(node!.latencies, 0.5).toFixed(1)} ` +
+        `p99 ${percentile(node!.latencies, 0.99).toFixed(1)} ms, ` +
+        `${node!.log.counters.records} records, ` +
+        `read again ${Math.round((total / read) * 1000)}/s`,
+    );
+    expect(node!.failed).toBe(0);
+    expect(tally.times.size).toBe(total);
+    expect(tally.repeated).toBe(0);
+    for (const one of nodes) await one.close();
+    await stop?.();
+    nodes = [];
+    stop = undefined;
+  }
 });
