@@ -14,10 +14,10 @@ export function askAgent(
   done: (report: AgentReport) => void,
 ): RunningCheck {
   let line: string | undefined;
-  const judge = (input: Buffer, ended: boolean): ProtocolVerdict => {
+  const judge = (input: Buffer): ProtocolVerdict => {
     const end = input.findIndex((byte) => byte === 0x0a || byte === 0x0d);
-    if (end < 0 && !ended) return 'wait';
-    if (end < 0) return { status: 'L7RSP', info: 'Ignoring incomplete line from agent' };
+    // Also behind the server's FIN: half a line is no answer, and the time for one runs out.
+    if (end < 0) return 'wait';
     line = input.toString('latin1', 0, end);
     return { status: 'L7OK' };
   };

@@ -167,7 +167,7 @@ export const implicitConnect = (): ConnectStep => connectStep({ implicit: true, 
 /** What a server is checked with where nothing else is asked for: the handshake. */
 export const connectOnly = (): CheckMethod => ({
   kind: 'script',
-  protocol: 'tcp',
+  protocol: 'other',
   steps: [implicitConnect()],
   drainOn404: false,
 });

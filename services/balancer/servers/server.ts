@@ -92,6 +92,8 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly sessions: Set<Severable> | undefined;
   #tracked: Server | undefined;
   readonly #trackers: Server[] = [];
+  /** What it has taken over from the server that it tracks. */
+  #follows = { running: true, leaving: false };
   #wasRunning: boolean;
   #wasUsable: boolean;
   #health: number;
@@ -150,7 +152,7 @@ export class Server extends EventEmitter<ServerEvents> {
   /** Whether it answers, as far as is known: sessions that must go here may. */
   get running(): boolean {
     if (this.#admin === 'maint') return false;
-    if (this.#tracked) return this.#tracked.running;
+    if (this.#tracked) return this.#follows.running;
     if (this.agent && !this.agent.up) return false;
     const { check } = this.config;
     return check === undefined || this.#health >= check.rise;
@@ -159,12 +161,13 @@ export class Server extends EventEmitter<ServerEvents> {
   /** Whether balancing may choose it. */
   get usable(): boolean {
     if (!this.running || this.#admin !== 'ready' || this.weight === 0) return false;
-    return !(this.#tracked?.leaving ?? this.#stopping);
+    return !(this.#tracked ? this.#follows.leaving : this.#stopping);
   }
 
   /** Whether it asked, or was ordered, to get no new sessions by balancing. */
   get leaving(): boolean {
-    return this.#admin !== 'ready' || (this.#tracked?.leaving ?? this.#stopping);
+    const leaving = this.#tracked ? this.#follows.leaving : this.#stopping;
+    return this.#admin !== 'ready' || leaving;
   }
 
   /** The server whose state is this one's (`track`). */
@@ -176,6 +179,7 @@ export class Server extends EventEmitter<ServerEvents> {
   track(server: Server): void {
     this.#tracked = server;
     server.#trackers.push(this);
+    this.#follows = { running: server.running, leaving: server.leaving };
     this.#remember();
   }
 
@@ -257,11 +261,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const wasUsable = this.usable;
     const wasRunning = this.running;
     const changed = agent.take(report);
-    const { check } = this.config;
-    if (check && report.up !== undefined) {
-      this.#health = report.up ? check.rise + check.fall - 1 : 0;
-    }
-    if (changed) this.backend.agentLogged(this);
+    if (changed && report.status !== 'CHECKED') this.backend.agentLogged(this);
     if (this.running === wasRunning) return;
     this.lastOutcome = report;
     this.#turned(wasUsable);
@@ -378,7 +378,7 @@ export class Server extends EventEmitter<ServerEvents> {
       this.#downtime += now - this.lastChange;
       this.#warmUp.start(() => this.backend.serverRetuned(this));
     } else {
-      if (cause === undefined || cause === 'tracking') this.timesDown += 1;
+      this.timesDown += 1;
       this.#warmUp.stop();
     }
     this.lastChange = now;
@@ -422,6 +422,8 @@ export class Server extends EventEmitter<ServerEvents> {
 
   #follow(): void {
     const wasUsable = this.#wasUsable;
+    const { running, leaving } = this.#tracked!;
+    this.#follows = { running, leaving };
     if (this.running !== this.#wasRunning) this.#turned(wasUsable, 'tracking');
     else if (this.usable !== wasUsable) this.#leaned(wasUsable, 'tracking');
     else this.#remember();

@@ -150,7 +150,7 @@ function serverRow(
     ...identity(backend.config, config.name, SERVER, config.id),
     ...sessions(counters, now),
     ...serverSide(counters, now),
-    ...(config.maxconn === undefined ? {} : { slim: config.maxconn }),
+    ...(server.maxconn === undefined ? {} : { slim: server.maxconn }),
     status: serverStatus(server),
     weight: server.weight,
     uweight: server.weight,
@@ -307,7 +307,7 @@ export function serverStatus(server: Server): string {
     case 'no-check':
       return 'no check';
     case 'drain':
-      return 'DRAIN';
+      return source.agent ? 'DRAIN (agent)' : 'DRAIN';
     case 'stopping':
       return 'NOLB';
     case 'down':
