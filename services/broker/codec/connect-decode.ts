@@ -16,6 +16,8 @@ export interface ConnectPacket {
   username: string | undefined;
   password: Buffer | undefined;
   properties: Properties;
+  /** A bridge of another broker, which says so in its protocol level as Mosquitto does. */
+  bridge: boolean;
 }
 
 const CONNECT = 0x10;
@@ -27,7 +29,6 @@ const WILL_RETAIN = 0x20;
 const PASSWORD = 0x40;
 const USERNAME = 0x80;
 
-/** Bridges of Mosquitto set it in the protocol level. */
 const BRIDGE_BIT = 0x80;
 
 /**
@@ -53,7 +54,7 @@ export function decodeConnect(frame: Buffer, body: number, version: MqttVersion)
   if (version === 5 && isPadded(frame, body)) throw malformed('a padded remaining length');
   const reader = new PacketReader(frame, body);
   reader.binary();
-  reader.byte();
+  const bridge = (reader.byte() & BRIDGE_BIT) !== 0;
   const flags = reader.byte();
   checkFlags(flags, version);
   const keepalive = reader.uint16();
@@ -71,7 +72,7 @@ export function decodeConnect(frame: Buffer, body: number, version: MqttVersion)
   const username = has(USERNAME) ? reader.text() : undefined;
   const password = has(PASSWORD) ? reader.binary() : undefined;
   reader.finish();
-  return { clean: has(CLEAN), keepalive, clientId, will, username, password, properties };
+  return { clean: has(CLEAN), keepalive, clientId, will, username, password, properties, bridge };
 }
 
 function checkFlags(flags: number, version: MqttVersion): void {

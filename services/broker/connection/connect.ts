@@ -44,6 +44,7 @@ export async function handleConnect(
   }
   const { properties } = packet;
   connection.maximumPacketSize = properties.maximumPacketSize ?? 0;
+  connection.bridge = packet.bridge;
   connection.requestProblemInformation = properties.requestProblemInformation !== 0;
   if (properties.authenticationMethod !== undefined) {
     return refuse(connection, version, REASON.BAD_AUTHENTICATION_METHOD);

@@ -63,6 +63,8 @@ export class Connection implements SessionOutlet {
   /** Outbound aliases that the client allows. */
   outboundAliasMaximum = 0;
   requestProblemInformation = true;
+  /** A bridge: what it subscribes to comes without its own messages and as it was published. */
+  bridge = false;
   /** MQTT 5: the expiry that CONNECT asked for, for the rule of [MQTT-3.14.2-2]. */
   connectExpiry = 0;
   readonly traffic = new Traffic();

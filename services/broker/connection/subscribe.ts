@@ -32,6 +32,10 @@ export async function handleSubscribe(
     }
     const isNew = !session.subscriptions.has(filter);
     const subscription: Subscription = { ...request, id: packet.subscriptionId };
+    if (connection.bridge) {
+      subscription.noLocal = parseShared(filter) === undefined;
+      subscription.retainAsPublished = true;
+    }
     // What it still has to read was published before this subscription.
     if (isNew && session.isBehind) subscription.since = [...context.messages.head.sequences];
     session.subscriptions.set(filter, subscription);
