@@ -1,20 +1,107 @@
+import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
+import {
+  canCutPower,
+  createPowerDisk,
+  cutPower,
+  type Flush,
+  type PowerDisk,
+} from '../support/faults/power-disk.ts';
 import { seconds } from './duration.ts';
 import { expectNothingLost } from './promises.ts';
 import { report, rowOf } from './report.ts';
-import { runScenario } from './scenario.ts';
+import { type Outcome, runScenario } from './scenario.ts';
 
-// What the kernel has taken survives the death of every process, so here nothing may be lost: the
-// bound of `durability.flush` is for what was still in the kernel when the power went.
+const DEAD = seconds(1, 10);
+/** Sessions must be older than what may be lost, milliseconds. */
+const SETTLED = seconds(4, 10);
+const NODES = 3;
+const DISK = 512 << 20;
+/** `durability.flush`, milliseconds. */
+const FLUSH = 1_000;
+/** An acknowledgement may be on its way when the power goes, milliseconds. */
+const IN_FLIGHT = 100;
+/** What a disk that is told to write may take for it, milliseconds. */
+const DISK_SLOW = 1_000;
+
+// What the kernel has taken survives the death of every process, so here nothing may be lost.
 test('kill -9 of everything at one instant, and a restart', async (context) => {
   const outcome = await runScenario({
-    hold: seconds(1, 10),
+    hold: DEAD,
     fault: (lab) => lab.killAll(),
     async heal(lab) {
       await Promise.all(lab.nodes.map((node) => node.start()));
     },
   });
-  report(context, rowOf(outcome, `all dead for ${seconds(1, 10)} ms`));
+  report(context, rowOf(outcome));
   expectNothingLost(outcome);
-  expect(outcome.books.acknowledged).toBeGreaterThan(0);
+});
+
+/** Whether nats-server writes to the disk at an interval by itself (2.10); else the disk does. */
+function engineFlushes(): boolean {
+  const [, major, minor] = /v(\d+)\.(\d+)/.exec(
+    execFileSync('nats-server', ['--version'], { encoding: 'utf8' }),
+  )!;
+  return Number(major) > 2 || Number(minor) >= 10;
+}
+
+/** Takes the power from all nodes: what the kernel had not written is gone. */
+async function cutScenario(flush: Flush, rate: number): Promise<Outcome & { cutAt: number }> {
+  const own = engineFlushes();
+  const disks: PowerDisk[] = [];
+  let cutAt = 0;
+  try {
+    for (let i = 0; i < NODES; i++) disks.push(createPowerDisk(DISK, own ? 'kernel' : flush));
+    const syncInterval = flush === 'always' ? 'always' : `${FLUSH}ms`;
+    const outcome = await runScenario({
+      lab: {
+        store: (index) => disks[index]?.directory,
+        ...(own ? { syncInterval } : {}),
+      },
+      rate,
+      before: SETTLED,
+      hold: DEAD,
+      async fault(lab) {
+        cutAt = performance.now();
+        await lab.killAll();
+        cutPower(disks);
+      },
+      async heal(lab) {
+        for (const disk of disks) disk.restore();
+        await Promise.all(lab.nodes.map((node) => node.start()));
+      },
+    });
+    return { ...outcome, cutAt };
+  } finally {
+    for (const disk of disks) disk.remove();
+  }
+}
+
+/** How long before the cut the oldest lost message was acknowledged; and how many came after it. */
+function lossOf({ lostAt, cutAt }: Outcome & { cutAt: number }): { age: number; after: number } {
+  const oldest = lostAt[0];
+  return {
+    age: oldest === undefined ? 0 : Math.round(cutAt - oldest),
+    after: lostAt.filter((at) => at > cutAt + IN_FLIGHT).length,
+  };
+}
+
+// Needs root; elsewhere these count as skipped.
+const permitted = test.runIf(canCutPower());
+
+permitted('power cut of all nodes, disks flushed once a second', async (context) => {
+  const outcome = await cutScenario('second', 40);
+  const { age, after } = lossOf(outcome);
+  const note = `lost: acknowledged up to ${age} ms before the cut, ${after} after it`;
+  report(context, rowOf(outcome, note));
+  expect(age, 'ms before the cut').toBeLessThanOrEqual(FLUSH + DISK_SLOW);
+  expect(after, 'lost although acknowledged after the cut').toBe(0);
+  expect(outcome.sessionsLost, 'sessions lost').toBe(0);
+  expect(outcome.open, 'publishes without an answer').toBe(0);
+});
+
+permitted('power cut of all nodes, each write flushed', async (context) => {
+  const outcome = await cutScenario('always', 5);
+  report(context, rowOf(outcome));
+  expectNothingLost(outcome);
 });

@@ -11,6 +11,10 @@ export interface Scenario {
   lab?: LabOptions;
   /** Index of the node that the fault is about. */
   faulty?: number;
+  /** Messages a second of each publisher. */
+  rate?: number;
+  /** Load before the fault, milliseconds. */
+  before?: number;
   /** From the fault to its end, milliseconds. */
   hold: number;
   fault(lab: ClusterLab): Promise<void> | void;
@@ -40,12 +44,13 @@ export interface Outcome {
   deliveryGap: number;
   /** Longest time that a new client needed to get in. */
   connectMax: number;
-  /** Acknowledged messages that a complete subscriber lacks: when they were acknowledged. */
-  lostSince: number;
+  /** When each message was acknowledged that a persistent subscriber lacks; ascending. */
+  lostAt: number[];
 }
 
 const PUBLISHERS = 12;
 const RATE = 40;
+const PAYLOAD = 64;
 /** Longest wait for what is under way when the load ends, milliseconds. */
 const SETTLE = 40_000;
 /** Nothing new for so long: nothing will come, milliseconds. */
@@ -61,12 +66,12 @@ export async function runScenario(scenario: Scenario): Promise<Outcome> {
   const { faulty = 0, hold } = scenario;
   const lab = await ClusterLab.start(scenario.lab ?? {});
   const rotation = new Rotation(lab.nodes);
-  const run = new Run(lab, rotation, faulty);
+  const run = new Run(lab, rotation, faulty, scenario.rate ?? RATE);
   try {
     rotation.start();
     await run.prepare();
     run.produce();
-    await pause(BEFORE);
+    await pause(scenario.before ?? BEFORE);
     const from = performance.now();
     await scenario.fault(lab);
     await pause(hold);
@@ -94,7 +99,7 @@ class Run {
   readonly #connects: ConnectProbe;
   readonly #faulty: number;
 
-  constructor(lab: ClusterLab, rotation: Rotation, faulty: number) {
+  constructor(lab: ClusterLab, rotation: Rotation, faulty: number, rate: number) {
     this.#lab = lab;
     this.#faulty = faulty;
     const { nodes } = lab;
@@ -106,7 +111,7 @@ class Run {
       const id = `publisher-${i}`;
       const topic = `load/${qos}/${id}`;
       const home = nodes[i % count]!;
-      return new Publisher({ id, qos, version, topic, rate: RATE, rotation, home, payload: 64 });
+      return new Publisher({ id, qos, version, topic, rate, rotation, home, payload: PAYLOAD });
     });
     const receiver = (id: string, at: number, qos: 1 | 2, version: 4 | 5, clean = false) => {
       const home = nodes[at]!;
@@ -171,7 +176,7 @@ class Run {
       publishElsewhere: latencies(elsewhere, from, to),
       deliveryGap,
       connectMax,
-      lostSince: this.#lostSince(),
+      lostAt: this.#lostAt(),
     };
   }
 
@@ -186,13 +191,15 @@ class Run {
     return [...this.#online, ...this.#offline.map(({ receiver }) => receiver)];
   }
 
-  /** Until every subscriber has everything, or nothing has come for a while. */
+  /** Until every subscriber has everything, or all are there and nothing has come for a while. */
   async #received(): Promise<void> {
     const began = performance.now();
+    let absent = began;
     while (performance.now() - began < SETTLE) {
-      const { lost } = this.#books();
-      const last = Math.max(began, ...this.#receivers.map(({ lastAt }) => lastAt));
-      if (lost === 0 || performance.now() - last > QUIET) break;
+      const now = performance.now();
+      if (this.#receivers.some(({ connection }) => !connection.open)) absent = now;
+      const last = Math.max(absent, ...this.#receivers.map(({ lastAt }) => lastAt));
+      if (this.#books().lost === 0 || now - last > QUIET) break;
       await pause(200);
     }
     // What would come twice comes right behind.
@@ -215,20 +222,18 @@ class Run {
     return audit(topics, takers);
   }
 
-  /** When the first message was acknowledged that a persistent subscriber never got; 0 = none. */
-  #lostSince(): number {
-    let first = 0;
+  #lostAt(): number[] {
+    const times: number[] = [];
     for (const { options, sent } of this.#publishers) {
       for (const receiver of this.#receivers) {
         if (receiver.options.clean) continue;
         const seen = new Set(receiver.taken.get(options.topic));
         for (const [number, { acknowledged }] of sent.entries()) {
-          if (acknowledged === 0 || seen.has(number)) continue;
-          if (first === 0 || acknowledged < first) first = acknowledged;
+          if (acknowledged > 0 && !seen.has(number)) times.push(acknowledged);
         }
       }
     }
-    return first;
+    return times.sort((a, b) => a - b);
   }
 }
 

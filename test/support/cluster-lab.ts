@@ -19,6 +19,8 @@ export interface LabOptions {
   namespaces?: boolean;
   /** Directory of a node's JetStream; by default one below the lab's temporary directory. */
   store?: (index: number) => string | undefined;
+  /** nats-server's own interval between writes to the disk; since 2.10. */
+  syncInterval?: string;
 }
 
 export interface Endpoint {
@@ -79,8 +81,10 @@ export class ClusterLab {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  async #build({ mqtt = '{ anonymous: true }', store }: LabOptions, count: number): Promise<void> {
+  async #build(options: LabOptions, count: number): Promise<void> {
     const { network } = this;
+    const { mqtt = '{ anonymous: true }', store, syncInterval } = options;
+    const sync = syncInterval === undefined ? '' : `, sync_interval: "${syncInterval}"`;
     const directory = this.#directory;
     const ports = network === undefined ? await freePorts(count * 5) : [];
     const places = Array.from({ length: count }, (_, i) => {
@@ -119,7 +123,7 @@ http: "${host}:${monitor}"
 max_payload: 8388608
 ping_interval: "5s"
 ping_max: 2
-jetstream { store_dir: ${JSON.stringify(data)}, max_mem: 64MB, max_file: 4GB }
+jetstream { store_dir: ${JSON.stringify(data)}, max_mem: 64MB, max_file: 4GB${sync} }
 authorization { user: test, password: test-secret }
 cluster { name: test, listen: "${cluster}:${route}", routes: [${routes}] }
 `,
