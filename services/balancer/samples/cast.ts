@@ -25,9 +25,9 @@ export function leadingInteger(value: string): bigint {
   return found ? BigInt.asIntN(64, BigInt(found[0].replace('+', ''))) : 0n;
 }
 
-function strictInteger(value: string): Sample | undefined {
-  return /^[+-]?\d{1,19}$/.test(value) ? int(leadingInteger(value)) : undefined;
-}
+/** What follows the digits is of no interest, nothing at all is no number. */
+const readInteger = (value: string): Sample | undefined =>
+  value === '' ? undefined : int(leadingInteger(value));
 
 /** Two capital hexadecimal digits a byte. */
 export const hexOf = (value: string): string => bytesOf(value).toString('hex').toUpperCase();
@@ -78,10 +78,10 @@ const CASTS: Record<Sample['type'], Partial<Record<SampleType, Cast>>> = {
   },
   str: {
     bool: (sample) => {
-      const number = strictInteger(text(sample));
+      const number = readInteger(text(sample));
       return number && bool(number.value !== 0n);
     },
-    sint: (sample) => strictInteger(text(sample)),
+    sint: (sample) => readInteger(text(sample)),
     addr: (sample) => maybe(parseIp(text(sample))),
     ipv4: (sample) => maybe(parseIpv4(text(sample))),
     ipv6: (sample) => {
@@ -93,7 +93,7 @@ const CASTS: Record<Sample['type'], Partial<Record<SampleType, Cast>>> = {
     meth: (sample) => ({ type: 'meth', value: text(sample) }),
   },
   bin: {
-    str: (sample) => str(hexOf(text(sample))),
+    str: (sample) => str(text(sample)),
     bin: same,
     meth: (sample) => ({ type: 'meth', value: text(sample) }),
   },
@@ -117,7 +117,7 @@ export function cast(sample: Sample, to: SampleType): Sample | undefined {
   return CASTS[sample.type][to]?.(sample);
 }
 
-/** The value as text; addresses and numbers as people write them, bytes in hexadecimal. */
+/** The value as text; addresses and numbers as people write them, bytes as they are. */
 export function asText(sample: Sample): string | undefined {
   return cast(sample, 'str')?.value as string | undefined;
 }

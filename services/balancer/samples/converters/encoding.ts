@@ -151,7 +151,12 @@ export const ENCODING_CONVERTERS: ConverterTable = {
       if (factor === undefined) throw new ExpressionError(`invalid unit '${unit}'`);
       return (sample) => {
         const date = new Date(((Number(sample.value) + more) / factor) * 1000);
-        return Number.isNaN(date.getTime()) ? undefined : str(date.toUTCString());
+        if (Number.isNaN(date.getTime())) return undefined;
+        const text = date.toUTCString();
+        if (unit === 's') return str(text);
+        // As HAProxy, which does not pad the fraction.
+        const fraction = (Number(sample.value) + more) % factor;
+        return str(text.replace(' GMT', `.${fraction} GMT`));
       };
     },
   },

@@ -62,10 +62,10 @@ export const CLIENT_FETCHES: FetchTable = {
   fe_client_timeout: plain('sint', 'connection', 'timeout client, milliseconds', ({ frontend }) =>
     optional(frontend.config.timeouts.client, int),
   ),
-  be_id: plain('sint', 'internal', "the backend's number", ({ backend }) =>
+  be_id: plain('sint', 'server', "the backend's number", ({ backend }) =>
     optional(backend?.config.id, int),
   ),
-  be_name: plain('str', 'internal', "the backend's name", ({ backend }) =>
+  be_name: plain('str', 'server', "the backend's name", ({ backend }) =>
     optional(backend?.config.name, str),
   ),
   be_server_timeout: plain('sint', 'internal', 'timeout server, milliseconds', ({ backend }) =>
