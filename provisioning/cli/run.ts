@@ -7,6 +7,7 @@ import { devCommand } from './dev.ts';
 import { EXIT, exitCodeFor } from './exit-codes.ts';
 import { commandHelp, overview } from './help.ts';
 import { findCommand, parseInvocation } from './parse.ts';
+import { passwordCommand } from './password.ts';
 import { retainedCommand } from './retained.ts';
 import { sessionsCommand } from './sessions.ts';
 import { topicsCommand } from './topics.ts';
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   topicsCommand,
   bansCommand,
   brokersCommand,
+  passwordCommand,
   validateCommand,
   versionCommand,
   helpCommand,

@@ -9,7 +9,7 @@ const TOP = 20;
 
 export const topicsCommand: Command = {
   name: 'topics',
-  summary: 'Show the busiest topics of the last ten seconds',
+  summary: 'Show the busiest topics of the last ten to twenty seconds',
   positionals: [],
   options: {
     limit: { type: 'number', value: 'N', min: 1, max: 1_000, text: `topics at most (${TOP})` },

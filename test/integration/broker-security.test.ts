@@ -268,6 +268,57 @@ test('behind the balancer: PROXY header and ClientHello in one packet, the clien
   }
 });
 
+test('who does not finish the handshake is gone in time, and the clients that are there stay', async () => {
+  const server = await startGuarded(
+    part().replace('{ users', '{ limits: { connect: 1 s }, users'),
+    {
+      tls: true,
+    },
+  );
+  try {
+    const there = (await connect(
+      `mqtts://localhost:${server.broker.ports.mqttTls}`,
+      ADA,
+    )) as MqttClient;
+    const silent = net.connect(server.broker.ports.mqttTls, '127.0.0.1');
+    const half = net.connect(server.broker.ports.mqttTls, '127.0.0.1');
+    half.write(Buffer.from('160301', 'hex'));
+    const mute = tls.connect({
+      port: server.broker.ports.mqttTls,
+      host: 'localhost',
+      ca: authority.pem('ca.crt'),
+    });
+    for (const socket of [silent, half, mute]) socket.on('error', () => {});
+    await Promise.all([silent, half, mute].map((socket) => once(socket.resume(), 'close')));
+    await eventually('nothing is left of them', () => server.broker.gate.halfOpen.size === 0);
+    expect(there.connected).toBe(true);
+    expect(server.audit('connect').some(({ msg }) => String(msg).includes('took too long'))).toBe(
+      true,
+    );
+  } finally {
+    await server.stop();
+  }
+});
+
+test('PROXY headers from who may not send them, and none at all: an audit line each, bounded', async () => {
+  const server = await startGuarded(part(), { proxyProtocol: true });
+  try {
+    for (let i = 0; i < 50; i++) {
+      const socket = net.connect(server.broker.ports.mqtt, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.write('GET / HTTP/1.1\r\n\r\n');
+      await once(socket.resume(), 'close');
+    }
+    const lines = server.audit('connect');
+    expect(lines[0]).toMatchObject({ address: '127.0.0.1' });
+    expect(String(lines[0]!.msg)).toContain('no PROXY v2 header');
+    expect(lines.length).toBeLessThanOrEqual(15);
+    expect(server.broker.audit.refused.connect).toBe(50);
+  } finally {
+    await server.stop();
+  }
+});
+
 test('argon2id, and users that change on reload: who is still there stays, who is gone goes', async () => {
   const hash = await hashPasswordArgon2('lovelace');
   const server = await startGuarded(`{ users: [ { name: ada, password: "${hash}" },

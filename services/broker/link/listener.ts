@@ -3,7 +3,6 @@ import net, { type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Service } from '#core/lifecycle.ts';
 import { listenError } from '#core/listen.ts';
-import type { Logger } from '#core/log.ts';
 import type { Arrival, Doorkeeper } from './arrival.ts';
 import { takeProxyHeader } from './proxy-header.ts';
 import type { TlsAcceptor } from './tls-acceptor.ts';
@@ -18,7 +17,8 @@ export interface SharedOptions {
   connectTimeout: number;
   /** Largest WebSocket message, bytes. */
   packet: number;
-  log: Logger;
+  /** Told of a connection that ends before MQTT for the peer's fault. */
+  refused: (address: string, why: string) => void;
   onTransport: (transport: Transport) => void;
 }
 

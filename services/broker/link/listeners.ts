@@ -56,7 +56,7 @@ export class Listeners implements Service {
       door: options.door,
       connectTimeout: mqtt.limits.connect,
       packet: mqtt.limits.packet,
-      log: options.log,
+      refused: (address, why) => options.audit.refuse('connect', { address, why }),
       onTransport: options.onTransport,
     });
     this.#mqtt = new TcpListener(on('mqtt', listen.mqtt));

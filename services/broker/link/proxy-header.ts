@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
 import { describeError } from '#core/errors.ts';
-import type { Logger } from '#core/log.ts';
 import { parseProxyV2 } from './proxy-v2.ts';
 import type { TrustedAddresses } from './trusted.ts';
 
@@ -8,7 +7,8 @@ export interface ProxyHeaderOptions {
   trusted: TrustedAddresses;
   /** From accept to the end of the header, milliseconds. */
   connectTimeout: number;
-  log: Logger;
+  /** Told of a connection that ends here for the peer's fault. */
+  refused: (address: string, why: string) => void;
 }
 
 /** Whoever connected, as the header says it; undefined for the balancer's own checks. */
@@ -23,10 +23,10 @@ export function takeProxyHeader(
   options: ProxyHeaderOptions,
   taken: (rest: Buffer, source: Source | undefined) => void,
 ): void {
-  const { trusted, connectTimeout, log } = options;
+  const { trusted, connectTimeout, refused } = options;
   const peer = socket.remoteAddress ?? '';
   if (!trusted.includes(peer)) {
-    log.warn({ peer }, 'connection refused: PROXY protocol from an address that is not trusted');
+    refused(peer, 'PROXY protocol from an address that is not trusted');
     socket.destroy();
     return;
   }
@@ -48,7 +48,7 @@ export function takeProxyHeader(
       socket.off('end', failed);
       taken(held.subarray(header.length), header.source);
     } catch (error) {
-      log.warn({ peer, err: error }, `connection refused: ${describeError(error)}`);
+      refused(peer, describeError(error));
       failed();
     }
   };

@@ -66,8 +66,9 @@ export class TlsAcceptor {
     });
     server.on('secureConnection', (socket) => this.#secured(socket, settings));
     server.on('tlsClientError', (error, socket) => {
-      socket.destroy();
+      // Destroyed, it does not know its peer any more.
       const waiting = this.#take(socket);
+      socket.destroy();
       // Who hangs up within the handshake is no news: port scans and health checks do.
       if (waiting === undefined || systemCode(error) === 'ECONNRESET') return;
       this.#options.refused(waiting.arrival, inWords(error));
