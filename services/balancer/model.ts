@@ -3,6 +3,7 @@ import type { SavedServer } from './checks/server-state.ts';
 import type { CheckMethod } from './checks/steps.ts';
 import type { LogFormatter } from './log/log-format.ts';
 import type { ProxyRules } from './rules/model.ts';
+import type { Expression } from './samples/compile.ts';
 import type { HealthConfig } from './servers/health-config.ts';
 import type { BindTls, ServerTls } from './tls/config.ts';
 
@@ -182,7 +183,8 @@ export type BalanceAlgorithm =
   /** `header` in lower case. */
   | { name: 'hdr'; header: string; domainOnly: boolean }
   /** '' = whichever cookie is there. */
-  | { name: 'rdp-cookie'; cookie: string };
+  | { name: 'rdp-cookie'; cookie: string }
+  | { name: 'hash'; expression: Expression };
 
 /** `hash-type` and `hash-balance-factor`. */
 export interface HashConfig {

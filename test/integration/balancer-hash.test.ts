@@ -113,6 +113,13 @@ describe('a key leads to the server that HAProxy chooses', () => {
     'balance hdr(host)',
     'balance hdr(Host) use_domain_only',
     'balance source',
+    'balance hash src',
+    'balance hash req.hdr(x-key)',
+    'balance hash path,lower',
+    'balance hash path,bytes(0,4)',
+    'balance hash req.hdr(host),field(1,.)',
+    'balance hash path,length',
+    'balance hash req.hdr(x-key),crc32',
   ];
 
   it.each(['hash-type map-based crc32 avalanche', 'hash-type consistent wt6'])(
@@ -131,9 +138,11 @@ describe('a key leads to the server that HAProxy chooses', () => {
 
   it('by the address of the client', async () => {
     const types = ['map-based', 'map-based sdbm avalanche', 'consistent', 'consistent djb2'];
-    const bodies = types.map(
-      (type) => ` balance source\n hash-type ${type}\n${serverLines(WEIGHTS)}`,
-    );
+    const bodies = types.flatMap((type) => [
+      ` mode tcp\n balance source\n hash-type ${type}\n${serverLines(WEIGHTS)}`,
+      ` mode tcp\n balance hash src\n hash-type ${type}\n${serverLines(WEIGHTS)}`,
+      ` balance source\n hash-type ${type}\n${serverLines(WEIGHTS)}`,
+    ]);
     const asks = Array.from({ length: 60 }, (_, i) => ({
       from: `127.${i % 7}.${(i * 37) % 256}.${1 + ((i * 11) % 254)}`,
     }));

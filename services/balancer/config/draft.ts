@@ -245,8 +245,8 @@ export function newGlobal(): GlobalDraft {
 /** A copy of its own, for a section that starts from `settings`. */
 export function inheritSettings(settings: ProxySettings): ProxySettings {
   // Rules hold functions, which have no clone.
-  const { check, ...rest } = settings;
-  const copy = { ...structuredClone(rest), check: inheritCheckSettings(check) };
+  const { check, balance, ...rest } = settings;
+  const copy = { ...structuredClone(rest), check: inheritCheckSettings(check), balance };
   // A proxy's first `stats` line starts afresh instead of adding to the inherited ones.
   if (copy.stats) copy.stats.inherited = true;
   return copy;

@@ -26,7 +26,11 @@ export interface RuledExchange {
 
 /** Whether requests to this proxy need a scope at all. */
 export const needsRules = (config: ProxyConfig | undefined): boolean =>
-  config !== undefined && (config.rules !== undefined || config.logFormat !== undefined);
+  config !== undefined &&
+  (config.rules !== undefined ||
+    config.logFormat !== undefined ||
+    config.balance.name === 'hash' ||
+    config.servers.some(({ tls }) => tls?.sni !== undefined));
 
 /** The rules of one exchange, from its head to a server or an answer. */
 export class ExchangeRules implements RulesOwner {

@@ -136,7 +136,12 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
     this.#connector = new Connector(backend, this.#client.pools, this.#account, this, {
       mayReuse: this.#client.again && this.#keepServer,
       headBytes: this.#headBytes,
-      hash: backend.hash({ source, head: this.#head, data: this.#firstBody }),
+      hash: backend.hash({
+        source,
+        head: this.#head,
+        scope: this.#account.scope,
+        data: this.#firstBody,
+      }),
     });
     this.#connector.start();
   }

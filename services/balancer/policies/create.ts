@@ -23,7 +23,7 @@ import { StaticRoundRobin } from './static-rr.ts';
  * | `random(draws)` | least loaded of some drawn at random by weight   | the same shares       |
  * | `peak-ewma`     | shortest expected response time                  | ours alone            |
  * | `least-pending` | fewest connections being established             | ours alone            |
- * | `source` `uri` `url_param` `hdr` `rdp-cookie` | where the key's hash falls       | the same |
+ * | `source` `uri` `url_param` `hdr` `rdp-cookie` `hash` | where the key's hash falls       | the same |
  */
 export function createPolicy(
   algorithm: BalanceAlgorithm,
@@ -62,6 +62,7 @@ export function isDynamic({ name }: BalanceAlgorithm, hash: HashConfig): boolean
     case 'url_param':
     case 'hdr':
     case 'rdp-cookie':
+    case 'hash':
       return hash.method === 'consistent';
     default:
       return true;

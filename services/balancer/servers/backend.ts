@@ -321,7 +321,7 @@ export class Backend {
    * them; returns how many there were.
    */
   #redistribute(gone: Server): number {
-    if (this.config.redispatch === undefined) return 0;
+    if (this.config.redispatch === undefined || this.config.persist) return 0;
     let moved = 0;
     for (let waiter = gone.queue.first; waiter; waiter = gone.queue.first) {
       this.#unlink(waiter);

@@ -5,7 +5,9 @@ import type { Backend } from '../servers/backend.ts';
 import { afterFailure, countRetry } from '../servers/retry.ts';
 import type { Server } from '../servers/server.ts';
 import type { Assignment, FrontendContext } from '../servers/types.ts';
+import { rdpServer } from '../stickiness/rdp-server.ts';
 import { requestedName } from '../tls/outgoing.ts';
+import { ConnectionScope, hashOf } from './connection-scope.ts';
 import { Dial } from './dial.ts';
 import { End, type EndOwner } from './end.ts';
 import { KEEPALIVE_IDLE } from './keepalive.ts';
@@ -148,21 +150,23 @@ export class TcpSession implements EndOwner, Watched {
   #assign(avoid: Server | undefined): void {
     const backend = this.#backend!;
     if (backend.hashes) {
-      this.#hash = backend.hash({ source: this.#accepted.client.host, data: this.#held });
+      this.#hash = hashOf(this.context, backend, this.#accepted, this.#held);
     }
+    // A server that could not be had is not insisted on.
+    const own = avoid ? undefined : rdpServer(backend, this.#held);
     let place: Assignment | undefined;
     try {
-      place = backend.tryAssign(avoid, this.#hash);
+      place = own ? backend.tryAssignTo(own) : backend.tryAssign(avoid, this.#hash);
     } catch {
       backend.counters.econ += 1;
       this.#end('SC');
       return;
     }
     if (place) this.#assigned(place);
-    else this.#queue(avoid);
+    else this.#queue(avoid, own);
   }
 
-  #queue(avoid: Server | undefined): void {
+  #queue(avoid: Server | undefined, own: Server | undefined): void {
     this.#phase = 'queue';
     this.#leaveQueue = new AbortController();
     const { signal } = this.#leaveQueue;
@@ -174,7 +178,10 @@ export class TcpSession implements EndOwner, Watched {
     const chosen = (server: Server): void => {
       this.#waitsFor = server;
     };
-    this.#backend!.enqueue({ avoid, hash: this.#hash, chosen, signal, left }).then(
+    const options = { avoid, hash: this.#hash, chosen, signal, left };
+    const backend = this.#backend!;
+    const granting = own ? backend.enqueueFor(own, options) : backend.enqueue(options);
+    Promise.resolve(granting).then(
       (place) => {
         if (this.#phase === 'queue') this.#assigned(place);
         else place.release();

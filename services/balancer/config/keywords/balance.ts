@@ -1,14 +1,22 @@
 import type { BalanceAlgorithm } from '../../model.ts';
+import { isKnownAt, unavailable } from '../../rules/place.ts';
+import { compileExpression, ExpressionError } from '../../samples/compile.ts';
+import type { CompileEnvironment } from '../../samples/fetch.ts';
 import type { ProxyDraft } from '../draft.ts';
 import { type Context, parseInteger, suggestion } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
+import { environmentOf } from '../rule-context.ts';
 
 interface Row {
   usage: string;
   /** Words behind the first that the row looks at itself. */
   arguments?: true;
   /** A text says what is wrong. */
-  read(argument: string | undefined, words: readonly string[]): BalanceAlgorithm | string;
+  read(
+    argument: string | undefined,
+    words: readonly string[],
+    environment: CompileEnvironment,
+  ): BalanceAlgorithm | string;
 }
 
 type Plain = 'static-rr' | 'roundrobin' | 'leastconn' | 'first' | 'peak-ewma' | 'least-pending';
@@ -51,6 +59,11 @@ const ALGORITHMS: Readonly<Record<string, Row>> = {
     read: (cookie) =>
       cookie === '' ? ': missing cookie name.' : { name: 'rdp-cookie', cookie: cookie ?? '' },
   },
+  hash: {
+    usage: 'hash <expression>',
+    arguments: true,
+    read: (_, [text = ''], environment) => expressionOf(text, environment),
+  },
   random: {
     usage: 'random[(<draws>)]',
     read: (draws) => (draws === undefined ? { name: 'random', draws: DRAWS } : drawsOf(draws)),
@@ -59,7 +72,6 @@ const ALGORITHMS: Readonly<Record<string, Row>> = {
   'least-pending': plain('least-pending'),
 };
 
-const FOREIGN = ['hash'];
 /** Who may have something in parentheses. */
 const TAKES_ARGUMENT = ['hdr', 'rdp-cookie', 'random'];
 
@@ -73,15 +85,14 @@ const DRAWS = 2;
 const MAX_DRAWS = 65_536;
 
 /** `balance <algorithm> [<arguments>]`. */
-export function parseBalance(draft: ProxyDraft, statement: Statement, { problems }: Context): void {
+export function parseBalance(draft: ProxyDraft, statement: Statement, context: Context): void {
+  const { problems } = context;
   const text = statement.word(1) || 'roundrobin';
   const name = text.replace(/\(.*/s, '');
   const row = Object.hasOwn(ALGORITHMS, name) ? ALGORITHMS[name] : undefined;
   if (!row || (text !== name && !TAKES_ARGUMENT.includes(name))) {
     const known = Object.keys(ALGORITHMS);
-    const message = FOREIGN.includes(name)
-      ? `unsupported algorithm '${text}': HAProxy has it, this balancer does not.`
-      : `unknown algorithm '${text}'${suggestion(name, known)}`;
+    const message = `unknown algorithm '${text}'${suggestion(name, known)}`;
     const quoted = known.map((algorithm) => `'${algorithm}'`);
     const supported = `${quoted.slice(0, -1).join(', ')} and ${quoted.at(-1)}`;
     problems.alert(statement.at(1), `${message} balance only supports ${supported}.`);
@@ -91,7 +102,7 @@ export function parseBalance(draft: ProxyDraft, statement: Statement, { problems
   const words = statement.tokens.slice(2).map((token) => token.text);
   const balance =
     !inner || inner.endsWith(')')
-      ? row.read(inner?.slice(0, -1), words)
+      ? row.read(inner?.slice(0, -1), words, environmentOf(context, statement.position))
       : ': missing closing parenthesis.';
   if (typeof balance === 'string') {
     problems.alert(
@@ -118,6 +129,19 @@ function drawsOf(text: string): BalanceAlgorithm | string {
   if (draws < 1) return ': number of draws must be at least 1.';
   if (draws > MAX_DRAWS) return `: number of draws must be at most ${MAX_DRAWS}.`;
   return { name: 'random', draws };
+}
+
+/** What it reads must be known before a server is. */
+function expressionOf(text: string, environment: CompileEnvironment): BalanceAlgorithm | string {
+  if (text === '') return 'requires a sample expression.';
+  try {
+    const expression = compileExpression(text, environment);
+    if (isKnownAt(expression.source, 'request')) return { name: 'hash', expression };
+    return `: ${unavailable(text, expression.source)}`;
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    return `expression '${text}' : ${error.message}.`;
+  }
 }
 
 function uriOf(_: string | undefined, words: readonly string[]): BalanceAlgorithm | string {

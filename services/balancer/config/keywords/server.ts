@@ -198,8 +198,8 @@ function toConfig(
     sendProxy: settings.sendProxy,
     source: settings.source,
     cookie: settings.cookie,
-    position: statement.position,
     health: toHealth(settings),
+    position: statement.position,
   };
 }
 
@@ -209,12 +209,12 @@ function toLimits({ maxconn, minconn }: ServerSettings): Pick<ServerConfig, 'max
   return minconn < (maxconn ?? 0) ? { maxconn, minconn } : { maxconn: minconn, minconn: undefined };
 }
 
-function toCheck(settings: ServerSettings): NonNullable<ServerConfig['check']> {
 function toCheckTls({ checkTls }: ServerSettings): CheckTlsConfig {
   const { servername, alpn } = checkTls;
   return { ca: undefined, verify: false, servername, alpn };
 }
 
+function toCheck(settings: ServerSettings): NonNullable<ServerConfig['check']> {
   const { inter, checkAddress, checkPort, sendProxy } = settings;
   // HAProxy sends the header on checks to the server's own address, without being asked.
   const same = checkAddress === undefined && checkPort === undefined;

@@ -1,4 +1,5 @@
 import type { BalanceAlgorithm, HashConfig } from '../../model.ts';
+import { asBytes } from '../../samples/cast.ts';
 import { hashOfAddress } from './address.ts';
 import { avalanche, HASH_FUNCTIONS } from './functions.ts';
 import { formParameterOf, headerKey, parameterOf, uriKey } from './keys.ts';
@@ -43,6 +44,11 @@ function keyOf(balance: BalanceAlgorithm): Key | undefined {
       return ({ head }) => head && headerKey(head, balance.header, balance.domainOnly);
     case 'rdp-cookie':
       return ({ data }) => (data && rdpCookie(data, balance.cookie)) || undefined;
+    case 'hash':
+      return ({ scope }) => {
+        const sample = scope && balance.expression.evaluate(scope);
+        return sample && asBytes(sample);
+      };
     default:
       return undefined;
   }

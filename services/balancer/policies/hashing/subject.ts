@@ -1,4 +1,5 @@
 import type { RequestHead } from '../../http/head.ts';
+import type { Scope } from '../../samples/scope.ts';
 
 /** What is known of a session when its server is chosen: what keys are taken from. */
 export interface HashSubject {
@@ -6,6 +7,8 @@ export interface HashSubject {
   readonly source: string;
   /** In mode http. */
   readonly head?: RequestHead | undefined;
+  /** What expressions look at, where the algorithm is one. */
+  readonly scope?: Scope | undefined;
   /** What there is of the request's body (mode http), or what the client has sent (mode tcp). */
   readonly data?: readonly Buffer[] | undefined;
 }

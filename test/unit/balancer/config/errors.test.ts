@@ -47,7 +47,7 @@ describe('unknown words', () => {
     ],
     [
       'backend x\n balance leastcon\n',
-      "2:10 unknown algorithm 'leastcon'; did you mean 'leastconn' maybe ? balance only supports 'roundrobin', 'static-rr', 'leastconn', 'first', 'source', 'uri', 'url_param', 'hdr', 'rdp-cookie', 'random', 'peak-ewma' and 'least-pending'.",
+      "2:10 unknown algorithm 'leastcon'; did you mean 'leastconn' maybe ? balance only supports 'roundrobin', 'static-rr', 'leastconn', 'first', 'source', 'uri', 'url_param', 'hdr', 'rdp-cookie', 'hash', 'random', 'peak-ewma' and 'least-pending'.",
     ],
     [
       'backend x\n balance random(0)\n',
@@ -61,7 +61,7 @@ describe('unknown words', () => {
     ],
     [
       'backend x\n balance first(2)\n',
-      "2:10 unknown algorithm 'first(2)'; did you mean 'first' maybe ? balance only supports 'roundrobin', 'static-rr', 'leastconn', 'first', 'source', 'uri', 'url_param', 'hdr', 'rdp-cookie', 'random', 'peak-ewma' and 'least-pending'.",
+      "2:10 unknown algorithm 'first(2)'; did you mean 'first' maybe ? balance only supports 'roundrobin', 'static-rr', 'leastconn', 'first', 'source', 'uri', 'url_param', 'hdr', 'rdp-cookie', 'hash', 'random', 'peak-ewma' and 'least-pending'.",
     ],
   ])('%j', async (text, expected) => {
     expect(await alertsOf(text)).toEqual([expected]);
@@ -77,7 +77,6 @@ describe('what HAProxy has and this balancer has not', () => {
     ['backend x\n server s 127.0.0.1:80 tfo\n', '2:24 '],
     ['listen x\n bind :80 tfo\n', '2:11 '],
     ['listen x\n stats admin if TRUE\n', '2:8 '],
-    ['backend x\n balance hash src\n', '2:10 '],
   ])('%j says so', async (text, where) => {
     const [alert, ...more] = await alertsOf(text);
     expect(alert).toMatch(/HAProxy has it, this balancer does not/);
@@ -253,6 +252,7 @@ describe('what a key is taken from, and where it leads', () => {
       'balance hdr(host) foo',
       "balance hdr(host) only accepts 'use_domain_only' modifier (got 'foo').",
     ],
+    ['balance hash', 'balance hash requires a sample expression.'],
     ['balance rdp-cookie(', 'balance rdp-cookie : missing cookie name.'],
     ['hash-type foo', "'hash-type' only supports 'consistent' and 'map-based'."],
     [
