@@ -14,6 +14,8 @@ import type { HttpScope } from './http-scope.ts';
  */
 export class Account {
   readonly frontend: FrontendContext;
+  /** The client speaks TLS. */
+  secure = false;
   /** Rules may give the client another address. */
   client: ClientAddress;
   /** Date of the request's first byte, milliseconds since the epoch. */
@@ -235,6 +237,7 @@ export class Account {
       frontendPort: client.localPort,
       startedAt: this.startedAt,
       frontend: frontend.config.name,
+      secure: this.secure,
       backend: backend?.config.name ?? frontend.config.name,
       server: this.serverLabel ?? server?.config.name,
       requestTime: this.requestTime,

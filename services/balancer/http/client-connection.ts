@@ -225,7 +225,9 @@ export class ClientConnection implements ExchangeClient {
   }
 
   #account(): Account {
-    return new Account(this.context, this.#client, this.#headSince, this.#headBegan);
+    const account = new Account(this.context, this.#client, this.#headSince, this.#headBegan);
+    account.secure = this.tls !== undefined;
+    return account;
   }
 
   /** Answers what is no request, and closes. `termination` as in the log. */

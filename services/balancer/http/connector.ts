@@ -198,7 +198,7 @@ export class Connector implements UpstreamUser {
 
   /** The name that a TLS server is asked by. */
   #nameFor({ config: { tls } }: Server): string | undefined {
-    return tls && requestedName(tls, undefined);
+    return tls && requestedName(tls, this.#account.scope);
   }
 
   #open(server: Server): void {

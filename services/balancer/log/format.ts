@@ -72,7 +72,7 @@ function formatStart(record: TcpRecord | HttpRecord): string {
   const { clientAddress, clientPort, startedAt, frontend, backend, server } = record;
   return (
     `${clientAddress}:${clientPort} [${accessDate(startedAt)}] ` +
-    `${frontend} ${backend}/${server ?? '<NOSRV>'}`
+    `${frontend}${record.secure ? '~' : ''} ${backend}/${server ?? '<NOSRV>'}`
   );
 }
 

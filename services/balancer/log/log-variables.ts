@@ -118,8 +118,8 @@ export const LOG_VARIABLES: Table = {
   fc: field('connections of the frontend', ({ frontendConnections }) => frontendConnections),
   fi: field("frontend's address", ({ frontendAddress }) => frontendAddress, HEX_ADDRESS),
   fp: field("frontend's port", ({ frontendPort }) => frontendPort, HEX_NUMBER),
-  ft: field('frontend, `~` behind it for TLS', ({ frontend }, scope) =>
-    scope?.tls ? `${frontend}~` : frontend,
+  ft: field('frontend, `~` behind it for TLS', ({ frontend, secure }) =>
+    secure ? `${frontend}~` : frontend,
   ),
   lc: field('number of the line', ({ number }) => number ?? 0),
   hr: request('captured request fields', ({ captured }) => captured?.request),

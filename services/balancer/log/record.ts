@@ -33,6 +33,8 @@ export interface RefusedRecord extends ConnectionPart {
  * Source: HAProxy 2.6 configuration manual, sections 8.2 (formats) and 8.5 (session state).
  */
 interface RecordBase extends ConnectionPart {
+  /** The client speaks TLS: a `~` behind the frontend's name. */
+  secure?: boolean;
   /** Milliseconds since the epoch: accept for a TCP session, first byte for an HTTP request. */
   startedAt: number;
   /** The frontend's own name as long as no backend has been chosen. */

@@ -386,6 +386,7 @@ export class TcpSession implements EndOwner, Watched {
       server: (this.#waitsFor ?? this.#lastServer)?.config.name,
       queueTime: assignedAt < 0 ? -1 : assignedAt - this.#startedAt,
       connectTime: this.#connectedAt < 0 ? -1 : this.#connectedAt - assignedAt,
+      secure: this.#accepted.tls !== undefined,
       totalTime: Date.now() - this.#startedAt,
       bytesToClient: this.#bytesOut,
       termination,
