@@ -38,7 +38,7 @@ export function askAgent(
     backend: server.backend.config.name,
   };
   return new ScriptCheck(server.config, script, options, (report) => {
-    const { duration } = report;
+    const { duration = 0 } = report;
     done(line === undefined ? report : { ...obeyAgent(server, line), duration });
   }).start();
 }

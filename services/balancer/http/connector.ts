@@ -19,6 +19,8 @@ export interface ConnectorOwner {
   /** A connection is there, fresh or reused; its events go to the connector until `handOver`. */
   obtained(upstream: Upstream): void;
   unobtainable(why: Unobtainable): void;
+  /** A turn of some server ends it; `reason` is for the log. */
+  severed(reason: 'D' | 'U'): void;
 }
 
 /**
@@ -105,6 +107,10 @@ export class Connector implements UpstreamUser {
     this.#queued?.abort();
   }
 
+  sever(reason: 'D' | 'U'): void {
+    this.#owner.severed(reason);
+  }
+
   release(): void {
     this.#released = true;
     this.#giveBack();
@@ -112,6 +118,7 @@ export class Connector implements UpstreamUser {
 
   #giveBack(): void {
     this.#account.placeHeld = false;
+    this.#assignment?.server.sessions?.delete(this);
     this.#assignment?.release();
   }
 
@@ -185,6 +192,7 @@ export class Connector implements UpstreamUser {
       this.#account.sticky?.redispatched();
     }
     const { server } = assignment;
+    server.sessions?.add(this);
     const idle = this.#mayReuse ? this.#pools.take(server, this.#nameFor(server)) : undefined;
     if (!idle) {
       this.#open(server);

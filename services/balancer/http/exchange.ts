@@ -1,5 +1,6 @@
 import type { RetryOn } from '../model.ts';
 import type { Backend } from '../servers/backend.ts';
+import { faultSign, statusSign } from '../servers/observer.ts';
 import { stickySession } from '../stickiness/sticky-session.ts';
 import type { Account } from './account.ts';
 import { BodyFlow, writeParts } from './body-flow.ts';
@@ -159,6 +160,10 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
     else if (!this.#request.done) this.#client.resume();
   }
 
+  severed(reason: 'D' | 'U'): void {
+    this.#cut(`${reason}-`);
+  }
+
   unobtainable(why: Unobtainable): void {
     this.#fail(why.status, why.termination);
   }
@@ -245,6 +250,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
       this.#badResponse(502, 'PH');
       return;
     }
+    this.#upstream!.server.observer?.sign(statusSign(head.status));
     const ruled = this.#ruled(head);
     if (!ruled) return;
     this.#account.responded(ruled.status);
@@ -449,6 +455,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
   }
 
   #badResponse(status: 502 | 504, termination: string): void {
+    this.#upstream?.server.observer?.sign(faultSign(termination));
     this.#account.badResponse();
     this.#fail(status, termination);
   }

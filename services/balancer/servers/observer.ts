@@ -57,6 +57,12 @@ export class Observer {
   }
 }
 
+/** What a termination code says of a response that never came or was none. */
+export function faultSign(termination: string): HealthSign {
+  if (termination === 'sH') return 'read-timeout';
+  return termination === 'SH' ? 'closed' : 'bad-head';
+}
+
 /** The status codes that `observe layer7` takes for good. */
 export const statusSign = (status: number): HealthSign =>
   status < 500 || status === 501 || status === 505 ? 'answered' : 'bad-status';

@@ -274,7 +274,7 @@ export class Server extends EventEmitter<ServerEvents> {
     if (health.onError === 'sudden-death') this.#health = Math.min(this.#health, check.rise + 1);
     else if (health.onError === 'mark-down') this.#health = Math.min(this.#health, check.rise);
     if (health.onError !== 'fastinter') {
-      this.checked({ status: 'HANA', duration: this.checkDuration ?? 0, info });
+      this.checked({ status: 'HANA', info });
     }
     this.emit('suspect');
   }

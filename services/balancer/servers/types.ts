@@ -70,8 +70,8 @@ export interface AgentReport extends CheckReport {
 
 export interface CheckReport {
   status: Exclude<CheckStatus, 'UNK' | 'INI'>;
-  /** Milliseconds. */
-  duration: number;
+  /** Milliseconds; undefined = it was no check that took time. */
+  duration?: number;
   /** Layer 5..7 code (HTTP status), where the check has one. */
   code?: number;
   /** What the system or peer said (`Connection refused`). */

@@ -99,7 +99,7 @@ export class TcpSession implements EndOwner, Watched {
 
   /** Its server went down, or the one that it stood in for came up. */
   sever(reason: 'D' | 'U'): void {
-    this.#end(`${reason}${this.#phase === 'open' ? 'D' : 'C'}`);
+    this.#end(`${reason}-`);
   }
 
   held(_end: End, bytes: Buffer): void {
