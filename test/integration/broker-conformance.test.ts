@@ -6,5 +6,6 @@ process.env.BRAMBLE_TEST_NODES = '2';
 
 await import('../unit/broker/mqtt311.test.ts');
 await import('../unit/broker/mqtt5.test.ts');
+await import('../unit/broker/mqtt5-sessions.test.ts');
 
 export {};
