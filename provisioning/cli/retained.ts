@@ -44,7 +44,7 @@ export const retainedCommand: Command = {
         rows,
       ),
     );
-    print(`${rows.length} of ${answer.total} retained messages, ${bytes(answer.bytes)} in all\n`);
+    print(`${rows.length} of ${answer.total} retained messages\n`);
     return EXIT.OK;
   },
 };

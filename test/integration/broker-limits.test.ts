@@ -96,6 +96,28 @@ describe('half-open connections', () => {
     );
   });
 
+  test('2,500 clients that connect at once get in, all of them, with the limits as they are', async () => {
+    server = await startGuarded('{ anonymous: true }', { proxyProtocol: true });
+    const started = performance.now();
+    const answers = await Promise.all(
+      Array.from({ length: 2_500 }, (_, i) => connectFrom(`10.0.${i >> 8}.${i & 255}`, `c${i}`)),
+    );
+    console.log(`2,500 connects at once: ${(performance.now() - started).toFixed(0)} ms`);
+    expect(answers.filter(({ code }) => code !== 0)).toEqual([]);
+    expect(server.broker.gate.halfOpen.evicted).toBe(0);
+  });
+
+  test('a flood of garbage leaves a bounded trail', async () => {
+    server = await startGuarded('{ anonymous: true }');
+    const peers = await Promise.all(Array.from({ length: 300 }, () => server.peer()));
+    for (const peer of peers) peer.raw(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+    await Promise.all(peers.map((peer) => peer.expectClose()));
+    const loud = server.lines.filter(({ level }) => Number(level) >= 30);
+    console.log(`300 × garbage: ${loud.length} lines`);
+    expect(server.broker.audit.refused.connect).toBe(300);
+    expect(loud.length).toBeLessThanOrEqual(30);
+  });
+
   test('a CONNECT that comes byte by byte is in time or out, and its neighbour does not notice', async () => {
     server = await startGuarded('{ anonymous: true, limits: { connect: 1 s } }');
     const slow = await Peer.open(server.broker.ports.mqtt);

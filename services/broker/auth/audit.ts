@@ -1,7 +1,7 @@
 import type { Logger } from '#core/log.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 
-export type AuditedAction = 'connect' | 'publish' | 'subscribe' | 'admin';
+export type AuditedAction = 'connect' | 'publish' | 'subscribe' | 'packet' | 'admin';
 
 /** Who, what, from where and why. */
 export interface AuditDetails {
@@ -27,8 +27,8 @@ interface Source {
 }
 
 /**
- * The audit trail: a log line with `audit: true` for each refused connect, publish and subscribe
- * and for each admin action. A client that is refused at full speed gets a line a second, which
+ * The audit trail: a log line with `audit: true` for each refused connect, publish, subscribe and
+ * malformed packet, and for each admin action. A client that is refused at full speed gets a line a second, which
  * says how many it stands for, and does not hide the others.
  */
 export class Audit {
@@ -39,6 +39,7 @@ export class Audit {
     connect: 0,
     publish: 0,
     subscribe: 0,
+    packet: 0,
     admin: 0,
   };
   /** Lines that were held back. */

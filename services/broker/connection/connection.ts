@@ -193,7 +193,7 @@ export class Connection implements SessionOutlet {
   /** Ends the connection because of `error`: MQTT 5 clients are told the reason. */
   fail(error: unknown): void {
     if (this.state === 'closed') return;
-    const { log, counters } = this.context;
+    const { log, counters, audit } = this.context;
     const fault =
       error instanceof ProtocolFault
         ? error
@@ -202,9 +202,10 @@ export class Connection implements SessionOutlet {
       log.error({ err: error, clientId: this.clientId }, 'a connection failed');
     }
     counters.malformed++;
-    const { clientId, transport } = this;
-    const address = transport.remoteAddress;
-    log.info({ clientId, address, reason: fault.reason }, `connection closed: ${fault.message}`);
+    const { clientId, user, transport, state } = this;
+    const { reason, message: why } = fault;
+    const details = { clientId, user, address: transport.remoteAddress, reason, why };
+    audit.refuse(state === 'open' ? 'packet' : 'connect', details);
     this.disconnect(fault.reason, 'fault', error === fault ? fault.message : undefined);
   }
 

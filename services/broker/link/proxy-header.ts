@@ -24,7 +24,12 @@ export function takeProxyHeader(
   taken: (rest: Buffer, source: Source | undefined) => void,
 ): void {
   const { trusted, connectTimeout, refused } = options;
-  const peer = socket.remoteAddress ?? '';
+  const peer = socket.remoteAddress;
+  // Gone again already, as health checks are.
+  if (peer === undefined) {
+    socket.destroy();
+    return;
+  }
   if (!trusted.includes(peer)) {
     refused(peer, 'PROXY protocol from an address that is not trusted');
     socket.destroy();
