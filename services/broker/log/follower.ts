@@ -4,6 +4,7 @@ import type { Bus } from '../cluster/bus.ts';
 import type { Message } from '../message.ts';
 import type { Cursor } from './cursor.ts';
 import { type DirectGets, sequenceOf } from './direct-gets.ts';
+import { HeldRecords } from './held-records.ts';
 import type { LogCounters } from './log-counters.ts';
 import type { ShardBounds } from './log-reader.ts';
 import type { LogRecord } from './message-log.ts';
@@ -34,6 +35,8 @@ interface Waiting {
 }
 
 const TICK = 100;
+/** What may be held; beyond, its shard waits as a whole. */
+const HELD_BYTES = 16 << 20;
 /** A leader that was just elected may not have all its records at hand when it is asked first. */
 const SHRUNK_MIN = 2;
 /** Longest wait for others, in `reorderWait`s, also while they cannot be read. */
@@ -43,17 +46,21 @@ const RECALLED = 128;
 const ASKED_AT_ONCE = 32;
 
 /**
- * Reads the whole log live and keeps `head`. A shard whose next record came too early, since
- * earlier ones of its lane are still to come through another shard, waits for these as a whole:
- * `head` is one sequence a shard, so nothing behind the record may be handed over before it.
+ * Reads the whole log live and keeps `head`. A record that came too early, since earlier ones of its
+ * lane are still to come through another shard, is held while the other lanes go on. Holding the
+ * whole shard instead would let two shards wait for what stands behind each other's front.
+ *
+ * `head.sequences` stays before the first record that is held; what was handed over behind it is
+ * in `head.seen`, and while there is such, readers do not count as having caught up (`holding`).
  */
 export class LogFollower {
   readonly rings: readonly RecordRing[];
   readonly #options: LogFollowerOptions;
   readonly #feeds: readonly ShardFeed[];
   readonly #order: RecordOrder;
-  /** Of each shard whose next record waits for others. */
-  readonly #waiting: (Waiting | undefined)[];
+  readonly #held: HeldRecords;
+  /** By writer and lane whose records are held. */
+  readonly #waiting = new Map<string, Waiting>();
   readonly #observed: { created: string; shrunk: number }[];
   #subscriptions: Subscription[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -70,7 +77,7 @@ export class LogFollower {
     const { bus, gets, head, counters, log } = options;
     this.#options = options;
     this.#order = new RecordOrder(head.seen);
-    this.#waiting = head.sequences.map(() => undefined);
+    this.#held = new HeldRecords(head.sequences.length, HELD_BYTES);
     this.#observed = head.sequences.map(() => ({ created: '', shrunk: 0 }));
     this.rings = head.sequences.map(() => new RecordRing(options.ringBytes));
     this.#feeds = head.sequences.map(
@@ -124,7 +131,7 @@ export class LogFollower {
     this.#options.log.error({ shard, read, last, next }, 'a shard of the log has lost records');
     state.shrunk = 0;
     state.created = created;
-    this.#waiting[shard] = undefined;
+    this.#held.drop(shard);
     this.#leapt = performance.now();
     this.#options.onReset();
     this.rings[shard]!.clear();
@@ -139,6 +146,11 @@ export class LogFollower {
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#subscriptions = [];
     this.#tellAdvanced();
+  }
+
+  /** Some of what was handed over stands behind `head`, since a record before it is held. */
+  get holding(): boolean {
+    return this.#held.size > 0;
   }
 
   /** Resolves when `head` has moved, or after `timeout` milliseconds. */
@@ -156,7 +168,7 @@ export class LogFollower {
 
   #tick(now: number): void {
     for (const feed of this.#feeds) feed.tick(now);
-    if (this.#waiting.some(Boolean)) this.#read();
+    if (this.#held.size > 0) this.#giveUp(now);
   }
 
   /** Hands over all that is here and in order. */
@@ -164,70 +176,86 @@ export class LogFollower {
     if (this.#reading || this.#closed) return;
     this.#reading = true;
     try {
-      // A record of one shard may be what another shard waits for.
-      while (this.#readShards() && this.#waiting.some(Boolean)) {}
+      for (const [shard, feed] of this.#feeds.entries()) {
+        for (let record = feed.peek(); record !== undefined; record = feed.peek()) {
+          if (this.#order.judge(record) !== 'early') this.#take(record);
+          else if (this.#held.full) break;
+          else this.#hold(record);
+          this.rings[shard]!.add(record);
+          feed.shift();
+          this.#moveHead(shard);
+          if (this.#held.size > 0) this.#release();
+        }
+      }
     } finally {
       this.#reading = false;
     }
+    if (this.#advanced.size > 0) this.#tellAdvanced();
   }
 
-  #readShards(): boolean {
-    let any = false;
-    for (const [shard, feed] of this.#feeds.entries()) {
-      for (let record = feed.peek(); record !== undefined; record = feed.peek()) {
-        if (!this.#admits(shard, record)) break;
-        this.#take(shard, record);
-        feed.shift();
-        any = true;
-      }
-    }
-    if (any && this.#advanced.size > 0) this.#tellAdvanced();
-    return any;
-  }
-
-  #admits(shard: number, record: LogRecord): boolean {
-    if (this.#order.judge(record) !== 'early') {
-      this.#waiting[shard] = undefined;
-      return true;
-    }
+  #hold(record: LogRecord): void {
     const now = performance.now();
+    const key = laneKey(record);
+    this.#held.add(record);
+    if (!this.#waiting.has(key)) this.#waiting.set(key, { since: now, quietSince: now });
+  }
+
+  /** Hands over what was held and has become the next of its lane, or a copy. */
+  #release(): void {
+    const isDue = (record: LogRecord): boolean => this.#order.judge(record) !== 'early';
+    for (let due = this.#held.find(isDue); due !== undefined; due = this.#held.find(isDue)) {
+      this.#take(due);
+      this.#held.delete(due);
+      this.#waiting.delete(laneKey(due));
+      this.#moveHead(due.shard);
+    }
+  }
+
+  /** Goes on without records that do not come. */
+  #giveUp(now: number): void {
     const { reorderWait, log } = this.#options;
-    const wait = this.#waiting[shard] ?? { since: now, quietSince: now };
-    this.#waiting[shard] = wait;
-    // What comes before it may well be in a shard that this node has still to read.
-    if (this.#othersBehind(shard)) wait.quietSince = now;
-    const patient = now - wait.quietSince < reorderWait && now - this.#leapt > reorderWait;
-    if (patient && now - wait.since < WAIT_FACTOR_MAX * reorderWait) return false;
-    const { writer, lane, number } = record;
-    log.warn({ shard, writer, lane, number }, 'records before this one are gone');
-    this.#waiting[shard] = undefined;
-    return true;
+    const behind = this.#feeds.some((feed) => feed.behind);
+    for (const record of this.#held.foremost()) {
+      const key = laneKey(record);
+      const wait = this.#waiting.get(key) ?? { since: now, quietSince: now };
+      this.#waiting.set(key, wait);
+      // What comes before it may well be in a shard that this node has still to read.
+      if (behind && !this.#held.full) wait.quietSince = now;
+      const patient = now - wait.quietSince < reorderWait && now - this.#leapt > reorderWait;
+      if (patient && now - wait.since < WAIT_FACTOR_MAX * reorderWait) continue;
+      const { shard, writer, lane, number } = record;
+      log.warn({ shard, writer, lane, number }, 'records before this one are gone');
+      this.#waiting.delete(key);
+      this.#take(record);
+      this.#held.delete(record);
+      this.#moveHead(shard);
+      this.#release();
+    }
+    this.#read();
   }
 
-  #othersBehind(shard: number): boolean {
-    return this.#feeds.some(
-      (feed, other) => other !== shard && this.#waiting[other] === undefined && feed.behind,
-    );
+  #moveHead(shard: number): void {
+    const held = this.#held.first(shard);
+    const { sequences } = this.#options.head;
+    sequences[shard] = (held ?? this.#feeds[shard]!.next) - 1;
   }
 
-  #take(shard: number, record: LogRecord): void {
-    const { head, counters, log } = this.#options;
+  #take(record: LogRecord): void {
+    const { counters, log } = this.#options;
     counters.read++;
     if (this.#order.judge(record) === 'copy') {
       if (record.number > 0) counters.secondCopies++;
-    } else {
-      for (const message of record.messages) {
-        try {
-          this.#options.onMessage(message);
-        } catch (error) {
-          log.error({ err: error, topic: message.topic }, 'a message could not be delivered');
-        }
-      }
-      counters.delivered += record.messages.length;
-      this.#order.take(record);
+      return;
     }
-    this.rings[shard]!.add(record);
-    head.sequences[shard] = record.sequence;
+    for (const message of record.messages) {
+      try {
+        this.#options.onMessage(message);
+      } catch (error) {
+        log.error({ err: error, topic: message.topic }, 'a message could not be delivered');
+      }
+    }
+    counters.delivered += record.messages.length;
+    this.#order.take(record);
   }
 
   #tellAdvanced(): void {
@@ -260,4 +288,8 @@ export class LogFollower {
       this.#options.log.error({ err: error, shard, sequence }, 'a record cannot be read');
     }
   }
+}
+
+function laneKey({ writer, lane }: LogRecord): string {
+  return `${writer} ${lane}`;
 }

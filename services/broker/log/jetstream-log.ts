@@ -179,6 +179,7 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
       from,
       head: this.head,
       source: this.#source,
+      holding: () => this.#follower.holding,
       advanced: (timeout) => this.#follower.advanced(timeout),
       bounds: (shard) => this.#streams.bounds(shard),
     });

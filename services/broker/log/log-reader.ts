@@ -1,5 +1,6 @@
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import type { Cursor } from './cursor.ts';
+import { HeldRecords } from './held-records.ts';
 import type { LogReader, LogRecord, ReadResult } from './message-log.ts';
 import { RecordOrder } from './order.ts';
 import { costOf } from './record-ring.ts';
@@ -9,6 +10,8 @@ export interface ReaderOptions {
   from: Cursor;
   head: Cursor;
   source: Pick<RecordSource, 'inMemory' | 'fetch' | 'turn'>;
+  /** Whether some of what was handed over stands behind `head`. */
+  holding: () => boolean;
   /** Resolves when `head` has moved, or after so many milliseconds. */
   advanced: (timeout: number) => Promise<void>;
   /** A shard's first and last sequence, as its leader knows them. */
@@ -25,6 +28,8 @@ export interface ShardBounds {
 const AHEAD_MAX = 32;
 const AHEAD_FIRST = 4;
 const AHEAD_BYTES = 512 << 10;
+/** What may be held, bytes. */
+const HELD_BYTES = 1 << 20;
 /** Longest wait for `head` to move, milliseconds. */
 const HEAD_WAIT = 1_000;
 
@@ -39,34 +44,42 @@ export class JetStreamLogReader implements LogReader {
   readonly #order: RecordOrder;
   /** Loaded records by shard and sequence. */
   readonly #ahead: Map<number, LogRecord>[];
+  /** By shard: the sequence that is looked at next; the cursor stays before what is held. */
+  readonly #scan: number[];
+  readonly #held: HeldRecords;
   #window = AHEAD_FIRST;
   #loading: Promise<void> | undefined;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
     this.cursor = options.from.clone();
-    this.#order = new RecordOrder(this.cursor.seen);
+    this.#order = new RecordOrder(this.cursor.seen, true);
     this.#ahead = this.cursor.sequences.map(() => new Map());
+    this.#scan = this.cursor.sequences.map((sequence) => sequence + 1);
+    this.#held = new HeldRecords(this.#scan.length, HELD_BYTES);
   }
 
   next(): ReadResult {
-    const { cursor } = this;
+    const due = this.#due();
+    if (due !== undefined) return this.#handOver(due);
     let best: LogRecord | undefined;
-    let early: LogRecord | undefined;
-    for (let shard = 0; shard < cursor.sequences.length; shard++) {
-      this.#skipCopies(shard);
-      if (this.#atHead(shard)) continue;
-      const front = this.#at(shard, cursor.sequences[shard]! + 1);
-      if (front === undefined) return 'wait';
-      if (this.#order.judge(front) === 'early') early = earlier(front, early);
-      else best = earlier(front, best);
+    for (let shard = 0; shard < this.#scan.length; shard++) {
+      const front = this.#front(shard);
+      if (front === 'wait') return front;
+      if (front !== undefined) best = earlier(front, best);
     }
-    // Only when all shards are read to the head are an early record's forerunners gone for good.
-    const record = best ?? early;
-    if (record === undefined) return cursor.equals(this.#options.head) ? 'head' : 'wait';
-    this.#pass(record.shard, record.sequence);
-    this.#order.take(record);
-    return record;
+    if (best !== undefined) {
+      this.#pass(best);
+      return this.#handOver(best);
+    }
+    const { head, holding } = this.#options;
+    if (holding()) return 'wait';
+    // All shards are read to the head: what comes before this one is gone for good.
+    const early = this.#held
+      .foremost()
+      .reduce<LogRecord | undefined>((first, record) => earlier(record, first), undefined);
+    if (early !== undefined) return this.#handOver(early);
+    return this.cursor.equals(head) ? 'head' : 'wait';
   }
 
   load(): Promise<void> {
@@ -81,7 +94,7 @@ export class JetStreamLogReader implements LogReader {
     if (absent.length > 0) {
       const { source } = this.#options;
       await source.turn(() => Promise.all(absent.map((shard) => this.#loadShard(shard))));
-    } else if (this.cursor.sequences.every((_, shard) => this.#atHead(shard))) {
+    } else if (this.#scan.every((_, shard) => this.#atHead(shard))) {
       await this.#awaitHead();
     }
   }
@@ -89,15 +102,15 @@ export class JetStreamLogReader implements LogReader {
   /** Shards whose next record is neither loaded nor in memory. */
   #absent(): number[] {
     const absent: number[] = [];
-    for (const [shard, sequence] of this.cursor.sequences.entries()) {
-      if (!this.#atHead(shard) && this.#at(shard, sequence + 1) === undefined) absent.push(shard);
+    for (const [shard, sequence] of this.#scan.entries()) {
+      if (!this.#atHead(shard) && this.#at(shard, sequence) === undefined) absent.push(shard);
     }
     return absent;
   }
 
   async #loadShard(shard: number): Promise<void> {
     const { head, source } = this.#options;
-    const first = this.cursor.sequences[shard]! + 1;
+    const first = this.#scan[shard]!;
     const last = Math.min(head.sequences[shard]!, first + this.#window - 1);
     const fetches: Promise<LogRecord | undefined>[] = [];
     for (let sequence = first; sequence <= last; sequence++) {
@@ -131,45 +144,75 @@ export class JetStreamLogReader implements LogReader {
   /** Retention has removed the records from `first` up to `found`. */
   #leap(shard: number, first: number, found: number): void {
     const end = Math.min(found, this.#options.head.sequences[shard]! + 1);
-    if (this.cursor.sequences[shard] !== first - 1 || end <= first) return;
+    if (this.#scan[shard] !== first || end <= first) return;
     this.lost += end - first;
-    this.cursor.sequences[shard] = end - 1;
+    this.#scan[shard] = end;
+    this.#moveCursor(shard);
   }
 
   /** The session came from a node that had read more than this one. */
   async #awaitHead(): Promise<void> {
-    const { head, advanced, bounds } = this.#options;
+    const { head, advanced, bounds, holding } = this.#options;
     const { sequences } = this.cursor;
-    if (this.cursor.equals(head)) return;
+    if (this.cursor.equals(head) && !holding()) return;
     await advanced(HEAD_WAIT);
     for (const [shard, sequence] of sequences.entries()) {
       if (sequence <= head.sequences[shard]!) continue;
       // A power cut may have taken the end of the log: what is written now comes again there.
       const { last } = await bounds(shard);
-      if (last < sequence) sequences[shard] = last;
+      if (last >= sequence) continue;
+      sequences[shard] = last;
+      this.#scan[shard] = last + 1;
     }
   }
 
   #atHead(shard: number): boolean {
-    return this.cursor.sequences[shard]! >= this.#options.head.sequences[shard]!;
+    return this.#scan[shard]! > this.#options.head.sequences[shard]!;
   }
 
   #at(shard: number, sequence: number): LogRecord | undefined {
     return this.#options.source.inMemory(shard, sequence) ?? this.#ahead[shard]!.get(sequence);
   }
 
-  #skipCopies(shard: number): void {
+  /** What was held and is the next of its lane now; copies among what is held are dropped. */
+  #due(): LogRecord | undefined {
+    if (this.#held.size === 0) return undefined;
     for (;;) {
-      if (this.#atHead(shard)) return;
-      const record = this.#at(shard, this.cursor.sequences[shard]! + 1);
-      if (record === undefined || this.#order.judge(record) !== 'copy') return;
-      this.#pass(shard, record.sequence);
+      const due = this.#held.find((record) => this.#order.judge(record) !== 'early');
+      if (due === undefined || this.#order.judge(due) === 'new') return due;
+      this.#held.delete(due);
+      this.#moveCursor(due.shard);
     }
   }
 
-  #pass(shard: number, sequence: number): void {
+  /** The shard's next record that may be handed over; undefined at the head. */
+  #front(shard: number): LogRecord | 'wait' | undefined {
+    for (;;) {
+      if (this.#atHead(shard)) return undefined;
+      const record = this.#at(shard, this.#scan[shard]!);
+      if (record === undefined) return 'wait';
+      const verdict = this.#order.judge(record);
+      if (verdict === 'new' || (verdict === 'early' && this.#held.full)) return record;
+      if (verdict === 'early') this.#held.add(record);
+      this.#pass(record);
+    }
+  }
+
+  #handOver(record: LogRecord): LogRecord {
+    this.#held.delete(record);
+    this.#order.take(record);
+    this.#moveCursor(record.shard);
+    return record;
+  }
+
+  #pass({ shard, sequence }: LogRecord): void {
     this.#ahead[shard]!.delete(sequence);
-    this.cursor.sequences[shard] = sequence;
+    this.#scan[shard] = sequence + 1;
+    this.#moveCursor(shard);
+  }
+
+  #moveCursor(shard: number): void {
+    this.cursor.sequences[shard] = (this.#held.first(shard) ?? this.#scan[shard]!) - 1;
   }
 }
 

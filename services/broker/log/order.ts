@@ -35,20 +35,29 @@ export type Verdict = 'new' | 'copy' | 'early';
  */
 export class RecordOrder {
   readonly seen: SeenRecords;
+  readonly #fromFirst: boolean;
   /** Time of each writer's last record. */
   readonly #times = new Map<string, number>();
   /** The oldest first. */
   #gaps: Gap[] = [];
   #taken = 0;
 
-  constructor(seen: SeenRecords) {
+  /**
+   * `fromFirst`: a lane that was never heard of begins with its first record, which may stand
+   * further on. Only for who reads what is stored: live, it may be a lane that was forgotten.
+   */
+  constructor(seen: SeenRecords, fromFirst = false) {
     this.seen = seen;
+    this.#fromFirst = fromFirst;
   }
 
   judge({ writer, lane, number }: LogRecord): Verdict {
     if (number === PROBE) return 'copy';
     const expected = this.seen.expected(writer, lane);
-    if (expected === undefined || number === expected) return 'new';
+    if (expected === undefined) {
+      return this.#fromFirst && number > 1 && number <= LATE_MAX ? 'early' : 'new';
+    }
+    if (number === expected) return 'new';
     if (number > expected) return 'early';
     return this.seen.has(writer, lane, number) ? 'copy' : 'new';
   }

@@ -50,6 +50,11 @@ export class ShardFeed {
     this.#options = options;
   }
 
+  /** The sequence to be read next. */
+  get next(): number {
+    return this.#next;
+  }
+
   /** Whether records are known to exist that were not read. */
   get behind(): boolean {
     return this.#known >= this.#next;

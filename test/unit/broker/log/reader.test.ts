@@ -102,6 +102,7 @@ function readerOf(history: History, from: Cursor, ring: number, head: Cursor): J
       fetch: async (shard, sequence) => history.shards[shard]![sequence - 1],
       turn: (work) => work(),
     },
+    holding: () => false,
     advanced: async () => {},
     bounds: async (shard) => ({ first: 1, last: history.shards[shard]!.length }),
   });
@@ -176,6 +177,7 @@ test('records that retention has removed are counted, not waited for', async () 
     from: Cursor.start(SHARDS),
     head,
     source,
+    holding: () => false,
     advanced: async () => {},
     bounds: async (shard) => ({ first: gone[shard]! + 1, last: history.shards[shard]!.length }),
   });
