@@ -9,11 +9,12 @@ import { header, type Plan, type PlannedNode } from './plan.ts';
  */
 export function renderBalancer(plan: Plan): string {
   const { host, ports, nodes } = plan;
-  const servers = (port: (node: PlannedNode) => number) =>
+  const servers = (port: (node: PlannedNode) => number, health: (node: PlannedNode) => string) =>
     nodes
-      .map((node) => `    server ${node.name} ${host}:${port(node)} check send-proxy-v2`)
+      .map((node) => `    server ${node.name} ${host}:${port(node)} ${health(node)} send-proxy-v2`)
       .join('\n');
-  const mqtt = servers((node) => node.ports.mqtt);
+  const followers = (port: (node: PlannedNode) => number) =>
+    servers(port, (node) => `track mqtt/${node.name}`);
 
   return `${header("The balancer, in HAProxy's configuration language", plan)}
 
@@ -38,14 +39,21 @@ defaults
     timeout server  1h
     option  clitcpka
     option  srvtcpka
-    # A dead broker is out after about 1.5 s and back in 1 s after it answers again.
+    # A dead broker is out after about 1.5 s and back in 1 s after it answers again; a frozen one,
+    # which still accepts connections, after two silent checks (timeout check).
     default-server inter 1s fastinter 500ms downinter 500ms rise 2 fall 2
 
 # Phones, sensors and everything else that speaks MQTT.
 listen mqtt
     bind ${host}:${ports.mqtt}
     balance leastconn
-${mqtt}
+    # CONNECT, CONNACK, DISCONNECT. Without a user: whoever refuses the credentials has looked at
+    # them and is alive, and no secret stands in this file.
+    option mqtt-check accept-refusal
+${servers(
+  (node) => node.ports.mqtt,
+  () => 'check',
+)}
 
 # Connectors to other systems: few, long-lived, silent for hours.
 listen connectors
@@ -53,13 +61,14 @@ listen connectors
     timeout client 3h
     timeout server 3h
     balance leastconn
-${mqtt}
+    # The same brokers: one check of each is enough.
+${followers((node) => node.ports.mqtt)}
 
 # MQTT over WebSocket: carried as bytes, the broker does the upgrade.
 listen websocket
     bind ${host}:${ports.websocket}
     balance leastconn
-${servers((node) => node.ports.websocket)}
+${followers((node) => node.ports.websocket)}
 
 ${statsPage(plan)}`;
 }
