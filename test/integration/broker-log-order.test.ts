@@ -83,6 +83,29 @@ test('a record that overtook another one through another shard waits for it', as
   expect(await readAll(node.log)).toEqual(['1', '2', '3', '4']);
 });
 
+test('two shards do not wait for what stands behind each other', async () => {
+  const got: string[] = [];
+  const node = await start(1, {
+    onMessage: ({ topic, sequence }: Message) => got.push(`${topic} ${sequence}`),
+  });
+  await write(node, 0, 1, 0);
+  await write(node, 1, 1, 1);
+  await write(node, 0, 3, 0);
+  await write(node, 1, 3, 1);
+  await pause(200);
+  expect(node.log.head.sequences).toEqual([1, 1, 0]);
+  expect(node.log.reader(node.log.head).next()).toBe('wait');
+  const cursor = node.log.head.clone();
+  await write(node, 0, 2, 1);
+  await write(node, 1, 2, 0);
+  await eventually('all', () => got.length === 6, 5_000);
+  expect(got.filter((id) => id.startsWith('t/0'))).toEqual(['t/0 1', 't/0 2', 't/0 3']);
+  expect(got.filter((id) => id.startsWith('t/1'))).toEqual(['t/1 1', 't/1 2', 't/1 3']);
+  expect(node.log.head.sequences).toEqual([3, 3, 0]);
+  expect(await readAll(node.log)).toEqual(['1', '1', '2', '3', '2', '3']);
+  expect(await readAll(node.log, cursor)).toEqual(['2', '3', '2', '3']);
+});
+
 test('one whose forerunner does not come goes on, and the late one comes once', async () => {
   const got: string[] = [];
   const node = await start(1, {

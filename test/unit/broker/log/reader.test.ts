@@ -8,6 +8,13 @@ import { Message } from '../../../../services/broker/message.ts';
 const SHARDS = 3;
 const WINDOW = 8;
 
+interface Outstanding {
+  number: number;
+  time: number;
+  /** Some shard has it. */
+  stored: boolean;
+}
+
 type Chance = (share: number) => boolean;
 
 /** Three shards as writers leave them that do not always hear from a shard, and turn to another. */
@@ -24,26 +31,30 @@ class History {
     let shard = lane;
     /** The shard takes nothing more of what is sent to it. */
     let deaf = false;
-    let outstanding: { number: number; time: number }[] = [];
+    const outstanding: Outstanding[] = [];
+    const send = (record: Outstanding): void => {
+      deaf ||= chance(0.05);
+      // Some get lost on their way to a leader that changes.
+      if (deaf || chance(0.05)) return;
+      record.stored = true;
+      this.#commit(shard, writer, lane, record);
+    };
     for (let number = 1; number <= records || outstanding.length > 0; ) {
       if (number <= records && outstanding.length < WINDOW && !chance(0.1)) {
-        outstanding.push({ number, time: this.#time });
+        const record = { number, time: this.#time, stored: false };
+        outstanding.push(record);
         this.sent.set(`${writer} ${lane}`, number++);
-        deaf ||= chance(0.05);
-        if (!deaf) this.#commit(shard, writer, lane, outstanding.at(-1)!);
-        // Confirmed: the oldest leave.
-        while (!deaf && outstanding.length > 0 && chance(0.6)) outstanding.shift();
+        send(record);
       } else if (deaf || chance(0.3)) {
         shard = (shard + (chance(0.5) ? 1 : 2)) % SHARDS;
         deaf = false;
         for (const record of outstanding) {
-          this.#commit(shard, writer, lane, record);
+          send(record);
           yield;
         }
-        if (chance(0.7)) outstanding = [];
-      } else if (!deaf) {
-        outstanding = [];
       }
+      // Confirmed: the oldest leave.
+      while (outstanding[0]?.stored === true && chance(0.6)) outstanding.shift();
       this.#time++;
       yield;
     }
