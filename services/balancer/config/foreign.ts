@@ -38,8 +38,8 @@ export const FOREIGN_GLOBAL = words(`
 /** Keywords of defaults, frontend, backend and listen. */
 export const FOREIGN_PROXY = words(`
   backlog bind-process clitcpka-cnt clitcpka-idle clitcpka-intvl clitimeout compression contimeout
-  declare description dispatch email-alert error-log-format filter force-persist grace http-error
-  http-reuse http-send-name-header ignore-persist max-keep-alive-queue max-session-srv-conns
+  declare description dispatch email-alert error-log-format filter grace http-error
+  http-reuse http-send-name-header max-keep-alive-queue max-session-srv-conns
   rate-limit srvtcpka-cnt srvtcpka-idle srvtcpka-intvl srvtimeout stick stick-table use-fcgi-app
   usesrc
 `);

@@ -5,6 +5,7 @@ import type {
   FieldCapture,
   HttpAction,
   OriginalTo,
+  Persistence,
   ProxyRules,
   Rule,
   TcpAction,
@@ -30,6 +31,7 @@ export class RulesDraft {
   readonly tcpResponse: Rule<TcpAction>[] = [];
   readonly useBackend: Rule<string | LogFormatter>[] = [];
   readonly useServer: Rule<string | LogFormatter>[] = [];
+  readonly persistence: Rule<Persistence>[] = [];
   readonly monitorFail: Condition[] = [];
   readonly requestCaptures: FieldCapture[] = [];
   readonly responseCaptures: FieldCapture[] = [];

@@ -1,6 +1,6 @@
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import type { Backend } from '../servers/backend.ts';
-import { afterFailure, countRetry } from '../servers/retry.ts';
+import { afterFailure, countRetry, type Hold } from '../servers/retry.ts';
 import type { Server } from '../servers/server.ts';
 import type { Assignment } from '../servers/types.ts';
 import { encodeProxyHeader } from '../tcp/proxy-header.ts';
@@ -85,7 +85,7 @@ export class Connector implements UpstreamUser {
    */
   retry(): boolean {
     const { server } = this.#assignment!;
-    const { action } = afterFailure(server, this.#failures + 1, 'response', this.#direct);
+    const { action } = afterFailure(server, this.#failures + 1, 'response', this.#hold);
     if (action === 'give-up') return false;
     this.#failures += 1;
     this.#account.retries += 1;
@@ -248,7 +248,7 @@ export class Connector implements UpstreamUser {
     upstream.destroy();
     this.#failures += 1;
     server.observer?.sign('unconnected');
-    const { action, delay } = afterFailure(server, this.#failures, kind, this.#direct);
+    const { action, delay } = afterFailure(server, this.#failures, kind, this.#hold);
     if (action === 'give-up') {
       server.counters.econ += 1;
       this.#backend.counters.econ += 1;
@@ -261,6 +261,12 @@ export class Connector implements UpstreamUser {
     };
     if (delay === 0) next();
     else this.#pause = setTimeout(next, delay);
+  }
+
+  /** How firmly it belongs to the server that it tries. */
+  get #hold(): Hold {
+    if (this.#direct && this.#account.scope?.persistence === 'force') return 'forced';
+    return this.#direct ? 'sticky' : 'none';
   }
 
   #tryOn(server: Server, action: 'same' | 'redispatch'): void {

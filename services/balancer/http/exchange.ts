@@ -132,7 +132,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
     const mode = connectionMode(this.#client.context.config, backend.config);
     if (mode === 'close') this.#keepClient = false;
     this.#keepServer = mode === 'keep-alive';
-    this.#account.sticky = stickySession(backend, this.#head);
+    this.#account.sticky = stickySession(backend, this.#head, this.#account.scope);
     const source = this.#account.client.host;
     this.#connector = new Connector(backend, this.#client.pools, this.#account, this, {
       mayReuse: this.#client.again && this.#keepServer,

@@ -2,7 +2,7 @@ import type { ClientAddress } from '../listeners/handler.ts';
 import { encodeUnsafe } from '../log/format.ts';
 import type { SessionRecord } from '../log/log-variables.ts';
 import type { CapturedTexts } from '../log/record.ts';
-import type { FieldCapture, RuleScope } from '../rules/model.ts';
+import type { FieldCapture, Persistence, RuleScope } from '../rules/model.ts';
 import { asText, cast } from '../samples/cast.ts';
 import { cookiesOf } from '../samples/fetches/http-names.ts';
 import type { Sample } from '../samples/sample.ts';
@@ -30,6 +30,8 @@ export class HttpScope implements RuleScope {
   logLevel: string | undefined;
   /** Where `use-server` sends it. */
   wantedServer: Server | undefined;
+  /** What `force-persist` or `ignore-persist` says of it. */
+  persistence: Persistence | undefined;
   serverTimeout: number | undefined;
   tunnelTimeout: number | undefined;
   readonly captures: { request: (string | undefined)[]; response: (string | undefined)[] } = {

@@ -221,6 +221,8 @@ export class RequestRules {
         `proto=${this.#scope.tls ? 'https' : 'http'};for=${node(this.#scope.client.host)}`,
       );
     }
+    const persistence = this.#config.rules?.persistence.find(({ when }) => when!(this.#scope));
+    this.#scope.persistence = persistence?.action;
     this.#chooseServer();
     this.#owner.passed(this.#backend);
   }

@@ -15,6 +15,12 @@ export interface Retry {
   readonly delay: number;
 }
 
+/**
+ * How a session belongs to its server: by balancing alone, by stickiness, which is not left as
+ * lightly, or by `force-persist`, which is not left at all.
+ */
+export type Hold = 'none' | 'sticky' | 'forced';
+
 /** With these a retry goes elsewhere at once: what HAProxy counts as kinds of round robin. */
 const TAKES_TURNS: ReadonlySet<string> = new Set(['roundrobin', 'static-rr', 'random']);
 
@@ -25,22 +31,24 @@ const GIVE_UP: Retry = { action: 'give-up', delay: 0 };
  * attempts of this session so far, from 1. `kind` is `error` when the network said no and `timeout`
  * when nobody answered: only an `error` is waited after, for the same server will hardly have
  * changed its mind at once. `response`: it was reached, but `retry-on` takes what came of it for a
- * failure. `direct`: stickiness chose the server, which is not left as lightly.
+ * failure.
  */
 export function afterFailure(
   server: Server,
   failures: number,
   kind: 'error' | 'timeout' | 'response',
-  direct = false,
+  hold: Hold = 'none',
 ): Retry {
   const { backend } = server;
   const { retries, retryOn, redispatch, balance, timeouts } = backend.config;
   if (failures > retries) return GIVE_UP;
   if (kind !== 'response' && !retryOn.includes('conn-failure')) return GIVE_UP;
-  const spread = !direct && TAKES_TURNS.has(balance.name) && backend.active > 1;
+  const turns = TAKES_TURNS.has(balance.name) && backend.active > 1;
   const elsewhere =
-    redispatch !== undefined && (!server.running || spread || due(redispatch, failures, retries));
-  const patient = kind === 'error' && !(elsewhere && spread);
+    redispatch !== undefined &&
+    hold !== 'forced' &&
+    (!server.running || (turns && hold === 'none') || due(redispatch, failures, retries));
+  const patient = kind === 'error' && !(elsewhere && turns);
   const delay = patient ? Math.min(TURN_AROUND, timeouts.connect ?? TURN_AROUND) : 0;
   return { action: elsewhere ? 'redispatch' : 'same', delay };
 }

@@ -1,5 +1,6 @@
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import type { CookieConfig } from '../model.ts';
+import type { Persistence } from '../rules/model.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { Server } from '../servers/server.ts';
 import { isCacheable } from './cacheable.ts';
@@ -10,15 +11,26 @@ import { type Edit, editCookies, setCookieOf } from './cookies.ts';
 const DELIMITER = '~';
 const GONE = 'Expires=Thu, 01-Jan-1970 00:00:01 GMT; ';
 
-/** None, invalid, down, valid, expired, old: the state of the request's cookie in the log. */
-type RequestState = 'N' | 'I' | 'D' | 'V' | 'E' | 'O';
+/** None, invalid, down, valid, expired, old, unused: the state of the request's cookie in the log. */
+type RequestState = 'N' | 'I' | 'D' | 'V' | 'E' | 'O' | 'U';
 /** None, present, deleted, inserted, rewritten, updated: what became of the response's. */
 type ResponseState = 'N' | 'P' | 'D' | 'I' | 'R' | 'U';
 
 /** For a request to `backend`; undefined where nothing sticks. */
-export function stickySession(backend: Backend, head: RequestHead): StickySession | undefined {
+export function stickySession(
+  backend: Backend,
+  head: RequestHead,
+  rules: StickyRules = {},
+): StickySession | undefined {
   const { cookie } = backend.config;
-  return cookie && new StickySession(backend, cookie, head);
+  return cookie && new StickySession(backend, cookie, head, rules);
+}
+
+/** What rules have decided before the cookie is looked at. */
+export interface StickyRules {
+  /** By `use-server`, whatever the cookie says. */
+  readonly wantedServer?: Server | undefined;
+  readonly persistence?: Persistence | undefined;
 }
 
 /**
@@ -35,10 +47,12 @@ export class StickySession {
   readonly #method: string;
   /** When the client's cookie was last seen and first given; undefined = it does not say. */
   #dates: CookieDates = {};
+  readonly #rules: StickyRules;
   #asked: RequestState = 'N';
   #answered: ResponseState = 'N';
 
-  constructor(backend: Backend, config: CookieConfig, head: RequestHead) {
+  constructor(backend: Backend, config: CookieConfig, head: RequestHead, rules: StickyRules) {
+    this.#rules = rules;
     this.#config = config;
     this.#backend = backend;
     this.#method = head.method;
@@ -69,7 +83,8 @@ export class StickySession {
   /** Start line and fields of the response from `server`, as the client gets them. */
   responseText(head: ResponseHead, server: Server): string {
     const { name, mode, indirect, nocache, preserve, postonly } = this.#config;
-    const direct = server === this.wanted;
+    const { wantedServer, persistence } = this.#rules;
+    const direct = server === (wantedServer ?? this.wanted);
     const own = server.cookie;
     let text = head.text;
     let found = false;
@@ -80,7 +95,7 @@ export class StickySession {
         // Blanks around the sign go, as in HAProxy.
         const before = `${cookie.name}=`;
         const plain = before + field.slice(cookie.start);
-        if (cookie.name !== name) return plain;
+        if (cookie.name !== name || persistence === 'ignore') return plain;
         found = true;
         this.#answered = 'P';
         if (preserve) return plain;
@@ -100,6 +115,7 @@ export class StickySession {
     if (
       mode !== 'insert' ||
       current ||
+      persistence === 'ignore' ||
       (found && preserve) ||
       (postonly && this.#method !== 'POST')
     ) {
@@ -136,7 +152,12 @@ export class StickySession {
     this.#dates = age === undefined ? dates : {};
     this.#asked = age ?? 'I';
     if (age !== undefined) return undefined;
-    const { persist } = this.#backend.config;
+    const { wantedServer, persistence } = this.#rules;
+    if (wantedServer || persistence === 'ignore') {
+      this.#asked = 'U';
+      return undefined;
+    }
+    const persist = this.#backend.config.persist || persistence === 'force';
     for (const server of this.#backend.servers) {
       if (server.cookie !== key) continue;
       this.#asked = server.running ? 'V' : 'D';

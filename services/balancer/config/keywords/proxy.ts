@@ -18,7 +18,7 @@ import { HASH_TYPE_USAGE, parseHashBalanceFactor, parseHashType } from './hash-t
 import { parseHttpCheck } from './http-check.ts';
 import { parseLog } from './log.ts';
 import { parseOption } from './options.ts';
-import { parseDynamicCookieKey, parsePersist } from './persistence.ts';
+import { parseDynamicCookieKey, parsePersist, parsePersistence } from './persistence.ts';
 import { parseRetryOn, RETRY_ON_USAGE } from './retry-on.ts';
 import { RULE_KEYWORDS } from './rule-keywords.ts';
 import { parseDefaultServer, parseServer, parseServerTemplate } from './server.ts';
@@ -123,6 +123,13 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     misplaced: 'warning',
     parse: parseExternalCheck,
   },
+  'force-persist': {
+    usage: '{ if | unless } <condition>',
+    summary: 'stickiness to servers that are down, for some requests',
+    sections: ['listen', 'backend'],
+    misplaced: 'warning',
+    parse: parsePersistence('force'),
+  },
   fullconn: count('fullconn', SERVER_SIDE, 'load at which dynamic limits reach their maximum'),
   'hash-balance-factor': {
     usage: '<factor>',
@@ -158,6 +165,13 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     },
   },
   ...SERVER_STATE_KEYWORDS,
+  'ignore-persist': {
+    usage: '{ if | unless } <condition>',
+    summary: 'no stickiness for some requests',
+    sections: ['listen', 'backend'],
+    misplaced: 'warning',
+    parse: parsePersistence('ignore'),
+  },
   log: {
     usage: 'global | <target> [len <length>] [format <format>] <facility> [<level> [<minlevel>]]',
     summary: 'where log lines go; `no log` undoes what was inherited',
