@@ -53,6 +53,9 @@ export interface OriginalTo {
   readonly except: string | undefined;
 }
 
+/** Stickiness to a server that is down nevertheless, or no stickiness at all. */
+export type Persistence = 'force' | 'ignore';
+
 /** Everything of a proxy that looks at traffic. Missing altogether where there is no rule. */
 export interface ProxyRules {
   readonly request: readonly Rule<HttpAction>[];
@@ -68,6 +71,8 @@ export interface ProxyRules {
   readonly inspectDelay: number | undefined;
   readonly useBackend: readonly Rule<string | LogFormatter>[];
   readonly useServer: readonly Rule<string | LogFormatter>[];
+  /** `force-persist` and `ignore-persist`. */
+  readonly persistence: readonly Rule<Persistence>[];
   readonly monitorUri: string | undefined;
   readonly monitorFail: readonly Condition[];
   readonly requestCaptures: readonly FieldCapture[];
