@@ -78,6 +78,29 @@ describe('shared subscriptions', () => {
     }
   });
 
+  test.each(['a b', 'a.b', '*', '>', '$x', 'ü€', '%41'])(
+    '[MQTT-4.8.2-2]: a group may be called %j, and spans the nodes',
+    async (name) => {
+      const members = [await trio.v5(), await trio.v5(), await trio.v5()];
+      for (const member of members) {
+        expect((await member.subscribe(`$share/${name}/named//+`, 1)).granted).toEqual([1]);
+      }
+      const publisher = await trio.v4();
+      const all = ['1', '2', '3', '4', '5', '6'];
+      for (const payload of all) await publisher.publish('named//x', payload, { qos: 1 });
+      expect((await share(members, all.length)).flat().sort()).toEqual(all);
+      let named = 0;
+      for (const member of members) {
+        await member.settle();
+        await fence(publisher, member);
+        named += member.received.filter(
+          (one) => one.cmd === 'publish' && one.topic === 'named//x',
+        ).length;
+      }
+      expect(named).toBe(all.length);
+    },
+  );
+
   test('[MQTT-4.8.2-3] 4.8.2: each member gets its own QoS and its own subscription identifier', async () => {
     const publisher = await trio.v5();
     for (const qos of [0, 1, 2]) {

@@ -138,6 +138,45 @@ describe.each(VERSIONS)('session state, version %i', (version) => {
   });
 });
 
+describe('any client id', () => {
+  const ids = ['a b', 'a.b', '*', '>', 'a/b', '#', '+/+', 'ü€😀', '\'"`$', '%2e', 'x'.repeat(200)];
+  test.each(ids)('[MQTT-3.1.3-2]: the session of %j moves with its client', async (clientId) => {
+    const publisher = await trio.v4();
+    for (let i = 0; i < 3; i++) {
+      const peer = await trio.open();
+      const { sessionPresent } = await peer.connect({ version: 5, ...lasting(clientId) });
+      expect(sessionPresent).toBe(i > 0);
+      if (i === 0) await peer.subscribe('ids/x', 1);
+      else
+        await peer
+          .expect('publish')
+          .then(({ messageId }) => peer.send({ cmd: 'puback', messageId }));
+      await peer.leave();
+      await publisher.publish('ids/x', String(i), { qos: 1 });
+    }
+  });
+
+  test('a session goes on in the other version, with its subscriptions and messages', async () => {
+    const first = await trio.v5(lasting('versions'));
+    await first.subscribe('versions/x', 1, { nl: true, rap: true }, { subscriptionIdentifier: 4 });
+    await first.leave();
+    const publisher = await trio.v5();
+    const properties = { contentType: 'text', userProperties: { a: 'b' } };
+    await publisher.publish('versions/x', 'one', { qos: 1, properties });
+    const old = await trio.v4(lasting('versions'));
+    const one = await old.expect('publish');
+    expect([String(one.payload), one.properties]).toEqual(['one', undefined]);
+    old.send({ cmd: 'puback', messageId: one.messageId });
+    await old.leave();
+    await publisher.publish('versions/x', 'two', { qos: 1, properties });
+    const again = await trio.v5(lasting('versions'));
+    expect((await again.expect('publish')).properties).toMatchObject({
+      contentType: 'text',
+      subscriptionIdentifier: 4,
+    });
+  });
+});
+
 describe('session expiry', () => {
   test('[MQTT-4.1.0-2] 3.1.1 [MQTT-4.1.0-2]: it ends with its interval, and not before', async () => {
     const cases = [
@@ -278,6 +317,20 @@ describe('wills', () => {
     expect(performance.now() - started).toBeGreaterThan(900);
     await sleep(700);
     await fence(await trio.v4(), watcher);
+  });
+
+  test('3.1.4: a takeover sends a delayed will only with a clean start', async () => {
+    const watcher = await trio.v5();
+    await watcher.subscribe('overtaken/#', 1);
+    const own = (name: string) => ({
+      ...lasting('overtaken'),
+      will: will(`overtaken/${name}`, delay(60)),
+    });
+    await trio.v5(own('one'));
+    await trio.v5(own('two'));
+    await fence(await trio.v4(), watcher);
+    await trio.v5({ clientId: 'overtaken', clean: true });
+    expect((await watcher.expect('publish')).topic).toBe('overtaken/two');
   });
 
   test('3.1.3.2.2: no later than the end of the session, by expiry or by a clean start', async () => {
