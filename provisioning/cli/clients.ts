@@ -20,6 +20,7 @@ export const clientsCommand: Command = {
   positionals: ['[ACTION]', '[ID]'],
   options: {
     search: { type: 'string', value: 'TEXT', text: 'only client ids and users that contain it' },
+    busiest: { type: 'flag', text: 'those with the most messages a second first' },
     ...LIMIT_OPTION,
     ...ADMIN_OPTIONS,
   },
@@ -27,6 +28,7 @@ export const clientsCommand: Command = {
 once; to keep it out, see: bramble bans --help`,
   examples: [
     { line: 'bramble clients', text: 'who is connected, to which node, how busy' },
+    { line: 'bramble clients --busiest --limit 10', text: 'who keeps the brokers busy' },
     { line: 'bramble clients show lamp', text: 'one client with its subscriptions' },
     { line: 'bramble clients kick lamp', text: 'disconnect it' },
   ],
@@ -50,10 +52,12 @@ async function list(targets: readonly AdminTarget[], values: Values): Promise<nu
   const search = encodeURIComponent((values.search as string | undefined) ?? '');
   const rows: Row[] = [];
   for (const target of targets) {
-    const found = await allRows(target, `clients?search=${search}`, clientsSchema, limit);
+    const maximum = values.busiest ? Number.POSITIVE_INFINITY : limit;
+    const found = await allRows(target, `clients?search=${search}`, clientsSchema, maximum);
     for (const row of found ?? []) rows.push({ ...row, node: target.node });
   }
-  rows.sort((a, b) => (a.clientId < b.clientId ? -1 : 1));
+  if (values.busiest) rows.sort((a, b) => busyness(b) - busyness(a));
+  else rows.sort((a, b) => (a.clientId < b.clientId ? -1 : 1));
   const shown = rows.slice(0, limit);
   if (values.json) {
     printJson(shown);
@@ -81,6 +85,10 @@ async function list(targets: readonly AdminTarget[], values: Values): Promise<nu
   const more = rows.length > shown.length ? ', more with --limit' : '';
   print(`${shown.length} clients${more}\n`);
   return EXIT.OK;
+}
+
+function busyness({ rates }: ClientRow): number {
+  return rates.messagesIn + rates.messagesOut;
 }
 
 function waiting(row: ClientRow): string {

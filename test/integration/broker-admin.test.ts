@@ -402,6 +402,11 @@ describe('two nodes and the command', () => {
       (await bramble('clients', '--json', '--search', 'righ')).out,
     ) as unknown[];
     expect(json).toMatchObject([{ clientId: 'right', node: 'pi2' }]);
+    for (let i = 0; i < 50; i++) await right.publish('r', 'x', { qos: 1 });
+    await eventually('the rates of the last five seconds are taken', async () => {
+      const { out: busy } = await bramble('clients', '--busiest', '--limit', '1');
+      return busy.includes('right') && busy.includes('more with --limit');
+    });
     expect((await bramble('clients', 'show', 'right')).out).toMatch(/^node +pi2$/m);
     expect(await bramble('clients', 'kick', 'right')).toMatchObject({
       code: 0,

@@ -17,6 +17,8 @@ export interface AuditDetails {
 /** Lines a second for one source and one action, and at once after a quiet time. */
 const RATE = 1;
 const BURST = 10;
+/** What a stranger has chosen is told up to this length, characters. */
+const TEXT_MAX = 256;
 /** Sources remembered; beyond, they share what is left. */
 const SOURCES_MAX = 5_000;
 
@@ -61,9 +63,10 @@ export class Audit {
     }
     const more = source.suppressed === 0 ? {} : { suppressed: source.suppressed };
     source.suppressed = 0;
-    const { why, ...who } = details;
+    const { why, user, clientId: id, topic, address: from, reason } = details;
+    const who = { clientId: clip(id), user: clip(user), address: from, topic: clip(topic), reason };
     const line = { audit: true, action, outcome: 'refused', ...who, ...more };
-    this.#log.warn(line, `${action} refused: ${why}`);
+    this.#log.warn(line, `${action} refused: ${clip(why)}`);
   }
 
   /** An admin's action that was done; these are few, and each has its line. */
@@ -89,4 +92,8 @@ export class Audit {
     }
     return source;
   }
+}
+
+function clip(text: string | undefined): string | undefined {
+  return text === undefined || text.length <= TEXT_MAX ? text : `${text.slice(0, TEXT_MAX)}…`;
 }
