@@ -30,6 +30,7 @@ import { registerMetrics } from './metrics.ts';
 import { Pressure } from './router/pressure.ts';
 import { Router } from './router/router.ts';
 import { SessionRegistry } from './session/registry.ts';
+import { GroupKeeper } from './sharing/keeper.ts';
 import { brokerStatus } from './status.ts';
 import { RetainedStore } from './store/retained.ts';
 import { SysTopics } from './sys-topics.ts';
@@ -62,6 +63,7 @@ export class Broker implements Service, BrokerContext {
   readonly pacer: Pacer;
   readonly router: Router;
   readonly sessions: SessionRegistry;
+  readonly groups: GroupKeeper;
   readonly retained: RetainedStore;
   readonly pressure = new Pressure();
   /** The rest of the cluster; undefined for a broker that is alone. */
@@ -106,6 +108,7 @@ export class Broker implements Service, BrokerContext {
         publishWill: (message, clientId) => this.#intake.publishWillDurably(message, clientId),
         onLost: (clientId, messages) => this.#lost(clientId, messages),
         onUnsaved: (clientId, error) => this.#unsaved(clientId, error),
+        groups: () => this.groups,
         onCutOff: (reason) => this.#shed(reason),
       });
     }
@@ -115,12 +118,11 @@ export class Broker implements Service, BrokerContext {
         messages: this.limits.offline,
         bytes: this.limits.queue * SESSION_BYTES_FACTOR,
         onMessage: (message) => this.router.receiveLogged(message),
-        floor: () => this.sessions.floor(1)[0] ?? Number.POSITIVE_INFINITY,
+        floor: () => this.sessions.floor(1, this.groups.sessions)[0]!,
       });
     this.retained = new RetainedStore(this.limits.retained, this.cluster?.retained);
     this.retained.payloadLimit = this.limits.retainedPayload ?? Number.POSITIVE_INFINITY;
     this.router = new Router({
-      node: config.node,
       mayReceive: (session, topic) => session.access?.allows('read', topic) ?? false,
       uplink: this.cluster?.mesh,
     });
@@ -151,6 +153,12 @@ export class Broker implements Service, BrokerContext {
       },
       publishWill: (message, clientId) => this.#intake.publishWill(message, clientId),
       cluster: this.cluster,
+    });
+    this.groups = new GroupKeeper({
+      router: this.router,
+      log,
+      newSession: (clientId) => this.sessions.createSession(clientId),
+      cluster: this.cluster?.sharing,
     });
     this.#listeners = new Listeners({
       config,
@@ -202,6 +210,7 @@ export class Broker implements Service, BrokerContext {
   async start(signal: AbortSignal): Promise<void> {
     await this.#health.start();
     await this.cluster?.start(signal);
+    this.groups.start();
     if (this.cluster !== undefined) new BanGossip(this.gate.bans, this.cluster.bus).start();
     await this.#listeners.start();
     this.#timers = [
@@ -274,6 +283,7 @@ export class Broker implements Service, BrokerContext {
     }
     // The last writes and wills leave with this turn of the event loop.
     await new Promise((go) => setTimeout(go, 50));
+    await this.groups.close();
     await this.cluster?.close();
     this.#listeners.destroy();
     await this.#health.close();

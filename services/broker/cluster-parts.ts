@@ -15,7 +15,11 @@ import type { Router } from './router/router.ts';
 import { Caretaker } from './session/caretaker.ts';
 import { Fences } from './session/fences.ts';
 import type { SessionRegistry } from './session/registry.ts';
+import { NEVER } from './session/session.ts';
 import { SessionVault } from './session/vault.ts';
+import { Dispatch } from './sharing/dispatch.ts';
+import { isGroupId } from './sharing/group-id.ts';
+import type { GroupKeeper, SharingCluster } from './sharing/keeper.ts';
 import type { RetainedStore } from './store/retained.ts';
 import { RetainedStream } from './store/retained-stream.ts';
 import { SessionIndex } from './store/session-index.ts';
@@ -37,6 +41,7 @@ export interface ClusterPartsOptions {
   onLost: (clientId: string, messages: number) => void;
   /** The session cannot be saved any more: its connection must go. */
   onUnsaved: (clientId: string, error: unknown) => void;
+  groups: () => GroupKeeper;
   /** This node is cut off: its clients are better served elsewhere. */
   onCutOff: (reason: string) => void;
 }
@@ -62,6 +67,8 @@ export class ClusterParts {
   readonly index: SessionIndex;
   readonly vault: SessionVault;
   readonly fences = new Fences();
+  readonly sharing: SharingCluster;
+  readonly #dispatch: Dispatch;
   readonly #caretaker: Caretaker;
   readonly #options: ClusterPartsOptions;
   readonly #nodes: number;
@@ -131,7 +138,10 @@ export class ClusterParts {
       },
       connected: () => bus.connected,
       reconnected: () => new Promise((resolve) => bus.once('up', resolve)),
-      onFenced: (clientId, epoch) => options.sessions().fenced(clientId, epoch),
+      onFenced: (clientId, epoch) => {
+        if (isGroupId(clientId)) options.groups().fenced(clientId);
+        else options.sessions().fenced(clientId, epoch);
+      },
       onFailed: options.onUnsaved,
       onLost: options.onLost,
     });
@@ -140,6 +150,28 @@ export class ClusterParts {
       settled: (clientId) => this.vault.settled(clientId),
       claims: () => options.sessions().claims(),
     });
+    this.#dispatch = new Dispatch({
+      members,
+      give: (key, message, told) => options.router().giveShared(key, message, told),
+      onAnswer: (...answer) => options.groups().answered(...answer),
+    });
+    this.sharing = {
+      node,
+      get peers() {
+        return members.peers;
+      },
+      ownerOf: (groupId) => this.#ownerOf(groupId),
+      take: async (clientId) => {
+        const epoch = this.ownership.nextEpoch();
+        const stored = { clientId, user: '', will: undefined, known: true };
+        const claim = { epoch, cleanStart: false, expiry: NEVER };
+        return (await this.vault.take({ ...stored, ...claim }))?.session;
+      },
+      release: (session) => this.vault.release(session, { will: undefined, cause: 'client' }),
+      isWanted: (key) => this.index.shares(key),
+      ask: async (peer, key) => (await members.ask(peer, 'share-keep', key))?.toString() === 'yes',
+      send: (...shared) => this.#dispatch.send(...shared),
+    };
     this.#caretaker = new Caretaker({
       store: this.store,
       index: this.index,
@@ -173,6 +205,19 @@ export class ClusterParts {
         });
       }, TRIM_INTERVAL),
     ];
+    this.#dispatch.start();
+    this.members.serve('share-keep', (data, message) => {
+      void this.#options
+        .groups()
+        .serve(data.toString())
+        .then((kept) => message.respond(kept ? 'yes' : 'no'));
+    });
+    this.members.onChange((node, change) => {
+      if (change !== 'joined') this.#options.groups().nodeLost(node);
+    });
+    this.bus.on('up', () => {
+      for (const node of this.members.peers) this.#options.groups().nodeLost(node);
+    });
     this.members.serve('floor', (_, message) => message.respond(JSON.stringify(this.#floor())));
   }
 
@@ -194,6 +239,13 @@ export class ClusterParts {
     this.store.close();
     this.members.close();
     await this.bus.close();
+  }
+
+  /** Node of the living broker that has the group's session. */
+  #ownerOf(groupId: string): string | undefined {
+    const meta = this.index.get(groupId)?.meta;
+    if (meta?.connected !== true || !this.members.isAlive(meta.owner)) return undefined;
+    return meta.owner.slice(0, meta.owner.lastIndexOf('#'));
   }
 
   /** Nothing can be written and nobody else is heard of, though there should be a majority. */

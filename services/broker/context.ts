@@ -10,6 +10,7 @@ import type { Message } from './message.ts';
 import type { Pressure } from './router/pressure.ts';
 import type { Router } from './router/router.ts';
 import type { SessionRegistry } from './session/registry.ts';
+import type { GroupKeeper } from './sharing/keeper.ts';
 import type { RetainedStore } from './store/retained.ts';
 
 export type Limits = ClusterConfig['mqtt']['limits'];
@@ -26,6 +27,7 @@ export interface BrokerContext {
   readonly pacer: Pacer;
   readonly router: Router;
   readonly sessions: SessionRegistry;
+  readonly groups: Pick<GroupKeeper, 'ensure'>;
   readonly retained: RetainedStore;
   readonly pressure: Pressure;
   readonly messages: Pick<MessageLog, 'head' | 'caughtUp'>;

@@ -119,6 +119,15 @@ export class Interest {
     return found.length > 0 ? found : undefined;
   }
 
+  /** Members of a shared subscription elsewhere, by node. */
+  membersElsewhere(key: string): ReadonlyMap<string, number> | undefined {
+    return this.#shares.get(key)?.nodes;
+  }
+
+  sharedElsewhere(): Iterable<string> {
+    return this.#shares.keys;
+  }
+
   /** Resolves when every node that is alive knows, or has not answered in time. */
   add(filter: string): Promise<void> {
     this.#toRemove.delete(filter);

@@ -131,6 +131,14 @@ export class Mesh implements Uplink {
     return this.#options.interest.sharesFor(topic);
   }
 
+  membersElsewhere(key: string): ReadonlyMap<string, number> | undefined {
+    return this.#options.interest.membersElsewhere(key);
+  }
+
+  sharedElsewhere(): Iterable<string> {
+    return this.#options.interest.sharedElsewhere();
+  }
+
   /** Key length (2) · key · envelope. */
   sendShared(node: string, key: string, message: Message): void {
     if (!this.#admits()) return;

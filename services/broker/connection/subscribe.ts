@@ -41,6 +41,7 @@ export async function handleSubscribe(
     session.subscriptions.set(filter, subscription);
     const effective = context.router.subscribe(session, subscription);
     if (effective !== undefined) waits.push(effective);
+    if (parseShared(filter) !== undefined) waits.push(context.groups.ensure(filter));
     granted.push(subscription.qos);
     if (wantsRetained(subscription) && (isNew || subscription.retainHandling === 0)) {
       retained.push([subscription, [...context.retained.match(filter)]]);

@@ -1,6 +1,6 @@
 import { matchesFilter, parseShared } from '../codec/topic.ts';
 import { lowerQos, type Message } from '../message.ts';
-import type { Session } from '../session/session.ts';
+import type { Handover, Session } from '../session/session.ts';
 import type { Subscription } from '../session/subscription.ts';
 import { ShareGroup } from './share-group.ts';
 import { nodeOfMember, type RemoteShare } from './shares.ts';
@@ -21,13 +21,14 @@ export interface Uplink {
   setShare(key: string, members: number): Promise<void> | undefined;
   /** Shared subscriptions with members elsewhere that match; undefined where there are none. */
   sharesFor(topic: string): readonly RemoteShare[] | undefined;
-  /** Hands a message to the members of a shared subscription on one other node. */
+  /** Members of a shared subscription by node. */
+  membersElsewhere(key: string): ReadonlyMap<string, number> | undefined;
+  sharedElsewhere(): Iterable<string>;
+  /** Hands a QoS 0 message to the members of a shared subscription on one other node. */
   sendShared(node: string, key: string, message: Message): void;
 }
 
 export interface RouterOptions {
-  /** This node: what it has published it also gives to the shared subscriptions. */
-  node: string;
   /** Asked once for each (session, topic) match; the answer is kept with the match. */
   mayReceive: (session: Session, topic: string) => boolean;
   uplink: Uplink | undefined;
@@ -45,6 +46,8 @@ interface Match {
   groups: ShareGroup[];
   listeners: Listener[];
 }
+
+const NOBODY: ReadonlyMap<string, number> = new Map();
 
 /** Topics whose match is remembered. */
 const CACHED_TOPICS = 10_000;
@@ -154,8 +157,26 @@ export class Router {
 
   /** Routes a message that was just read from the log, as every node does. */
   receiveLogged(message: Message): void {
-    const { groups } = this.receive(message);
-    if (message.origin === this.#options.node) this.#share(message, groups);
+    this.receive(message);
+  }
+
+  /** Members of a shared subscription on this node whose clients are there. */
+  sharesHere(key: string): number {
+    return this.#groups.get(key)?.connected ?? 0;
+  }
+
+  sharesElsewhere(key: string): ReadonlyMap<string, number> {
+    return this.#options.uplink?.membersElsewhere(key) ?? NOBODY;
+  }
+
+  /** Shared subscriptions that have members on other nodes. */
+  sharesOfOthers(): Iterable<string> {
+    return this.#options.uplink?.sharedElsewhere() ?? [];
+  }
+
+  /** Gives a shared QoS 1 or 2 message to a member here; false when none takes it now. */
+  giveShared(key: string, message: Message, told: Handover): boolean {
+    return this.#groups.get(key)?.give(message, told, this.#options.mayReceive) ?? false;
   }
 
   #share(message: Message, groups: readonly ShareGroup[]): void {

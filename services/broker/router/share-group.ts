@@ -1,5 +1,5 @@
 import { lowerQos, type Message } from '../message.ts';
-import type { Session } from '../session/session.ts';
+import type { Handover, Session } from '../session/session.ts';
 import type { Subscription } from '../session/subscription.ts';
 
 interface Member {
@@ -42,15 +42,41 @@ export class ShareGroup {
     return this.#members.length < before;
   }
 
-  deliver(message: Message, mayReceive: (session: Session, topic: string) => boolean): boolean {
-    const member = this.#pick((m) => mayReceive(m.session, message.topic));
+  /** Members whose clients are there. */
+  get connected(): number {
+    let connected = 0;
+    for (const { session } of this.#members) if (session.outlet !== undefined) connected++;
+    return connected;
+  }
+
+  /** Gives a QoS 1 or 2 message to a connected member; false when none takes it now. */
+  give(
+    message: Message,
+    told: Handover,
+    mayReceive: (session: Session, topic: string) => boolean,
+  ): boolean {
+    const member = this.#pick(
+      ({ session }) => session.outlet !== undefined && mayReceive(session, message.topic),
+    );
     if (member === undefined) return false;
     const { session, subscription } = member;
     const qos = lowerQos(subscription.qos, message.qos);
     const retain = subscription.retainAsPublished && message.retain;
     const ids = subscription.id > 0 ? [subscription.id] : undefined;
-    if (qos === 0) session.deliver(message, qos, retain, ids);
-    else session.enqueue({ message, qos, retain, ids });
+    if (qos > 0) return session.enqueue({ message, qos, retain, ids, told });
+    session.deliverOnce(message, retain, ids);
+    told.done();
+    return true;
+  }
+
+  /** Gives a QoS 0 message to a member. */
+  deliver(message: Message, mayReceive: (session: Session, topic: string) => boolean): boolean {
+    const member = this.#pick((m) => mayReceive(m.session, message.topic));
+    if (member === undefined) return false;
+    const { session, subscription } = member;
+    const retain = subscription.retainAsPublished && message.retain;
+    const ids = subscription.id > 0 ? [subscription.id] : undefined;
+    session.deliverOnce(message, retain, ids);
     return true;
   }
 

@@ -44,6 +44,14 @@ export class RemoteShares {
     for (const [key, share] of [...this.#byKey]) if (share.nodes.has(node)) this.set(node, key, 0);
   }
 
+  get(key: string): RemoteShare | undefined {
+    return this.#byKey.get(key);
+  }
+
+  get keys(): Iterable<string> {
+    return this.#byKey.keys();
+  }
+
   match(topic: string): RemoteShare[] {
     const found: RemoteShare[] = [];
     this.#trie.match(topic, (share) => found.push(share));

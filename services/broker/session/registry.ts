@@ -123,7 +123,9 @@ export class SessionRegistry {
         return undefined;
       }
       const { vault } = cluster;
-      const taken = await vault.take({ connection, epoch, cleanStart, expiry, known: had });
+      const { user, will } = connection;
+      const client = { clientId, user, will };
+      const taken = await vault.take({ ...client, epoch, cleanStart, expiry, known: had });
       if (taken === undefined) return undefined;
       const { session, present } = taken;
       this.#authorize(session, connection);
@@ -206,9 +208,9 @@ export class SessionRegistry {
   }
 
   /** The first record of each shard of the log that a session here still reads. */
-  floor(shards: number): number[] {
+  floor(shards: number, others: readonly Session[] = []): number[] {
     const floor = new Array<number>(shards).fill(Number.POSITIVE_INFINITY);
-    for (const session of this.#sessions.values()) {
+    for (const session of [...this.#sessions.values(), ...others]) {
       if (!session.isBehind) continue;
       for (const [shard, sequence] of session.cursor.sequences.entries()) {
         floor[shard] = Math.min(floor[shard] ?? sequence + 1, sequence + 1);

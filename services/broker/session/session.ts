@@ -17,8 +17,16 @@ export interface Outgoing {
   retain: boolean;
   /** Identifiers of the subscriptions that match; undefined = none. */
   ids: readonly number[] | undefined;
-  /** Told when the client has acknowledged it. Called at most once. */
-  done?: (() => void) | undefined;
+  /** A shared message: who is to be told what became of it. */
+  told?: Handover | undefined;
+}
+
+/** What becomes of a shared message that a session was given: one of them is called, once. */
+export interface Handover {
+  /** The client has acknowledged it, or the session owns it for good. */
+  done(): void;
+  /** The client is gone before it did: somebody else may have it. */
+  handBack(): void;
 }
 
 /** An Outgoing with QoS 1 or 2 that has its packet identifier. */
@@ -165,7 +173,7 @@ export class Session {
     const outlet = this.outlet;
     if (this.#echoes?.has(messageKey(message)) === true) return;
     if (qos === 0) {
-      this.#deliverOnce(message, retain, ids);
+      this.deliverOnce(message, retain, ids);
       return;
     }
     if (message.position === undefined) {
@@ -177,9 +185,17 @@ export class Session {
     else this.#behind.from(message.position);
   }
 
+  /** Takes a message with QoS 0, which is not kept: who is away or slow loses its own. */
+  deliverOnce(message: Message, retain: boolean, ids: readonly number[] | undefined): void {
+    const outlet = this.outlet;
+    if (outlet === undefined) return;
+    if (!outlet.ready) this.#events.dropped(this.clientId, 'slow');
+    else this.#write(outlet, { message, qos: 0, retain, ids }, 0, false);
+  }
+
   /** Takes a retained message, which is there whatever the log says. Never waits. */
   deliverRetained(message: Message, qos: Qos, ids: readonly number[] | undefined): void {
-    if (qos === 0) this.#deliverOnce(message, true, ids);
+    if (qos === 0) this.deliverOnce(message, true, ids);
     else this.enqueue({ message, qos, retain: true, ids });
   }
 
@@ -240,6 +256,7 @@ export class Session {
   /** The connection is gone: what comes from now on is for later. */
   detach(): void {
     this.outlet = undefined;
+    this.#handBack();
     if (!this.#behind.active) this.#behind.here();
     this.#behind.pause();
   }
@@ -255,7 +272,7 @@ export class Session {
       if (!next.message.expired(now)) this.#track(outlet, next);
       else {
         this.#events.dropped(this.clientId, 'expired');
-        next.done?.();
+        next.told?.done();
       }
     }
     this.#pressured.update(this.queue.length);
@@ -352,12 +369,28 @@ export class Session {
     this.pump();
   }
 
-  /** QoS 0 is not kept for a session that is away; a slow one loses its own. */
-  #deliverOnce(message: Message, retain: boolean, ids: readonly number[] | undefined): void {
-    const outlet = this.outlet;
-    if (outlet === undefined) return;
-    if (!outlet.ready) this.#events.dropped(this.clientId, 'slow');
-    else this.#write(outlet, { message, qos: 0, retain, ids }, 0, false);
+  /** Shared messages that its client has not acknowledged are for other members now. */
+  #handBack(): void {
+    const back: Handover[] = [];
+    for (const [packetId, { told, message }] of this.inflight) {
+      if (told === undefined) continue;
+      this.inflight.delete(packetId);
+      this.#inflightBytes -= message.size;
+      back.push(told);
+    }
+    const waiting = [...this.queue];
+    if (waiting.some(({ told }) => told !== undefined)) {
+      this.queue.clear();
+      this.queuedBytes = 0;
+      for (const outgoing of waiting) {
+        if (outgoing.told !== undefined) back.push(outgoing.told);
+        else {
+          this.queuedBytes += outgoing.message.size;
+          this.queue.push(outgoing);
+        }
+      }
+    }
+    for (const told of back) told.handBack();
   }
 
   #admits(outlet: SessionOutlet | undefined): boolean {
@@ -371,17 +404,17 @@ export class Session {
   #track(outlet: SessionOutlet, outgoing: Outgoing): void {
     if (outgoing.qos === 0) {
       this.#write(outlet, outgoing, 0, false);
-      outgoing.done?.();
+      outgoing.told?.done();
       return;
     }
     const packetId = this.#freeId();
-    const { message, qos, retain, ids, done } = outgoing;
+    const { message, qos, retain, ids, told } = outgoing;
     const entry: Inflight = {
       message: message.detach(),
       qos,
       retain,
       ids,
-      done,
+      told,
       released: false,
       sent: false,
     };
@@ -397,8 +430,7 @@ export class Session {
   #send(packetId: number, entry: Inflight): void {
     const { journal, outlet } = this;
     if (journal === undefined || (entry.qos === 1 && this.#unsaved === 0)) {
-      entry.sent = true;
-      this.#write(outlet!, entry, packetId, false);
+      this.#sendNow(outlet!, entry, packetId);
       journal?.touch();
       return;
     }
@@ -407,9 +439,19 @@ export class Session {
       this.#unsaved--;
       const now = this.outlet;
       if (now === undefined || entry.sent || this.inflight.get(packetId) !== entry) return;
-      entry.sent = true;
-      this.#write(now, entry, packetId, false);
+      this.#sendNow(now, entry, packetId);
     });
+  }
+
+  #sendNow(outlet: SessionOutlet, entry: Inflight, packetId: number): void {
+    entry.sent = true;
+    const { told } = entry;
+    if (entry.qos === 2 && told !== undefined) {
+      // MQTT 5, 4.8.2: once begun, a QoS 2 delivery is this session's to complete.
+      entry.told = undefined;
+      told.done();
+    }
+    this.#write(outlet, entry, packetId, false);
   }
 
   #write(outlet: SessionOutlet, outgoing: Outgoing, packetId: number, dup: boolean): void {
@@ -422,7 +464,7 @@ export class Session {
   #forget(packetId: number, entry: Inflight): void {
     this.inflight.delete(packetId);
     this.#inflightBytes -= entry.message.size;
-    entry.done?.();
+    entry.told?.done();
   }
 
   #freeId(): number {

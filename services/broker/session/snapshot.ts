@@ -49,10 +49,12 @@ export function encodeSnapshot(
 ): Buffer {
   const { cursor } = session;
   const entries: SnapshotEntry[] = [];
-  for (const [id, entry] of session.inflight) entries.push(reference(id, entry, entry.released));
+  for (const [id, entry] of session.inflight) {
+    if (entry.told === undefined) entries.push(reference(id, entry, entry.released));
+  }
   for (const outgoing of session.queue) {
     // Shared messages belong to their group, which hands them to another member.
-    if (outgoing.done === undefined) entries.push(reference(0, outgoing, false));
+    if (outgoing.told === undefined) entries.push(reference(0, outgoing, false));
   }
   session.releasedAhead = session.releasedAhead.filter(
     ({ position }) => position.sequence > (cursor.sequences[position.shard] ?? 0),

@@ -1,8 +1,9 @@
 import { type Epoch, isLater } from '../cluster/clock.ts';
 import { type Will, willMessage } from '../codec/will.ts';
-import type { Connection, EndCause } from '../connection/connection.ts';
+import type { EndCause } from '../connection/connection.ts';
 import type { MessageLog } from '../log/message-log.ts';
 import type { Message } from '../message.ts';
+import { isGroupId } from '../sharing/group-id.ts';
 import type { IndexedSession, SessionIndex } from '../store/session-index.ts';
 import { FencedError, type SessionStore, type StoredMeta } from '../store/session-store.ts';
 import { Custody } from './custody.ts';
@@ -34,7 +35,9 @@ export interface VaultOptions {
 }
 
 export interface TakeOptions {
-  connection: Connection;
+  clientId: string;
+  user: string;
+  will: Will | undefined;
   epoch: Epoch;
   cleanStart: boolean;
   expiry: number;
@@ -82,7 +85,9 @@ export class SessionVault {
   /** Stored sessions whose clients are away. */
   get away(): number {
     let away = 0;
-    for (const { meta } of this.#options.index.sessions) if (!meta.connected) away++;
+    for (const { meta } of this.#options.index.sessions) {
+      if (!meta.connected && !isGroupId(meta.clientId)) away++;
+    }
     return away;
   }
 
@@ -108,8 +113,7 @@ export class SessionVault {
    * BRAMBLE_ENGINE_UNAVAILABLE.
    */
   async take(options: TakeOptions): Promise<{ session: Session; present: boolean } | undefined> {
-    const { connection, cleanStart, expiry } = options;
-    const { clientId, will } = connection;
+    const { clientId, will, cleanStart, expiry } = options;
     const known = (await this.settled(clientId)) || options.known || !cleanStart;
     const stored = known || this.#options.index.get(clientId) !== undefined;
     if (!stored && expiry === 0 && will === undefined) {
@@ -233,10 +237,9 @@ export class SessionVault {
   }
 
   async #take(
-    { connection, epoch, cleanStart, expiry }: TakeOptions,
+    { clientId, user, will, epoch, cleanStart, expiry }: TakeOptions,
     blind: boolean,
   ): Promise<{ session: Session; present: boolean } | undefined> {
-    const { clientId, will, user } = connection;
     const { store, owner, newSession } = this.#options;
     const stored = blind ? NOTHING : await store.loadMeta(clientId);
     const before = decodeMeta(stored.bytes);

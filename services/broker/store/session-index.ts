@@ -33,6 +33,8 @@ export class SessionIndex {
   readonly #bySubject = new Map<string, IndexedSession>();
   readonly #byClient = new Map<string, IndexedSession>();
   readonly #followers: StreamFollower[] = [];
+  /** Shared subscriptions, with the number of stored sessions that have them. */
+  readonly #shared = new Map<string, number>();
   readonly #replays = new Map<number, Set<string>>();
   #jetstream: JetStreamClient | undefined;
   readonly #onUp = (): void => {
@@ -66,6 +68,11 @@ export class SessionIndex {
     return this.#byClient.get(clientId);
   }
 
+  /** Whether any stored session has the shared subscription. */
+  shares(key: string): boolean {
+    return (this.#shared.get(key) ?? 0) > 0;
+  }
+
   get sessions(): Iterable<IndexedSession> {
     return this.#byClient.values();
   }
@@ -93,6 +100,8 @@ export class SessionIndex {
       else {
         this.#replays.get(shard)?.add(subject);
         const session = { meta, sequence };
+        this.#count(this.#bySubject.get(subject)?.meta, -1);
+        this.#count(meta, 1);
         this.#bySubject.set(subject, session);
         this.#byClient.set(meta.clientId, session);
         this.#options.onChange(meta.clientId, session);
@@ -111,10 +120,20 @@ export class SessionIndex {
     }
   }
 
+  #count(meta: SessionMeta | undefined, by: number): void {
+    for (const { filter } of meta?.subscriptions ?? []) {
+      if (!filter.startsWith('$share/')) continue;
+      const count = (this.#shared.get(filter) ?? 0) + by;
+      if (count > 0) this.#shared.set(filter, count);
+      else this.#shared.delete(filter);
+    }
+  }
+
   #remove(subject: string): void {
     const session = this.#bySubject.get(subject);
     if (session === undefined) return;
     this.#bySubject.delete(subject);
+    this.#count(session.meta, -1);
     const { clientId } = session.meta;
     if (this.#byClient.get(clientId) !== session) return;
     this.#byClient.delete(clientId);
