@@ -47,6 +47,8 @@ export class JetStreamLogReader implements LogReader {
   /** By shard: the sequence that is looked at next; the cursor stays before what is held. */
   readonly #scan: number[];
   readonly #held: HeldRecords;
+  /** The log has lost its end, so the cursor has seen what nobody will see again. */
+  #shortened = false;
   #window = AHEAD_FIRST;
   #loading: Promise<void> | undefined;
 
@@ -72,14 +74,13 @@ export class JetStreamLogReader implements LogReader {
       this.#pass(best);
       return this.#handOver(best);
     }
-    const { head, holding } = this.#options;
-    if (holding()) return 'wait';
+    if (this.#options.holding()) return 'wait';
     // All shards are read to the head: what comes before this one is gone for good.
     const early = this.#held
       .foremost()
       .reduce<LogRecord | undefined>((first, record) => earlier(record, first), undefined);
     if (early !== undefined) return this.#handOver(early);
-    return this.cursor.equals(head) ? 'head' : 'wait';
+    return this.#caughtUp ? 'head' : 'wait';
   }
 
   load(): Promise<void> {
@@ -152,18 +153,28 @@ export class JetStreamLogReader implements LogReader {
 
   /** The session came from a node that had read more than this one. */
   async #awaitHead(): Promise<void> {
-    const { head, advanced, bounds, holding } = this.#options;
+    const { head, advanced, bounds } = this.#options;
     const { sequences } = this.cursor;
-    if (this.cursor.equals(head) && !holding()) return;
+    if (this.#caughtUp) return;
     await advanced(HEAD_WAIT);
     for (const [shard, sequence] of sequences.entries()) {
       if (sequence <= head.sequences[shard]!) continue;
       // A power cut may have taken the end of the log: what is written now comes again there.
       const { last } = await bounds(shard);
       if (last >= sequence) continue;
+      this.#shortened = true;
       sequences[shard] = last;
       this.#scan[shard] = last + 1;
     }
+  }
+
+  /** Nothing is left that this node has handed over, and the cursor has not seen more than that. */
+  get #caughtUp(): boolean {
+    const { head, holding } = this.#options;
+    const { cursor } = this;
+    if (!cursor.equals(head) || holding()) return false;
+    // On another node that held records back, others behind them were read already.
+    return this.#shortened || !cursor.seen.isAheadOf(head.seen);
   }
 
   #atHead(shard: number): boolean {

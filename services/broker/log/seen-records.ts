@@ -27,6 +27,17 @@ export class SeenRecords {
     return known === undefined ? undefined : known.last + 1;
   }
 
+  /** Whether a lane that both know was read further here than in `other`. */
+  isAheadOf(other: SeenRecords): boolean {
+    for (const [writer, lanes] of this.#writers) {
+      const theirs = other.#writers.get(writer);
+      for (const [lane, { last }] of lanes) {
+        if (last > (theirs?.get(lane)?.last ?? Number.POSITIVE_INFINITY)) return true;
+      }
+    }
+    return false;
+  }
+
   /** Remembers the record; those that it leaps over count as missing. Returns whether it was new. */
   add(writer: string, lane: number, number: number): boolean {
     let lanes = this.#writers.get(writer);

@@ -197,3 +197,15 @@ test('records that retention has removed are counted, not waited for', async () 
   }
   expect(reader.lost).toBe(gone.reduce((sum, count) => sum + count));
 });
+
+test('a reader that has seen more than this node does not count as caught up', () => {
+  const history = build(1);
+  const head = Cursor.start(SHARDS);
+  head.seen.add('pi1/a', 0, 3);
+  const from = head.clone();
+  from.seen.add('pi1/a', 0, 4);
+  const reader = readerOf(history, from, 0, head);
+  expect(reader.next()).toBe('wait');
+  head.seen.add('pi1/a', 0, 4);
+  expect(reader.next()).toBe('head');
+});
