@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../support/broker.ts';
 import type { Peer } from '../support/broker-peer.ts';
 import { startTrio, type Trio } from '../support/broker-trio.ts';
 import { connect, packet, properties, text, uint16, uint32 } from '../support/mqtt-bytes.ts';
@@ -361,4 +362,17 @@ test('nobody else is disturbed by any of it', async () => {
   expect((await witness.expect('publish')).payload?.toString()).toBe('here');
   const states = await Promise.all(trio.cluster.brokers.map((broker) => broker.ready()));
   expect(states.map((state) => state.ready)).toEqual([true, true, true]);
+});
+
+test('and nothing is left of those who did it', async () => {
+  trio.drop();
+  const left = async (): Promise<number[]> => {
+    const all = await Promise.all(trio.cluster.brokers.map((broker) => broker.status()));
+    return all.flatMap(({ clients, sessions, subscriptions }) => [
+      clients,
+      sessions,
+      subscriptions,
+    ]);
+  };
+  await eventually('everything is gone', async () => (await left()).every((count) => count === 0));
 });

@@ -10,6 +10,8 @@ export interface Trio {
   /** The same with MQTT 5. */
   v5(options?: ConnectOptions): Promise<Peer>;
   of(version: 4 | 5, options?: ConnectOptions): Promise<Peer>;
+  /** Cuts every client off. */
+  drop(): void;
   stop(): Promise<void>;
 }
 
@@ -36,14 +38,18 @@ export async function startTrio(mqtt = MQTT): Promise<Trio> {
     await peer.connect({ ...options, version });
     return peer;
   };
+  const drop = (): void => {
+    for (const peer of peers) peer.socket.destroy();
+  };
   return {
     cluster,
     open,
     of,
     v4: (options) => of(4, options),
     v5: (options) => of(5, options),
+    drop,
     async stop() {
-      for (const peer of peers) peer.socket.destroy();
+      drop();
       await cluster.stop();
     },
   };
