@@ -35,6 +35,14 @@ export interface BindConfig extends Address {
   maxconn: number | undefined;
   /** Set where TLS ends here. */
   tls?: BindTls | undefined;
+  /** An inherited socket in place of an address. */
+  fd?: number | undefined;
+  /** Connections that the kernel holds before they are accepted. */
+  backlog?: number | undefined;
+  /** An IPv6 address takes no IPv4 clients. */
+  ipv6Only?: boolean | undefined;
+  /** Rights of a unix socket's file. */
+  owner?: { mode?: number; uid?: number; gid?: number } | undefined;
   position: Position;
 }
 
@@ -59,9 +67,9 @@ export interface CheckConfig {
 
 /** TLS of checks: `check-ssl` with what goes with it. */
 export interface CheckTlsConfig {
-  /** Certificates that the server's must lead to, PEM. */
-  ca: string | undefined;
-  verify: boolean;
+  /** Trust and protocol, those of the server's line. */
+  line: ServerTls | undefined;
+  /** The name that is asked for. */
   servername: string | undefined;
   alpn: readonly string[];
 }

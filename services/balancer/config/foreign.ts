@@ -11,7 +11,7 @@ export const FOREIGN_SECTIONS = words(`
 
 /** Keywords of the global section. */
 export const FOREIGN_GLOBAL = words(`
-  busy-polling chroot close-spread-time cpu-map default-path expose-experimental-directives gid
+  busy-polling chroot close-spread-time cpu-map default-path gid
   grace group h1-accept-payload-with-any-method h1-case-adjust h1-case-adjust-file hard-stop-after
   httpclient.resolvers.id httpclient.resolvers.prefer httpclient.ssl.ca-file httpclient.ssl.verify
   insecure-setuid-wanted issuers-chain-path localpeer lua-load lua-load-per-thread lua-prepend-path
@@ -57,10 +57,8 @@ export const FOREIGN_OPTIONS = words(`
 
 /** Parameters of `bind`. */
 export const FOREIGN_BIND = words(`
-  accept-netscaler-cip allow-0rtt backlog ca-sign-file ca-sign-pass ca-verify-file defer-accept
-  expose-fd force-sslv3 generate-certificates gid group id interface level mode mss namespace nice
-  no-ca-names npn process proto severity-output shards tcp-ut tfo thread tls-ticket-keys
-  transparent uid user v4v6 v6only
+  accept-netscaler-cip allow-0rtt ca-sign-file ca-sign-pass ca-verify-file expose-fd force-sslv3
+  generate-certificates id interface level mss namespace no-ca-names npn proto severity-output tcp-ut tls-ticket-keys transparent
 `);
 
 /** Parameters of `server`. */

@@ -4,7 +4,7 @@ import type { RuleContext } from '../rules/context.ts';
 import type { Place } from '../rules/place.ts';
 import { UserList } from '../rules/users.ts';
 import type { CompileEnvironment } from '../samples/fetch.ts';
-import type { ProxyDraft } from './draft.ts';
+import { hasBackend, type ProxyDraft } from './draft.ts';
 import type { Context } from './keyword.ts';
 import { systemReason } from './source.ts';
 
@@ -65,7 +65,7 @@ export function ruleContext(
     environment: environmentOf(context, position, (kind, name) => {
       rules.references.push({ kind, name, position });
     }),
-    place,
+    place: place === 'request' && hasBackend(draft.section) ? 'backend-request' : place,
     where: `${draft.section === 'listen' ? 'proxy' : draft.section} ${where}`,
     slots: {
       declare: (length) => rules.requestCaptures.push({ name: '', length }) - 1,

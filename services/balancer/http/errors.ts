@@ -95,7 +95,12 @@ export function errorResponse(status: ErrorStatus, config: ProxyConfig): LocalRe
 /** `errorloc`: HAProxy sends such a redirect without a word on length or caching of its own. */
 function redirection({ status, location }: ErrorLocation): LocalResponse {
   const fields = ['cache-control: no-cache', 'content-length: 0', `location: ${location}`];
-  return localResponse(status, reasonOf(status), fields, Buffer.alloc(0));
+  return localResponse(
+    status,
+    status === 302 ? 'Found' : reasonOf(status),
+    fields,
+    Buffer.alloc(0),
+  );
 }
 
 /** Errorfiles are read once for each configuration, when they are first needed. */

@@ -251,7 +251,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
       return;
     }
     this.#upstream!.server.observer?.sign(statusSign(head.status));
-    const ruled = this.#ruled(head);
+    const ruled = this.#ruled(head, flow.counted);
     if (!ruled) return;
     this.#account.responded(ruled.status);
     this.#account.bytesOut(ruled.counted);
@@ -261,7 +261,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
   }
 
   /** The response as its rules leave it; undefined when they ended the exchange. */
-  #ruled(head: ResponseHead): ResponseHead | undefined {
+  #ruled(head: ResponseHead, bodyBytes: number): ResponseHead | undefined {
     const scope = this.#rules?.scope;
     if (!scope) return head;
     const verdict = ruleResponse(scope, head);
@@ -269,6 +269,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
     if (verdict.kind === 'drop') this.vanish(true);
     else {
       if (verdict.denied) this.#account.denied('response');
+      this.#account.bytesOut(head.counted + bodyBytes);
       this.#account.answeredLocally(verdict.response.status);
       this.#answer(verdict.response, verdict.denied ? 'PH' : 'LH');
     }
@@ -496,7 +497,8 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
     const response = scope ? ruleLocalResponse(scope, original) : original;
     this.#dropUpstream();
     const keep = this.#keepClient && this.#request.done && response.text !== '';
-    this.#account.bytesOut(response.counted);
+    const unsent = this.#head.method === 'HEAD' ? response.body.length : 0;
+    this.#account.bytesOut(response.counted - unsent);
     sendLocal(this.#client, this.#head, response, keep);
     this.#finish(termination, keep);
   }

@@ -152,8 +152,11 @@ export class HttpScope implements RuleScope {
     const { rules } = this.frontend.config;
     if (!rules || !this.response) return;
     captureFields(this.response, rules.responseCaptures, this.captures.response);
-    const cookie = rules.cookieCapture;
-    if (!cookie) return;
+  }
+
+  captureResponseCookie(): void {
+    const cookie = this.frontend.config.rules?.cookieCapture;
+    if (!cookie || !this.response) return;
     for (const field of this.response.values('set-cookie')) {
       const found = setCookieOf(field);
       if (!found || !isNamed(found.name, cookie)) continue;
@@ -176,8 +179,8 @@ export class HttpScope implements RuleScope {
       responseCookie: this.#responseCookie,
       request: braced(request),
       response: braced(response),
-      requestQuoted: quoted(request),
-      responseQuoted: quoted(response),
+      requestList: listed(request),
+      responseList: listed(response),
     };
   }
 
@@ -234,7 +237,6 @@ const encoded = (value: string | undefined): string =>
 const braced = (values: readonly (string | undefined)[]): string | undefined =>
   values.length === 0 ? undefined : `{${values.map(encoded).join('|')}}`;
 
-const quoted = (values: readonly (string | undefined)[]): string | undefined =>
-  values.length === 0
-    ? undefined
-    : values.map((value) => (value === undefined ? '""' : `"${encoded(value)}"`)).join(' ');
+/** `-` for what was not there. */
+const listed = (values: readonly (string | undefined)[]): string | undefined =>
+  values.length === 0 ? undefined : values.map((value) => encodeUnsafe(value ?? '-')).join(' ');

@@ -8,14 +8,17 @@ const REASONS: Readonly<Record<number, string>> = {
   205: 'Reset Content',
   206: 'Partial Content',
   207: 'Multi-Status',
+  210: 'Content Different',
+  226: 'IM Used',
   300: 'Multiple Choices',
   301: 'Moved Permanently',
-  302: 'Found',
+  302: 'Moved Temporarily',
   303: 'See Other',
   304: 'Not Modified',
   305: 'Use Proxy',
   307: 'Temporary Redirect',
   308: 'Permanent Redirect',
+  310: 'Too many Redirects',
   400: 'Bad Request',
   401: 'Unauthorized',
   402: 'Payment Required',
@@ -44,14 +47,28 @@ const REASONS: Readonly<Record<number, string>> = {
   428: 'Precondition Required',
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
+  449: 'Retry With',
+  450: 'Blocked by Windows Parental Controls',
   451: 'Unavailable For Legal Reasons',
+  456: 'Unrecoverable Error',
+  499: 'client has closed connection',
   500: 'Internal Server Error',
   501: 'Not Implemented',
   502: 'Bad Gateway or Proxy Error',
   503: 'Service Unavailable',
   504: 'Gateway Time-out',
   505: 'HTTP Version not supported',
+  506: 'Variant also negotiate',
+  507: 'Insufficient storage',
+  508: 'Loop detected',
+  509: 'Bandwidth Limit Exceeded',
+  510: 'Not extended',
   511: 'Network authentication required',
+  520: 'Web server is returning an unknown error',
 };
 
-export const reasonOf = (status: number): string => REASONS[status] ?? '';
+/** For statuses without a phrase of their own, by class. */
+const CLASSES = ['', 'Informational', 'Success', 'Redirection', 'Client Error', 'Server Error'];
+
+export const reasonOf = (status: number): string =>
+  REASONS[status] ?? CLASSES[Math.floor(status / 100)] ?? '';

@@ -27,6 +27,7 @@ export function ruleResponse(scope: HttpScope, head: ResponseHead): ResponseVerd
     const verdict = runList(config.rules?.response, scope, config);
     if (verdict) return verdict;
   }
+  scope.captureResponseCookie();
   afterResponse(scope);
   return { kind: 'pass', head: message.changed ? withMessage(head, message) : head };
 }
@@ -67,17 +68,17 @@ export function ruleLocalResponse(scope: HttpScope, response: LocalResponse): Lo
   scope.responded(message);
   afterResponse(scope);
   if (!message.changed) return response;
-  const counted = response.counted + message.text.length - response.text.length;
+  const counted = response.counted + countedOf(message.text) - countedOf(response.text);
   return { ...response, status: message.status, text: message.text, counted };
 }
 
+/** Counted in bytes as it came from the server (HAProxy). */
 function withMessage(head: ResponseHead, message: Message): ResponseHead {
   return {
     ...head,
     status: message.status,
     text: message.text,
     lineLength: message.lineLength,
-    counted: head.counted + countedOf(message.text) - countedOf(head.text),
   };
 }
 

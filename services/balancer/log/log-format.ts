@@ -35,7 +35,7 @@ type Part =
   | {
       kind: 'value';
       record: boolean;
-      read(scope: Scope | undefined, record: SessionRecord | undefined): string;
+      read(scope: Scope | undefined, record: SessionRecord | undefined): string | undefined;
     };
 
 const VARIABLE = /%(?:%|(?:\{([^}]*)\})?(?:\[|([A-Za-z]+)))/y;
@@ -56,7 +56,10 @@ export function compileLogFormat(text: string, options: FormatOptions): LogForma
         spaced = true;
         continue;
       }
-      line += part.kind === 'text' ? part.text : part.read(scope, record);
+      const text = part.kind === 'text' ? part.text : part.read(scope, record);
+      // Nothing at all does not part two blanks either.
+      if (text === undefined) continue;
+      line += text;
       spaced = false;
     }
     return line;
@@ -168,7 +171,8 @@ function variablePart(name: string, flags: Flags, { inRule }: FormatOptions): Pa
         text = inHexadecimal(text, variable.hexadecimal);
       }
       if (text !== undefined && variable.encoded) text = encodeUnsafe(text);
-      return dressed(text, flags, !inRule);
+      if (text === undefined && variable.optional) return undefined;
+      return dressed(text, flags, !inRule && !variable.encoded);
     },
   };
 }

@@ -10,6 +10,8 @@ export interface LogVariable {
   readonly summary: string;
   /** Only known of HTTP requests. */
   readonly http?: boolean;
+  /** Where there is nothing, not even a dash stands for it. */
+  readonly optional?: boolean;
   /** `#` and digits in place of what could forge a line. */
   readonly encoded?: boolean;
   /** Written in hexadecimal with the flag X. */
@@ -42,6 +44,7 @@ const request = (
 const HEX_ADDRESS = { hexadecimal: 'address' } as const;
 const HEX_NUMBER = { hexadecimal: 'number' } as const;
 const ENCODED = { encoded: true } as const;
+const OPTIONAL = { optional: true } as const;
 const early = ({ early: soon }: SessionRecord): string => (soon ? '+' : '');
 
 /** The parts of a request line. */
@@ -53,6 +56,7 @@ const pathOf = (line: string | undefined): string => {
   return at < 0 ? target : target.slice(0, at);
 };
 const queryOf = (line: string | undefined): string => {
+  if (line === undefined) return '<BADREQ>';
   const target = wordOf(line, 1);
   const at = target.indexOf('?');
   return at < 0 ? '' : target.slice(at);
@@ -122,10 +126,18 @@ export const LOG_VARIABLES: Table = {
     secure ? `${frontend}~` : frontend,
   ),
   lc: field('number of the line', ({ number }) => number ?? 0),
-  hr: request('captured request fields', ({ captured }) => captured?.request),
-  hs: request('captured response fields', ({ captured }) => captured?.response),
-  hrl: request('captured request fields, each quoted', ({ captured }) => captured?.requestQuoted),
-  hsl: request('captured response fields, each quoted', ({ captured }) => captured?.responseQuoted),
+  hr: request('captured request fields', ({ captured }) => captured?.request, OPTIONAL),
+  hs: request('captured response fields', ({ captured }) => captured?.response, OPTIONAL),
+  hrl: request(
+    'captured request fields, one by one',
+    ({ captured }) => captured?.requestList,
+    OPTIONAL,
+  ),
+  hsl: request(
+    'captured response fields, one by one',
+    ({ captured }) => captured?.responseList,
+    OPTIONAL,
+  ),
   ms: field('milliseconds of the date', ({ startedAt }) => pad3(startedAt % 1000)),
   pid: field('process id', () => process.pid, HEX_NUMBER),
   r: request('request line', ({ requestLine }) => requestLine ?? '<BADREQ>', ENCODED),

@@ -81,8 +81,8 @@ export interface CapturedTexts {
   /** `{a|b}`; undefined where nothing is captured on that side. */
   request: string | undefined;
   response: string | undefined;
-  requestQuoted: string | undefined;
-  responseQuoted: string | undefined;
+  requestList: string | undefined;
+  responseList: string | undefined;
 }
 
 export interface TcpRecord extends RecordBase {

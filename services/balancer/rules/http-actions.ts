@@ -71,6 +71,15 @@ const field = (
   },
 });
 
+/** A value of a list: what is replaced loses the blanks around it (HAProxy). */
+const eachOf =
+  (change: (value: string) => string) =>
+  (part: string): string => {
+    const value = part.replace(/^[ \t]+|[ \t]+$/g, '');
+    const changed = change(value);
+    return changed === value ? part : changed;
+  };
+
 /** Whole lines, or each value between commas, that match are replaced. */
 const replace = (whole: boolean): HttpActionRow => ({
   usage: '<name> <match-regex> <replace-fmt>',
@@ -94,15 +103,7 @@ const replace = (whole: boolean): HttpActionRow => ({
       };
       target.edit((key, text) => {
         if (key !== name) return text;
-        return whole
-          ? change(text)
-          : text
-              .split(',')
-              .map((part) => {
-                const [, before = '', inner = ''] = /^([ \t]*)(.*?)[ \t]*$/s.exec(part) ?? [];
-                return before + change(inner);
-              })
-              .join(',');
+        return whole ? change(text) : text.split(',').map(eachOf(change)).join(',');
       });
     });
   },
@@ -166,8 +167,7 @@ function parseAuth(words: Words): HttpAction {
     kind: 'return',
     reply: (_scope, proxy) => {
       const page = errorResponse(401, proxy);
-      const shown = (realm || proxy.name).replace(/["\\]/g, '\\$&');
-      const line = `www-authenticate: Basic realm="${shown}"`;
+      const line = `www-authenticate: Basic realm="${realm || proxy.name}"`;
       return withField(page, line);
     },
   };

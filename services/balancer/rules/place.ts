@@ -5,6 +5,7 @@ export type Place =
   | 'tcp-connection'
   | 'tcp-content'
   | 'request'
+  | 'backend-request'
   | 'response'
   | 'tcp-response'
   | 'log';
@@ -13,9 +14,19 @@ const KNOWN: Readonly<Record<Place, readonly Source[]>> = {
   'tcp-connection': ['internal', 'connection'],
   'tcp-content': ['internal', 'connection', 'request', 'message', 'body', 'payload', 'capture'],
   request: ['internal', 'connection', 'request', 'message', 'body', 'payload', 'capture'],
-  response: ['internal', 'connection', 'message', 'response', 'server', 'capture'],
+  'backend-request': [
+    'internal',
+    'connection',
+    'request',
+    'message',
+    'body',
+    'payload',
+    'capture',
+    'backend',
+  ],
+  response: ['internal', 'connection', 'message', 'response', 'server', 'backend', 'capture'],
   'tcp-response': ['internal', 'connection', 'response', 'server', 'payload', 'capture'],
-  log: ['internal', 'connection', 'server', 'capture'],
+  log: ['internal', 'connection', 'server', 'backend', 'capture'],
 };
 
 const NEEDS: Readonly<Record<Source, string>> = {
@@ -27,6 +38,7 @@ const NEEDS: Readonly<Record<Source, string>> = {
   payload: 'request buffer',
   response: 'HTTP response headers',
   server: 'server connection',
+  backend: 'backend',
   capture: 'captures',
 };
 

@@ -41,10 +41,9 @@ export function parseRedirect(words: Words, context: RuleContext): Reply {
       }
       redirect.code = Number(code);
     } else if (word === 'set-cookie') {
-      const cookie = value();
-      redirect.cookie = `${cookie}${cookie.includes('=') ? '' : '='}; path=/;`;
+      redirect.cookie = `${value()}; path=/;`;
     } else if (word === 'clear-cookie') {
-      redirect.cookie = `${value().replace(/=?$/, '=')}; path=/; Max-Age=0;`;
+      redirect.cookie = `${value()}; path=/; Max-Age=0;`;
     } else if (word === 'drop-query') {
       redirect.dropQuery = true;
     } else if (word === 'append-slash') {
@@ -81,7 +80,7 @@ function makeReply(redirect: Redirect): Reply {
     const fields = ['content-length: 0', `location: ${oneLine(location)}`];
     if (TEMPORARY.includes(code)) fields.push('cache-control: no-cache');
     if (cookie !== undefined) fields.push(`set-cookie: ${cookie}`);
-    return localResponse(code, reasonOf(code), fields, Buffer.alloc(0));
+    return localResponse(code, code === 302 ? 'Found' : reasonOf(code), fields, Buffer.alloc(0));
   };
 }
 
@@ -96,11 +95,8 @@ function locationOf(
   if (kind === 'prefix' && value === '') return undefined;
   let path = pathAndQuery(request?.target ?? '/') || '/';
   if (dropQuery) path = path.replace(/\?.*$/s, '');
-  if (appendSlash) {
-    const query = path.indexOf('?');
-    const end = query < 0 ? path.length : query;
-    if (path[end - 1] !== '/') path = `${path.slice(0, end)}/${path.slice(end)}`;
-  }
+  // Made for use with `drop-query`: behind a query, too (HAProxy).
+  if (appendSlash && !path.endsWith('/')) path += '/';
   if (kind === 'prefix') return (value === '/' ? '' : value) + path;
   return `${value}://${host}${path}`;
 }

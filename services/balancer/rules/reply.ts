@@ -172,9 +172,12 @@ function fromSection(
 function compose(status: number, { type, body, fields }: Parts, scope: RuleScope): LocalResponse {
   const bytes = Buffer.from(body?.(scope) ?? '', 'latin1');
   const lines = fields.map(({ name, value }) => `${name}: ${oneLine(value(scope))}`);
-  lines.push(`content-length: ${bytes.length}`);
+  // RFC 9110, 8.6: not with 204.
+  if (status !== 204) lines.push(`content-length: ${bytes.length}`);
   if (type !== undefined && bytes.length > 0) lines.push(`content-type: ${type}`);
-  return localResponse(status, reasonOf(status), lines, bytes);
+  const response = localResponse(status, reasonOf(status), lines, bytes);
+  // HAProxy counts the length and does not send it.
+  return status === 204 ? { ...response, counted: response.counted + 15 } : response;
 }
 
 export const oneLine = (text: string): string => text.replace(/[\r\n\0]+/g, ' ');

@@ -25,6 +25,9 @@ export function setQuery(request: Message, value: string): void {
 
 export function setTarget(request: Message, value: string): void {
   request.target = clean(value);
+  // `host` must not contradict an absolute target (RFC 9112, 3.2.2).
+  const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]+)/i.exec(value)?.[1];
+  if (authority !== undefined) request.edit((name, old) => (name === 'host' ? authority : old));
 }
 
 /** A target has no blanks and no controls (RFC 9112, 3.2): they would end it. */
@@ -91,7 +94,7 @@ function withoutDotDot(path: string, full: boolean): string {
     }
     if (kept.length > 1 && kept.at(-1) !== '..') kept.pop();
     else if (!full) kept.push(segment);
-    if (index === segments.length - 1 && kept.at(-1) !== '..') kept.push('');
+    if (index === segments.length - 1) kept.push('');
   }
   return kept.join('/');
 }

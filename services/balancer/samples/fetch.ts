@@ -11,6 +11,7 @@ export type Source =
   | 'payload'
   | 'response'
   | 'server'
+  | 'backend'
   | 'capture';
 
 export type Evaluate = (scope: Scope) => Sample | undefined;

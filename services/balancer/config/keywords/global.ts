@@ -37,6 +37,13 @@ export const GLOBAL_KEYWORDS: KeywordTable<Keyword<GlobalDraft>> = {
       global.description = text.join(' ');
     },
   },
+  'expose-experimental-directives': {
+    usage: '',
+    summary: 'accepted: what HAProxy calls experimental needs no permission here',
+    parse: (_global, statement, context) => {
+      onlyArguments(statement, 0, context);
+    },
+  },
   log: {
     usage: '<target> [len <length>] [format <format>] <facility> [<level> [<minlevel>]]',
     summary: 'where `log global` sends lines; may be repeated',

@@ -62,11 +62,11 @@ export const CLIENT_FETCHES: FetchTable = {
   fe_client_timeout: plain('sint', 'connection', 'timeout client, milliseconds', ({ frontend }) =>
     optional(frontend.config.timeouts.client, int),
   ),
-  be_id: plain('sint', 'server', "the backend's number", ({ backend }) =>
-    optional(backend?.config.id, int),
+  be_id: plain('sint', 'backend', "the backend's number", ({ backend, frontend }) =>
+    int((backend ?? frontend).config.id),
   ),
-  be_name: plain('str', 'server', "the backend's name", ({ backend }) =>
-    optional(backend?.config.name, str),
+  be_name: plain('str', 'backend', "the backend's name", ({ backend, frontend }) =>
+    str((backend ?? frontend).config.name),
   ),
   be_server_timeout: plain('sint', 'internal', 'timeout server, milliseconds', ({ backend }) =>
     optional(backend?.config.timeouts.server, int),
