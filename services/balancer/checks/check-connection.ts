@@ -1,17 +1,53 @@
 import net from 'node:net';
-import tls from 'node:tls';
+import type tls from 'node:tls';
 import type { ServerConfig } from '../model.ts';
 import { encodeCheckHeader, encodeProxyHeader } from '../tcp/proxy-header.ts';
+import type { ServerTls } from '../tls/config.ts';
+import { startTls } from '../tls/outgoing.ts';
 import { endsOf } from './running-check.ts';
 import type { ConnectStep } from './steps.ts';
 
-export interface CheckTls {
-  /** Where the certificate is looked at; undefined = nobody looks. */
-  ca: string | Buffer | undefined;
-  verify: boolean;
-  servername: string | undefined;
-  alpn: readonly string[];
+/** TLS of one connection: how, by which name, and for which protocols. */
+interface WantedTls {
+  line: ServerTls;
+  name: string | undefined;
 }
+
+/** For `connect ssl` where the server's line says nothing of TLS: nobody's certificate is looked at. */
+const UNVERIFIED: ServerTls = {
+  protocol: {
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.3',
+    ciphers: undefined,
+    ciphersuites: undefined,
+    curves: undefined,
+    tickets: true,
+  },
+  verify: false,
+  authorities: [],
+  crls: [],
+  certificate: undefined,
+  alpn: undefined,
+  sni: undefined,
+  verifyHost: undefined,
+  reuse: false,
+};
+
+/** Lines with other protocols than their own, kept because each has a context of its own. */
+const variants = new WeakMap<ServerTls, Map<string, ServerTls>>();
+
+function withProtocols(line: ServerTls, protocols: readonly string[]): ServerTls {
+  const key = protocols.join(',');
+  if (key === (line.alpn ?? []).join(',')) return line;
+  const known = variants.get(line) ?? new Map<string, ServerTls>();
+  variants.set(line, known);
+  const made = known.get(key) ?? { ...line, alpn: protocols.length > 0 ? protocols : undefined };
+  known.set(key, made);
+  return made;
+}
+
+/** Longest time for the end of a connection, milliseconds. */
+const LINGER = 2000;
 
 /** How far a connection has come. */
 export type Layer = 4 | 6 | 7;
@@ -35,6 +71,8 @@ export class CheckConnection {
   readonly #events: ConnectionEvents;
   #secure: tls.TLSSocket | undefined;
   #open = true;
+  /** A PROXY header went out. */
+  #introduced = false;
 
   constructor(server: ServerConfig, step: ConnectStep, events: ConnectionEvents) {
     const { check } = server;
@@ -68,25 +106,36 @@ export class CheckConnection {
     (this.#secure ?? this.#socket).resume();
   }
 
-  /** Ends it: by a reset, so that no port lingers, or in good order where the step asks for that. */
+  /**
+   * Ends it: by a reset, so that no port lingers, or in good order where the step asks for that or
+   * a reset would take back what the server has not read yet (a PROXY header, the end of a
+   * handshake).
+   */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
     const socket = this.#socket;
-    this.#secure?.on('error', () => {});
-    if (socket.connecting) socket.destroy();
-    else if (!this.#step.linger) socket.resetAndDestroy();
+    const stream = this.#secure ?? socket;
+    stream.on('error', () => {});
+    if (socket.connecting || this.layer === 6) socket.destroy();
+    else if (!this.#step.linger && !this.#secure && !this.#introduced) socket.resetAndDestroy();
     else {
       // Unread bytes would turn the FIN into a reset.
-      socket.resume();
-      socket.end(() => socket.destroy());
+      stream.resume();
+      stream.end();
+      const limit = setTimeout(() => socket.destroy(), LINGER);
+      stream.once('finish', () => stream.destroy());
+      stream.once('close', () => clearTimeout(limit));
     }
   }
 
   #connected(): void {
     if (!this.#open) return;
     const header = this.#proxyHeader();
-    if (header) this.#socket.write(header);
+    if (header) {
+      this.#introduced = true;
+      this.#socket.write(header);
+    }
     const wanted = this.#tls();
     if (!wanted) {
       this.#ready(this.#socket);
@@ -94,14 +143,7 @@ export class CheckConnection {
     }
     this.layer = 6;
     this.#events.secured();
-    const { ca, verify, servername, alpn } = wanted;
-    const secure = tls.connect({
-      socket: this.#socket,
-      rejectUnauthorized: verify,
-      ...(ca === undefined ? {} : { ca }),
-      ...(servername === undefined ? {} : { servername }),
-      ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
-    });
+    const secure = startTls(this.#socket, wanted.line, wanted.name);
     this.#secure = secure;
     secure.once('secureConnect', () => this.#ready(secure));
     secure.on('error', (error) => this.#failed(error));
@@ -137,17 +179,16 @@ export class CheckConnection {
     return encodeCheckHeader(version ?? 'v1', endsOf(this.#socket));
   }
 
-  #tls(): CheckTls | undefined {
+  #tls(): WantedTls | undefined {
     const { tls: own, sni, alpn, defaults } = this.#step;
-    const { check } = this.#server;
-    const wanted = own || (defaults && check?.tls !== undefined);
-    if (!wanted) return undefined;
-    const base = check?.tls;
+    const config = this.#server.check?.tls;
+    const checked = defaults ? config : undefined;
+    if (!own && !checked) return undefined;
+    const line = config?.line ?? this.#server.tls ?? UNVERIFIED;
+    const protocols = alpn.length > 0 ? alpn : (checked?.alpn ?? []);
     return {
-      ca: base?.ca,
-      verify: base?.verify ?? false,
-      servername: sni ?? (defaults ? base?.servername : undefined),
-      alpn: alpn.length > 0 ? alpn : defaults ? (base?.alpn ?? []) : [],
+      line: withProtocols(line, protocols),
+      name: sni ?? checked?.servername,
     };
   }
 }

@@ -5,8 +5,9 @@ import { FOREIGN_SERVER } from '../foreign.ts';
 import { isHostName } from '../host-names.ts';
 import { type Context, lookUp, suggestion } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
+import { parseLocalAddress } from '../local-address.ts';
 import { forbiddenCharacter } from '../names.ts';
-import { proxyTls } from '../tls/settings.ts';
+import { newServerTls, proxyTls } from '../tls/settings.ts';
 import { toHealth } from './server-check-parameters.ts';
 import { SERVER_PARAMETERS, type ServerLine } from './server-parameters.ts';
 
@@ -100,9 +101,11 @@ function addServer(
   if (!first) line.id = undefined;
   const server = toConfig(name, host, ports.first, line, statement);
   draft.servers.push(server);
-  const { tls } = line.settings;
-  if (tls)
-    proxyTls(draft).servers.push({ settings: tls, server, position: statement.position, subject });
+  const { tls, checkTls } = line.settings;
+  if (tls || checkTls.enabled) {
+    const settings = tls ?? newServerTls();
+    proxyTls(draft).servers.push({ settings, server, position: statement.position, subject });
+  }
   if (isHostName(host)) {
     context.hostNames.add({
       name: host,
@@ -211,7 +214,7 @@ function toLimits({ maxconn, minconn }: ServerSettings): Pick<ServerConfig, 'max
 
 function toCheckTls({ checkTls }: ServerSettings): CheckTlsConfig {
   const { servername, alpn } = checkTls;
-  return { ca: undefined, verify: false, servername, alpn };
+  return { line: undefined, servername, alpn };
 }
 
 function toCheck(settings: ServerSettings): NonNullable<ServerConfig['check']> {

@@ -121,7 +121,8 @@ function finishServer(
   try {
     const authorities = trustOf('ca-file', settings.caFile, global);
     const revoked = trustOf('crl-file', settings.crlFile, global);
-    if (!settings.enabled) return;
+    const { check } = server;
+    if (!settings.enabled && !check?.tls) return;
     const verify = (settings.verify ?? global.serverVerify) === 'required';
     if (verify && settings.caFile === undefined) {
       const hint =
@@ -157,7 +158,12 @@ function finishServer(
       );
     }
     tryProtocol(tls.protocol, '', '', (protocol) => clientContext({ ...tls, protocol }));
-    server.tls = tls;
+    if (settings.enabled) server.tls = tls;
+    if (!check) return;
+    // Checks of the server's own address are like the traffic there.
+    const same = settings.enabled && check.addr === undefined && check.port === undefined;
+    if (check.tls) check.tls.line = tls;
+    else if (same) check.tls = { line: tls, servername: undefined, alpn: [] };
   } catch (error) {
     if (!(error instanceof CertificateError || error instanceof LineError)) throw error;
     problems.alert(position, `${subject} : ${error.message}`);

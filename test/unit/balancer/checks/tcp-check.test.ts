@@ -37,7 +37,7 @@ describe('a check that only connects', () => {
     const down = await check(serverConfig({ port: await freePort(), check: checkConfig() }));
     expect(down).toMatchObject({
       status: 'L4CON',
-      info: 'Connection refused at initial connection step of tcp-check',
+      info: 'Connection refused',
     });
   });
 
