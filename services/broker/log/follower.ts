@@ -262,32 +262,46 @@ export class LogFollower {
     for (const end of [...this.#advanced]) end();
   }
 
-  /** Which records of each writer came last, from the records before the start. */
+  /**
+   * Which records of each writer came last, from the records before the start. Only times that the
+   * windows of all shards reach back to count: a lane may have gone on in another shard.
+   */
   async #recall(sequences: readonly number[]): Promise<void> {
+    const { gets, log } = this.#options;
+    const recalled: LogRecord[] = [];
+    let horizon = Number.NEGATIVE_INFINITY;
     for (const [shard, last] of sequences.entries()) {
-      const first = Math.max(1, last - RECALLED + 1);
-      for (let from = first; from <= last; from += ASKED_AT_ONCE) {
-        const to = Math.min(last, from + ASKED_AT_ONCE - 1);
-        const asked = Array.from({ length: to - from + 1 }, (_, i) => from + i);
-        const { gets } = this.#options;
-        const found = await Promise.all(asked.map((sequence) => gets.from(shard, sequence)));
-        for (const [i, stored] of found.entries()) {
-          if (stored?.sequence !== asked[i]) continue;
-          this.#recallRecord(shard, stored!.sequence, stored!.bytes);
-        }
+      const records = await recall(gets, shard, last, log);
+      for (const record of records) this.rings[shard]!.add(record);
+      recalled.push(...records);
+      const oldest = records[0];
+      if (oldest !== undefined && oldest.sequence > 1) horizon = Math.max(horizon, oldest.time);
+    }
+    for (const record of recalled) if (record.time >= horizon) this.#order.take(record);
+  }
+}
+
+/** The last records of a shard up to `last`, as far as they can be read. */
+async function recall(
+  gets: DirectGets,
+  shard: number,
+  last: number,
+  log: Logger,
+): Promise<LogRecord[]> {
+  const records: LogRecord[] = [];
+  for (let from = Math.max(1, last - RECALLED + 1); from <= last; from += ASKED_AT_ONCE) {
+    const count = Math.min(ASKED_AT_ONCE, last - from + 1);
+    const asked = Array.from({ length: count }, (_, i) => gets.from(shard, from + i));
+    for (const [i, stored] of (await Promise.all(asked)).entries()) {
+      if (stored?.sequence !== from + i) continue;
+      try {
+        records.push(readRecord(stored.bytes, shard, stored.sequence));
+      } catch (error) {
+        log.error({ err: error, shard, sequence: stored.sequence }, 'a record cannot be read');
       }
     }
   }
-
-  #recallRecord(shard: number, sequence: number, bytes: Buffer): void {
-    try {
-      const record = readRecord(bytes, shard, sequence);
-      this.#order.take(record);
-      this.rings[shard]!.add(record);
-    } catch (error) {
-      this.#options.log.error({ err: error, shard, sequence }, 'a record cannot be read');
-    }
-  }
+  return records;
 }
 
 function laneKey({ writer, lane }: LogRecord): string {
