@@ -102,7 +102,7 @@ test('members that go without a word: others get what they did not acknowledge',
 /** One of them is the node that hands out; the long form kills each. */
 const NODES = process.env.BRAMBLE_FAULTS === 'long' ? [0, 1, 2] : [Math.floor(Math.random() * 3)];
 
-test.each(NODES)('a node of a shared subscription dies: node %i', async (node, context) => {
+test.for(NODES)('a node of a shared subscription dies: node %i', async (node, context) => {
   const result = await run(async (lab) => {
     const { broker, engine } = lab.nodes[node]!;
     await Promise.all([broker.kill('SIGKILL'), engine.kill('SIGKILL')]);
