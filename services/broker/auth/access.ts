@@ -5,7 +5,7 @@ import { PasswordVerifier } from './verifier.ts';
 
 export type Verdict = { user: string } | { refused: 'credentials' | 'not-authorized' | 'busy' };
 
-/** A hash that no password matches, so that an unknown user takes as long as a known one. */
+/** A hash that no password matches, where no user's own tells what hashes are like here. */
 const NOBODY =
   '$scrypt$ln=14,r=8,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
 
@@ -15,17 +15,20 @@ export class Access {
   readonly #audit: Audit | undefined;
   #mqtt: ClusterConfig['mqtt'];
   #users: ReadonlyMap<string, MqttUser>;
+  #decoy: string;
 
   constructor(mqtt: ClusterConfig['mqtt'], audit?: Audit) {
     this.#mqtt = mqtt;
     this.#audit = audit;
     this.#users = byName(mqtt.users);
+    this.#decoy = decoyFor(mqtt.users);
   }
 
   /** Takes a new set of users and rules; connected clients stay and get new lists. */
   replace(mqtt: ClusterConfig['mqtt']): void {
     this.#mqtt = mqtt;
     this.#users = byName(mqtt.users);
+    this.#decoy = decoyFor(mqtt.users);
     this.#verifier.forget();
   }
 
@@ -48,7 +51,7 @@ export class Access {
     const given = password ?? Buffer.alloc(0);
     // Where anyone may come in, a name that nobody here has is as good as none.
     if (user === undefined && this.#mqtt.anonymous) return { user: '' };
-    const right = await this.#verifier.verify(name, user?.password ?? NOBODY, given);
+    const right = await this.#verifier.verify(name, user?.password ?? this.#decoy, given);
     if (right === undefined) return { refused: 'busy' };
     return right && user !== undefined ? { user: name } : { refused: 'credentials' };
   }
@@ -71,6 +74,18 @@ export class Access {
     }
     return list;
   }
+}
+
+/**
+ * What the password of a user that is not there is compared with: as costly as the first hash of
+ * one that is, so that the time of the answer does not tell which names exist.
+ */
+export function decoyFor(users: readonly MqttUser[]): string {
+  for (const { password } of users) {
+    const hash = /^\$(?:scrypt|argon2id)\$.+\$([A-Za-z0-9+/]+)$/.exec(password ?? '')?.[1];
+    if (hash !== undefined) return `${password!.slice(0, -hash.length)}${'A'.repeat(hash.length)}`;
+  }
+  return NOBODY;
 }
 
 function byName(users: readonly MqttUser[]): Map<string, MqttUser> {

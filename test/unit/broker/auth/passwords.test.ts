@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseCluster } from '#core/config/cluster.ts';
 import { hashPasswordArgon2, hashProblem, verifyPassword } from '#core/passwords.ts';
+import { decoyFor } from '../../../../services/broker/auth/access.ts';
 import { PasswordVerifier } from '../../../../services/broker/auth/verifier.ts';
 
 /** From the test vectors of the reference implementation of Argon2. */
@@ -43,6 +44,15 @@ mqtt: { users: [ { name: u, password: "${stored}" } ] }`;
   }
   expect(hashProblem(REFERENCE)).toBeUndefined();
   expect(hashProblem('plain')).toBeUndefined();
+});
+
+test('an unknown user costs what a known one does, and no password is right', async () => {
+  const user = (name: string, password: string) => ({ name, password, admin: false, acl: [] });
+  const decoy = decoyFor([user('plain', 'text'), user('ada', REFERENCE)]);
+  expect(decoy).toMatch(/^\$argon2id\$v=19\$m=65536,t=2,p=1\$c29tZXNhbHQ\$A{43}$/);
+  expect(hashProblem(decoy)).toBeUndefined();
+  expect(await verifyPassword(decoy, Buffer.from('password'))).toBe(false);
+  expect(decoyFor([user('plain', 'text')])).toMatch(/^\$scrypt\$ln=14,r=8,p=1\$A+\$A+$/);
 });
 
 test('a storm of the same credentials runs argon2id once', async () => {
