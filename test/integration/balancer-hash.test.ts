@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { answersIn, talk } from '../support/http-peers.ts';
 import { lineMatching, type ProxyProcess } from '../support/proxy-process.ts';
 import { type Ask, askAll, both, startWebs, type Web, withListens } from '../support/webs.ts';
 
@@ -182,6 +183,39 @@ describe('a key leads to the server that HAProxy chooses', () => {
     });
     expect(bramble).toEqual(haproxy);
   }, 60_000);
+});
+
+describe('url_param check_post', () => {
+  it('waits for a body that comes late, in chunks or not, as HAProxy does', async () => {
+    const head = 'POST / HTTP/1.1\r\nHost: x\r\n';
+    const requests = words(8).flatMap((word) => {
+      const body = `a=1&id=${word}&b=2`;
+      const cut = body.length >> 1;
+      const [one, two] = [body.slice(0, cut), body.slice(cut)];
+      const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
+      const length = `${head}Content-Length: ${body.length}\r\n\r\n`;
+      const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n`;
+      return [
+        [length, body],
+        [length + one, two],
+        [chunked, chunk(body), '0\r\n\r\n'],
+        [chunked + chunk(one), chunk(two), '0\r\n\r\n'],
+      ];
+    });
+    const body = ` balance url_param id check_post\n hash-type consistent\n${serverLines(WEIGHTS)}`;
+    const { haproxy, bramble } = await withBoth([body], async ([port]) => {
+      let order = '';
+      for (const pieces of requests) {
+        const { text } = await talk(port!, pieces, { quiet: 20 });
+        order += answersIn(text)[0]?.body.replace(/^1\r\n|\r\n.*$/gs, '');
+      }
+      return order;
+    });
+    expect(bramble).toBe(haproxy);
+    for (let i = 0; i < requests.length; i += 4) {
+      expect(new Set((bramble as string).slice(i, i + 4)).size).toBe(1);
+    }
+  });
 });
 
 describe('when servers go', () => {

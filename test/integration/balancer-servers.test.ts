@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lineMatching } from '../support/proxy-process.ts';
@@ -12,6 +15,32 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(webs.map((web) => web.stop()));
 });
+
+/** A server that is stopped, its queue of connections full: what comes then stays under way. */
+async function startStuck(): Promise<{ port: number; stop(): void }> {
+  const program =
+    "const s = require('net').createServer(); s.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => console.log(s.address().port))";
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const [text] = (await once(child.stdout, 'data')) as [Buffer];
+  const port = Number(text);
+  child.kill('SIGSTOP');
+  const sockets: net.Socket[] = [];
+  for (let connected = true; connected && sockets.length < 20; ) {
+    const socket = net.connect(port, '127.0.0.1').on('error', () => {});
+    sockets.push(socket);
+    connected = await Promise.race([
+      once(socket, 'connect').then(() => true),
+      sleep(200).then(() => false),
+    ]);
+  }
+  return {
+    port,
+    stop: () => {
+      for (const socket of sockets) socket.destroy();
+      child.kill('SIGKILL');
+    },
+  };
+}
 
 const address = (index: number): string => `127.0.0.1:${webs[index]!.port}`;
 
@@ -98,6 +127,47 @@ describe('server-template', () => {
     );
     expect(bramble).toEqual(haproxy);
     expect(bramble.rows.map(([name]) => name).join(' ')).toBe('FRONTEND t1 t2 t3 u5 u6 c BACKEND');
+  });
+});
+
+describe('peak-ewma', () => {
+  it('keeps away from a server that answers slowly', async () => {
+    const [slow, fast] = webs as [Web, Web];
+    slow.respond = (_, response) => void setTimeout(() => response.end('a'), 60);
+    const body = ` balance peak-ewma\n server a ${address(0)}\n server b ${address(1)}`;
+    const order = await withListens('bramble', [body], ([port]) =>
+      askAll(port!, Array(60).fill({})),
+    );
+    slow.respond = (_, response) => response.end('a');
+    console.log('peak-ewma, a slower by 60 ms:', order);
+    expect(order).toContain('a');
+    expect(order.split(fast.name).length - 1).toBeGreaterThan(50);
+  });
+});
+
+describe('least-pending', () => {
+  it('keeps away from a server that does not finish handshakes', async () => {
+    const stuck = await startStuck();
+    const body = ` mode tcp
+ balance least-pending
+ timeout connect 30s
+ server a 127.0.0.1:${stuck.port}
+ server b ${address(1)}`;
+    try {
+      const order = await withListens('bramble', [body], async ([port]) => {
+        // Has the first turn, and stays in it.
+        const first = net.connect(port!, '127.0.0.1').on('error', () => {});
+        await sleep(100);
+        let names = '';
+        for (let i = 0; i < 20; i++) names += (await ask(port!)).body;
+        first.destroy();
+        return names;
+      });
+      console.log('least-pending beside a stuck server:', order);
+      expect(order).toBe('b'.repeat(20));
+    } finally {
+      stuck.stop();
+    }
   });
 });
 

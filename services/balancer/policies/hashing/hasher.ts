@@ -34,11 +34,12 @@ function keyOf(balance: BalanceAlgorithm): Key | undefined {
     case 'uri':
       return ({ head }) => head && uriKey(head.target, balance);
     case 'url_param':
-      return ({ head, data }) => {
+      return ({ head, scope, data }) => {
         if (!head) return undefined;
         const found = parameterOf(head.target, balance.parameter);
-        if (found !== undefined || head.method !== 'POST' || !data) return found;
-        return formParameterOf(textOf(data), balance.parameter);
+        if (found !== undefined || head.method !== 'POST') return found;
+        const body = scope?.body ?? (head.body > 0 && data ? textOf(data) : undefined);
+        return body === undefined ? undefined : formParameterOf(body, balance.parameter);
       };
     case 'hdr':
       return ({ head }) => head && headerKey(head, balance.header, balance.domainOnly);
