@@ -8,6 +8,8 @@ import { until } from './wait.ts';
 
 /** Packet identifier of the publishers' messages: the same again for the second one. */
 const ID = 7;
+/** Longest wait for one packet, milliseconds. */
+const PATIENCE = 30_000;
 /** By then what would come twice has come, milliseconds. */
 const AFTERMATH = 1_500;
 
@@ -30,8 +32,21 @@ async function connect(node: LabNode, clientId: string): Promise<{ peer: Peer; p
   const peer = await Peer.open(node.port);
   peers.push(peer);
   const properties = { sessionExpiryInterval: 300 };
-  const connack = await peer.connect({ version: 5, clientId, clean: false, properties });
+  const connect = peer.connect({ version: 5, clientId, clean: false, properties });
+  const connack = await connect.catch(() => patiently(peer, 'connack'));
   return { peer, present: connack.sessionPresent === true };
+}
+
+/** As Peer.expect, for as long as a cluster may take to agree after a death. */
+async function patiently(peer: Peer, cmd: string) {
+  const end = performance.now() + PATIENCE;
+  for (;;) {
+    try {
+      return await peer.expect(cmd);
+    } catch (error) {
+      if (performance.now() > end || !String(error).includes('nothing came')) throw error;
+    }
+  }
 }
 
 /** The publisher's side up to `stage`. */
@@ -50,14 +65,14 @@ async function finishPublish(node: LabNode, stage: (typeof INBOUND)[number]): Pr
   const { peer, present } = await connect(node, `in-${slug(stage)}`);
   if (stage === 'PUBLISH sent' || stage === 'PUBREC unseen') {
     publish(peer, stage, '0', true);
-    await peer.expect('pubrec');
+    await patiently(peer, 'pubrec');
   }
   peer.send({ cmd: 'pubrel', messageId: ID });
-  await peer.expect('pubcomp');
+  await patiently(peer, 'pubcomp');
   publish(peer, stage, '1', false);
-  await peer.expect('pubrec');
+  await patiently(peer, 'pubrec');
   peer.send({ cmd: 'pubrel', messageId: ID });
-  await peer.expect('pubcomp');
+  await patiently(peer, 'pubcomp');
   return present;
 }
 
@@ -144,7 +159,18 @@ for (const [how, kill] of [
       const again = await connect(second, `out-${slug(stage)}`);
       present[stage] = again.present;
       void serve(again.peer, subscriber);
-      await source.publish(`out/${slug(stage)}`, 'second', { qos: 2 });
+      source.send({
+        cmd: 'publish',
+        topic: `out/${slug(stage)}`,
+        payload: 'second',
+        qos: 2,
+        messageId: ID,
+        dup: false,
+        retain: false,
+      });
+      await patiently(source, 'pubrec');
+      source.send({ cmd: 'pubrel', messageId: ID });
+      await patiently(source, 'pubcomp');
     }
     const all = () =>
       subscribers.every(({ subscriber }) => subscriber.taken.includes('second')) &&

@@ -7,7 +7,7 @@ import {
   type Flush,
   type PowerDisk,
 } from '../support/faults/power-disk.ts';
-import { seconds } from './duration.ts';
+import { LONG, seconds } from './duration.ts';
 import { expectNothingLost } from './promises.ts';
 import { report, rowOf } from './report.ts';
 import { type Outcome, runScenario } from './scenario.ts';
@@ -87,7 +87,8 @@ function lossOf({ lostAt, cutAt }: Outcome & { cutAt: number }): { age: number; 
 }
 
 // Needs root; elsewhere these count as skipped.
-const permitted = test.runIf(canCutPower());
+const root = canCutPower();
+const permitted = test.runIf(root);
 
 permitted('power cut of all nodes, disks flushed once a second', async (context) => {
   const outcome = await cutScenario('second', 40);
@@ -100,7 +101,8 @@ permitted('power cut of all nodes, disks flushed once a second', async (context)
   expect(outcome.open, 'publishes without an answer').toBe(0);
 });
 
-permitted('power cut of all nodes, each write flushed', async (context) => {
+// Every write waits for three disks here, so it takes a minute.
+test.runIf(root && LONG)('power cut of all nodes, each write flushed', async (context) => {
   const outcome = await cutScenario('always', 5);
   report(context, rowOf(outcome));
   expectNothingLost(outcome);

@@ -19,7 +19,7 @@ export const COLUMNS = [
   'note',
 ] as const;
 export type Column = (typeof COLUMNS)[number];
-export type FaultRow = Partial<Record<Column, string>>;
+export type FaultRow = Partial<Record<Column, string | number>>;
 
 declare module 'vitest' {
   interface TaskMeta {

@@ -54,7 +54,7 @@ const PAYLOAD = 64;
 /** Longest wait for what is under way when the load ends, milliseconds. */
 const SETTLE = 40_000;
 /** Nothing new for so long: nothing will come, milliseconds. */
-const QUIET = 4_000;
+const QUIET = 10_000;
 const BEFORE = seconds(1.5, 5);
 const AFTER = seconds(2, 10);
 

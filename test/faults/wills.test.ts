@@ -12,6 +12,9 @@ const DELAY = 5;
 /** By then the others must know that the node is dead, and its wills be out, milliseconds. */
 const ALL_OUT = 30_000;
 
+/** From the publication of a will to the watcher, milliseconds. */
+const ON_ITS_WAY = 1_000;
+
 let lab: ClusterLab | undefined;
 const wires: Wire[] = [];
 afterEach(async () => {
@@ -80,7 +83,13 @@ test('the wills of a dead node: each once, none of those who are back, delay kep
 
   const died = performance.now();
   await Promise.all([lab.nodes[0]!.broker.kill('SIGKILL'), lab.nodes[0]!.engine.kill('SIGKILL')]);
-  await connectAll('back-at-once', 0, third);
+  const returned = new Map<string, number>();
+  await Promise.all(
+    ids('back-at-once').map(async (id) => {
+      await client(third, id, 0);
+      returned.set(id, performance.now());
+    }),
+  );
   for (const wire of cut) wire.cut();
   await connectAll('back', DELAY, second);
   const expected = [...ids('gone'), ...ids('gone-delayed'), ...ids('cut')];
@@ -101,14 +110,23 @@ test('the wills of a dead node: each once, none of those who are back, delay kep
   report(context, {
     note:
       `wills seen by two watchers, of ${EACH} each: gone ${sum('gone')}, delayed ${sum('gone-delayed')}, ` +
-      `back ${sum('back')}, back at once ${sum('back-at-once')}, left ${sum('left')}, ` +
+      `back ${sum('back')}, left ${sum('left')}, back at once ${sum('back-at-once')} ` +
+      `(last CONNACK after ${Math.round(Math.max(...returned.values()) - died)} ms), ` +
       `elsewhere ${sum('elsewhere')}, cut off elsewhere ${sum('cut')}; last after ${Math.round(Math.max(0, latest - died))} ms`,
   });
   for (const seen of watchers) {
     for (const kind of ['cut', 'gone', 'gone-delayed']) {
       expect(counts(seen, kind), `${kind}: each once`).toEqual(ids(kind).map(() => 1));
     }
-    for (const kind of ['back', 'back-at-once', 'left', 'elsewhere']) {
+    // Who could not come back before the will was due has no claim on it, but only one comes.
+    for (const id of ids('back-at-once')) {
+      const [at, second] = seen.get(id) ?? [];
+      expect(second, `${id}: a second will`).toBe(undefined);
+      expect(at ?? 0, `${id}: a will after its return`).toBeLessThan(
+        returned.get(id)! + ON_ITS_WAY,
+      );
+    }
+    for (const kind of ['back', 'left', 'elsewhere']) {
       expect(counts(seen, kind), `${kind}: none`).toEqual(ids(kind).map(() => 0));
     }
   }
