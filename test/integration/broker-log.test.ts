@@ -17,13 +17,26 @@ afterEach(async () => {
   stop = undefined;
 });
 
-async function startCluster(count: number, options = {}): Promise<void> {
+/** Each server leads a shard, as it is some time after the start. */
+async function startCluster(count: number): Promise<void> {
+  const options = { careInterval: 500 };
   ({ servers, stop } = await startNats(count));
   for (const server of servers) {
     const node = new LogNode(server, count, options);
     nodes.push(node);
     await node.start();
   }
+  await eventually(
+    'leaders spread',
+    async () => (await leaders()) === count || count === 1,
+    60_000,
+  );
+}
+
+/** Servers that lead a shard. */
+async function leaders(): Promise<number> {
+  const infos = await nodes[0]!.log.info();
+  return new Set(infos.map(({ leader }) => leader)).size;
 }
 
 async function readAll(log: JetStreamLog, from: Cursor): Promise<Tally> {

@@ -38,6 +38,8 @@ const REPLICAS_MAX = 3;
 const PROBE_TIMEOUT = 800;
 const RETRY = 200;
 const TIMEOUT = 2_000;
+/** After the start, milliseconds. */
+const FIRST_CARE = 2_000;
 /** Looks at the streams between two moves of a leader. */
 const LOOKS_PER_MOVE = 3;
 /** Raft entries that a replica under load is behind and still counts as whole. */
@@ -50,6 +52,7 @@ export class ShardStreams {
   readonly #options: ShardStreamsOptions;
   #manager: JetStreamManager | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Timeout | undefined;
   #caring = false;
   #movedAt = Number.NEGATIVE_INFINITY;
 
@@ -65,11 +68,15 @@ export class ShardStreams {
       for (let shard = 0; shard < LOG_SHARDS; shard++) await this.#ensure(manager, shard);
       this.#manager = await jetstreamManager(bus.nats, { timeout: TIMEOUT, checkAPI: false });
     });
-    this.#timer = setInterval(() => void this.#care(), this.#options.careInterval);
+    const { careInterval } = this.#options;
+    this.#timer = setInterval(() => void this.#care(), careInterval);
+    // New streams may all have the same leader.
+    this.#soon = setTimeout(() => void this.#care(), Math.min(careInterval, FIRST_CARE));
   }
 
   close(): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#soon);
     this.#manager = undefined;
   }
 
