@@ -177,11 +177,22 @@ describe('slowstart', () => {
       const [mortal] = (await startWebs('m')) as [Web];
       const body = ` balance roundrobin
  server a ${address(0)} weight 10
- server m 127.0.0.1:${mortal.port} weight 10 check inter 100 fall 1 rise 1 slowstart 6s`;
+ server m 127.0.0.1:${mortal.port} weight 10 check inter 100 fall 1 rise 1 slowstart 6s maxconn 90 maxqueue 7
+ stats uri /stats`;
       return await withListens(which, [body], async ([port], proxy) => {
         const share = async (): Promise<number> =>
           (await askAll(port!, Array(40).fill({}))).split('m').length - 1;
         const before = await share();
+        const row = async (): Promise<string> => {
+          const { body: csv } = await ask(port!, { path: '/stats;csv' });
+          const [header = '', ...lines] = csv.split('\n');
+          const names = header.slice(2).split(',');
+          const cells = lines.find((line) => line.startsWith('x0,m,'))!.split(',');
+          return ['slim', 'qlimit', 'weight', 'uweight', 'throttle']
+            .map((name) => cells[names.indexOf(name)])
+            .join('/');
+        };
+        const rows = [await row()];
         await mortal.stop();
         await lineMatching(proxy.out, /Server x0\/m is DOWN/);
         await mortal.start();
@@ -190,13 +201,21 @@ describe('slowstart', () => {
         for (let i = 0; i < 7; i++) {
           await sleep(1000);
           shares.push(await share());
+          rows.push(await row());
         }
         await mortal.stop();
-        return { before, shares };
+        return { before, shares, rows: [...new Set(rows)] };
       });
     });
     console.log('slowstart 6s, of 40 requests each second:', haproxy.shares, bramble.shares);
-    for (const { before, shares } of [haproxy, bramble]) {
+    console.log('slim/qlimit/weight/uweight/throttle:', haproxy.rows, bramble.rows);
+    const steps = [1, 3, 6, 9, 11, 14].map(
+      (share) => `90/7/${Math.ceil((10 * share) / 16)}/10/${Math.floor((100 * share) / 16)}`,
+    );
+    for (const { before, shares, rows } of [haproxy, bramble]) {
+      expect(rows[0]).toBe('90/7/10/10/');
+      expect([rows[0], ...steps]).toEqual(expect.arrayContaining(rows));
+      expect(rows.length).toBeGreaterThan(3);
       expect(before).toBe(20);
       expect(shares[0]).toBeLessThan(10);
       expect(shares.at(-1)).toBeGreaterThanOrEqual(19);

@@ -188,6 +188,12 @@ export class Server extends EventEmitter<ServerEvents> {
     return this.#warmUp.weight(this.weight);
   }
 
+  /** Percent of its weight that counts while it starts slowly; undefined = all of it. */
+  get throttle(): number | undefined {
+    if (!this.#warmUp.active || !this.usable) return undefined;
+    return Math.floor((100 * this.effectiveWeight) / (16 * this.weight));
+  }
+
   /**
    * Most sessions at this moment: between `minconn` and `maxconn` as the backend fills up to
    * `fullconn`, and less while it starts slowly (manual, `minconn`, `fullconn`, `slowstart`).

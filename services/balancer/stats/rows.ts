@@ -152,8 +152,11 @@ function serverRow(
     ...serverSide(counters, now),
     ...(server.maxconn === undefined ? {} : { slim: server.maxconn }),
     status: serverStatus(server),
-    weight: server.weight,
+    // Sixteenths, rounded up as HAProxy does.
+    weight: Math.ceil(server.effectiveWeight / 16),
     uweight: server.weight,
+    ...(config.maxqueue === undefined ? {} : { qlimit: config.maxqueue }),
+    ...(server.throttle === undefined ? {} : { throttle: server.throttle }),
     act: config.backup ? 0 : 1,
     bck: config.backup ? 1 : 0,
     ...(check ? checkPart(server, check.rise, check.fall, now) : {}),
