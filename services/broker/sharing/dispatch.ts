@@ -1,4 +1,5 @@
 import type { Members } from '../cluster/members.ts';
+import type { LogPosition } from '../log/position.ts';
 import type { Message } from '../message.ts';
 import { encodeEnvelope, readEnvelope, readRecords } from '../router/envelope.ts';
 import type { Handover } from '../session/session.ts';
@@ -10,6 +11,10 @@ export interface DispatchOptions {
   /** What the members on another node made of messages that this one sent there. */
   onAnswer: (node: string, key: string, done: readonly number[], back: readonly number[]) => void;
 }
+
+/** Identifier and place in the log, bytes. */
+const PLACE = 17;
+const NOWHERE: LogPosition = { shard: 0, sequence: 0, index: 0 };
 
 interface Answer {
   node: string;
@@ -40,14 +45,19 @@ export class Dispatch {
     });
   }
 
-  /** Key length (2) · key · identifier (4) · envelope. */
+  /** Key length (2) · key · identifier (4) · place in the log: shard (1), sequence (8), index (4) · envelope. */
   send(node: string, key: string, id: number, message: Message): void {
     const { members } = this.#options;
     const length = Buffer.byteLength(key);
-    const head = Buffer.allocUnsafe(6 + length);
+    const head = Buffer.alloc(2 + length + PLACE);
     head.writeUInt16BE(length);
     head.write(key, 2, 'utf8');
-    head.writeUInt32BE(id, 2 + length);
+    let at = head.writeUInt32BE(id, 2 + length);
+    // A QoS 2 delivery that has begun is found again in the log when the member's node dies.
+    const { shard, sequence, index } = message.position ?? NOWHERE;
+    at = head.writeUInt8(shard, at);
+    at = head.writeDoubleBE(sequence, at);
+    head.writeUInt32BE(index, at);
     members.tell(node, 'shared', Buffer.concat([head, encodeEnvelope(message, members.node, 0)]));
   }
 
@@ -55,8 +65,15 @@ export class Dispatch {
     const keyEnd = 2 + data.readUInt16BE(0);
     const key = data.toString('utf8', 2, keyEnd);
     const id = data.readUInt32BE(keyEnd);
-    const { origin, offset } = readEnvelope(data.subarray(keyEnd + 4));
-    readRecords(data, keyEnd + 4 + offset, origin, (message) => {
+    const position: LogPosition = {
+      shard: data.readUInt8(keyEnd + 4),
+      sequence: data.readDoubleBE(keyEnd + 5),
+      index: data.readUInt32BE(keyEnd + 13),
+    };
+    const end = keyEnd + PLACE;
+    const { origin, offset } = readEnvelope(data.subarray(end));
+    readRecords(data, end + offset, origin, (message) => {
+      if (position.sequence > 0) message.position = position;
       const given = this.#options.give(key, message, {
         done: () => this.#answer(origin, key).done.push(id),
         handBack: () => this.#answer(origin, key).back.push(id),
