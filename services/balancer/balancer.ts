@@ -29,6 +29,8 @@ export interface BalancerDeps {
   log: Logger;
   notice?: Notice;
   /** How long `close` lets connections finish by themselves, milliseconds. */
+  /** Another process holds the ports and is about to go: they are shared until then. */
+  takeover?: boolean;
   drainLimit?: number;
   /** `host:port` of the health port; default BRAMBLE_HEALTH, and none where that is unset. */
   health?: string | undefined;
@@ -189,7 +191,8 @@ export class Balancer implements Service, StatsView {
     const plain = frontend.logging && options.logFormat === undefined && !frontend.config.logFormat;
     const handler = plain ? logConnections(plane) : plane;
     const { admission } = this;
-    const deps = { admission, handler, wheel: this.#wheel, log: this.#deps.log };
+    const { takeover = false } = this.#deps;
+    const deps = { admission, handler, wheel: this.#wheel, log: this.#deps.log, takeover };
     return frontend.config.binds.map((bind) => new Listener(bind, frontend, deps));
   }
 

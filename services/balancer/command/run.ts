@@ -89,6 +89,7 @@ class BalancerProcess implements Service {
     return new Balancer(this.#config, {
       log: this.#log,
       notice: this.#console.say,
+      takeover: this.#line.finish.length + this.#line.terminate.length > 0,
       // Alone, SIGTERM ends it at once, as it does HAProxy; a supervisor's Ctrl-C may drain.
       ...(this.#supervised ? {} : { drainLimit: 0 }),
     });

@@ -53,5 +53,5 @@ export class HostNames {
 
 /** Whether `host` needs a look-up before a socket can use it. */
 export function isHostName(host: string): boolean {
-  return host !== '' && isIP(host) === 0;
+  return host !== '' && isIP(host) === 0 && !host.startsWith('/') && !host.startsWith('\0');
 }

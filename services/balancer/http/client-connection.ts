@@ -100,7 +100,8 @@ export class ClientConnection implements ExchangeClient {
   /** Ends an idle connection now, another one behind its exchange. */
   drain(): void {
     this.#draining = true;
-    if (!this.#user && !this.#input) this.#close();
+    // The first request of a fresh connection is on its way, and nobody else can answer it.
+    if (this.#requests > 0 && !this.#user && !this.#input) this.#close();
   }
 
   destroy(): void {

@@ -1,4 +1,4 @@
-import { BlockList, isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { ProxyConfig } from '../model.ts';
 import { fieldOf, type RequestHead } from './head.ts';
 
@@ -18,7 +18,7 @@ export function forwardedForLine(
   head: RequestHead,
 ): string {
   const chosen = backend ?? frontend;
-  if (!chosen) return '';
+  if (!chosen || isIP(client) === 0) return '';
   if (excepted(frontend, client) || excepted(backend, client)) return '';
   const name = chosen.header.toLowerCase();
   const always = [frontend, backend].some((each) => each !== undefined && !each.ifNone);

@@ -1,21 +1,25 @@
 import { once } from 'node:events';
-import net from 'node:net';
+import type net from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { listenError } from '#core/listen.ts';
 import type { Logger } from '#core/log.ts';
 import type { BindConfig } from '../model.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import { errorName, type ListenHandle, type SocketName, type TcpHandle } from '../tcp/handle.ts';
+import { adoptLocal, isLocal } from '../tcp/local-handle.ts';
 import type { TimerWheel } from '../tcp/timer-wheel.ts';
 import { acceptorFor, type HandshakeFault, type TlsAcceptor } from '../tls/acceptor.ts';
 import type { SocketFacts } from '../tls/facts.ts';
 import type { Admission, Waiting } from './admission.ts';
 import type { AcceptedHandle, ClientAddress, HandleHandler } from './handler.ts';
+import { type OpenSocket, openSocket } from './open-socket.ts';
 import { receiveProxyHeader } from './receive-proxy.ts';
 
-/** The kernel's own limit by default. */
-const BACKLOG = 4096;
 const DEFAULT_HEADER_TIMEOUT = 10_000;
 const QUIET_TIME = 1000;
+/** A turn of the event loop that is as good as idle, milliseconds, and how many to wait for it. */
+const QUIET_TURN = 0.1;
+const MAX_TURNS = 200;
 const EVERY_ADDRESS = new Set(['', '0.0.0.0', '::']);
 
 export interface ListenerDeps {
@@ -23,6 +27,8 @@ export interface ListenerDeps {
   readonly wheel: TimerWheel;
   readonly log: Logger;
   readonly handler: HandleHandler;
+  /** Another process holds the ports and is about to go. */
+  readonly takeover?: boolean;
 }
 
 /**
@@ -37,7 +43,10 @@ export class Listener implements Waiting {
   readonly #acceptor: TlsAcceptor | undefined;
   readonly #waiting: TcpHandle[] = [];
   #server: net.Server | undefined;
+  #forget = (): void => undefined;
   #current = 0;
+  /** Connections that the kernel has handed over. */
+  #arrivals = 0;
   #open = false;
   #admitting = false;
   #complainedAt = Number.NEGATIVE_INFINITY;
@@ -63,15 +72,17 @@ export class Listener implements Waiting {
    * naming proxy and address.
    */
   async start(): Promise<void> {
-    const { host, port } = this.bind;
-    const server = net.createServer();
-    server.listen({ host: host === '' ? '0.0.0.0' : host, port, backlog: BACKLOG });
+    const { host, port, fd } = this.bind;
+    let opened: OpenSocket;
     try {
-      await once(server, 'listening');
+      opened = await openSocket(this.bind, this.#deps.takeover ?? false);
     } catch (error) {
-      throw listenError(error, host === '' ? '*' : host, port, this.context.config.name);
+      const shown = fd === undefined ? host.replaceAll('\0', '@') || '*' : `fd@${fd}`;
+      throw listenError(error, shown, port, this.context.config.name);
     }
+    const { server } = opened;
     this.#server = server;
+    this.#forget = opened.forget;
     const { _handle: handle } = server as unknown as { _handle: ListenHandle };
     handle.onconnection = (status, client) => this.#accepted(status, client);
   }
@@ -87,6 +98,8 @@ export class Listener implements Waiting {
     const server = this.#server;
     if (!server) return;
     this.#server = undefined;
+    await this.#quietTurn();
+    this.#forget();
     this.#deps.admission.forget(this);
     for (const handle of this.#waiting.splice(0)) {
       this.#deps.admission.held -= 1;
@@ -94,6 +107,20 @@ export class Listener implements Waiting {
     }
     server.close();
     await once(server, 'close');
+  }
+
+  /**
+   * Waits for a turn of the event loop that brought nobody and had next to nothing to do. Then the
+   * kernel's queue is empty, and the socket can be closed before more come, which would be reset:
+   * who shares the port gets those.
+   */
+  async #quietTurn(): Promise<void> {
+    for (let turn = 0; turn < MAX_TURNS; turn++) {
+      const arrivals = this.#arrivals;
+      const began = performance.now();
+      await setImmediate();
+      if (arrivals === this.#arrivals && performance.now() - began < QUIET_TURN) return;
+    }
   }
 
   admit(): void {
@@ -118,6 +145,7 @@ export class Listener implements Waiting {
   }
 
   #accepted(status: number, handle: TcpHandle): void {
+    this.#arrivals += 1;
     if (status !== 0) {
       this.#complain(`cannot accept: ${errorName(status)}`);
       return;
@@ -207,12 +235,20 @@ export class Listener implements Waiting {
 
   /** Both ends of a connection; undefined when it has gone already. */
   #addressesOf(handle: TcpHandle): ClientAddress | undefined {
+    const { config } = this.context;
+    if (isLocal(handle)) {
+      // It has no name: HAProxy shows the kind, and the number of the listener.
+      const port = config.binds.indexOf(this.bind) + 1;
+      adoptLocal(handle);
+      return { host: 'unix', port, localHost: 'unix', localPort: port };
+    }
     const peer: SocketName = {};
     if (handle.getpeername(peer) !== 0) return undefined;
     const { host, port } = this.bind;
     const own: SocketName = { address: host, port };
     // Where one address is bound, it is the one that was connected to.
-    if (EVERY_ADDRESS.has(host) && handle.getsockname(own) !== 0) return undefined;
+    const anywhere = EVERY_ADDRESS.has(host);
+    if (anywhere && handle.getsockname(own) !== 0) return undefined;
     return {
       host: plain(peer.address!),
       port: peer.port!,

@@ -137,6 +137,17 @@ export function takeRead(length: number): Buffer {
 export const readBytes = (data: ArrayBuffer, length: number): Buffer =>
   Buffer.from(data, streamBaseState[kArrayBufferOffset], length);
 
+/** Whether somebody listens on this address already, whom the kernel would let us share it with. */
+export function heldByAnother(host: string, port: number): boolean {
+  const probe = createHandle();
+  // The failure is kept for the first call that can tell it.
+  if (host.includes(':')) probe.bind6(host, port, 0);
+  else probe.bind(host, port);
+  const status = probe.getsockname({});
+  probe.close();
+  return status !== 0 && errorName(status) === 'EADDRINUSE';
+}
+
 /** Gives a handle its reader; `readStart` begins. */
 export function attachReader(handle: TcpHandle, owner: unknown, onread: TcpHandle['onread']): void {
   handle.owner = owner;

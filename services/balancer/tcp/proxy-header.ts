@@ -1,4 +1,4 @@
-import { isIPv4 } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 
 /** Both ends of a connection, as a PROXY header tells them. */
 export interface ProxyEnds {
@@ -12,10 +12,16 @@ const V2_SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
 const V2_PROXY_COMMAND = 0x21;
 const V2_TCP4 = 0x11;
 const V2_TCP6 = 0x21;
+const V1_UNKNOWN = Buffer.from('PROXY UNKNOWN\r\n');
+const V2_UNSPEC = Buffer.concat([V2_SIGNATURE, Buffer.from([0x21, 0, 0, 0])]);
 const V2_LOCAL = Buffer.concat([V2_SIGNATURE, Buffer.from([0x20, 0, 0, 0])]);
 
 /** The header that tells a server who its client is (PROXY protocol, sections 2.1 and 2.2). */
 export function encodeProxyHeader(version: 'v1' | 'v2', ends: ProxyEnds): Buffer {
+  // Who came over a unix socket has no address to tell.
+  if (isIP(ends.host) === 0 || isIP(ends.localHost) === 0) {
+    return version === 'v1' ? V1_UNKNOWN : V2_UNSPEC;
+  }
   return version === 'v1' ? encodeV1(ends) : encodeV2(ends);
 }
 

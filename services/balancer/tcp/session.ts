@@ -218,17 +218,21 @@ export class TcpSession implements EndOwner, Watched {
     if (connect === undefined) this.#deps.wheel.clear(this.#ticket);
     else this.#watchUntil(wheelNow() + connect);
     const { sendProxy, tls } = server.config;
-    const secure = tls !== undefined;
     const options = {
       keepAlive: this.#backend!.config.options.srvtcpka,
-      preface:
-        secure && sendProxy ? encodeProxyHeader(sendProxy, this.#accepted.client) : undefined,
-      serverName: tls && requestedName(tls, undefined),
+      preface: tls && sendProxy ? encodeProxyHeader(sendProxy, this.#accepted.client) : undefined,
+      serverName: tls && requestedName(tls, tls.sni && this.#scope()),
     };
     dial.start(server, options, (status) => {
       if (status === 0) this.#open(dial, server);
       else this.#connectFailed('error');
     });
+  }
+
+  /** What `sni` may look at. */
+  #scope(): ConnectionScope {
+    const { client, tls } = this.#accepted;
+    return new ConnectionScope(this.context, this.#backend!, client, tls, this.#held);
   }
 
   #connectFailed(kind: 'error' | 'timeout'): void {

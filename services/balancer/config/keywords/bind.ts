@@ -1,3 +1,5 @@
+import { fstatSync } from 'node:fs';
+import { accountNumber } from '../../listeners/accounts.ts';
 import type { BindConfig } from '../../model.ts';
 import { parseAddress } from '../address.ts';
 import type { ProxyDraft } from '../draft.ts';
@@ -13,20 +15,48 @@ import {
   suggestion,
 } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
+import { parseLocalAddress } from '../local-address.ts';
 import { type BindTlsSettings, newBindTls, proxyTls } from '../tls/settings.ts';
 import { BIND_TLS } from './bind-tls.ts';
 
 /** What applies to every address of one `bind` line. */
-interface BindSettings extends Pick<BindConfig, 'name' | 'acceptProxy' | 'maxconn'> {
+type Settings = 'name' | 'acceptProxy' | 'maxconn' | 'backlog' | 'ipv6Only' | 'owner';
+interface BindSettings extends Pick<BindConfig, Settings> {
   readonly tls: BindTlsSettings;
 }
 
 interface BindKeyword extends KeywordInfo {
   /** Words after the name. */
   arguments: 0 | 1;
+  /** Said where it is used. */
+  warning?: string;
   /** Returns what is wrong with `value`, if anything. */
   set(bind: BindSettings, value: string): string | undefined;
 }
+
+/** An option of the kernel's or of HAProxy's threads that has no counterpart here. */
+const without = (count: 0 | 1, usage: string, why: string): BindKeyword => ({
+  usage,
+  summary: `accepted with a warning: ${why}`,
+  arguments: count,
+  warning: why,
+  set: () => undefined,
+});
+
+const owner = (key: 'uid' | 'gid', file?: '/etc/passwd' | '/etc/group'): BindKeyword => ({
+  usage: file ? '<name>' : '<number>',
+  summary: `${key === 'uid' ? 'owner' : 'group'} of a unix socket's file`,
+  arguments: 1,
+  set: (bind, value) => {
+    if (value === '') return 'missing value';
+    const number = file ? accountNumber(file, value) : Number.parseInt(value, 10) || 0;
+    if (number === undefined) {
+      return `unknown ${key === 'uid' ? 'user' : 'group'} name '${value}'`;
+    }
+    bind.owner = { ...bind.owner, [key]: number };
+    return undefined;
+  },
+});
 
 const TLS: Record<string, BindKeyword> = Object.fromEntries(
   Object.entries(BIND_TLS).map(([name, row]) => [
@@ -38,6 +68,57 @@ const TLS: Record<string, BindKeyword> = Object.fromEntries(
 /** Parameters of `bind`: HAProxy 2.6 manual, section 5.1. */
 export const BIND_PARAMETERS: KeywordTable<BindKeyword> = {
   ...TLS,
+  backlog: {
+    usage: '<number>',
+    summary: 'connections that the kernel holds before they are accepted',
+    arguments: 1,
+    set: (bind, value) => {
+      const backlog = parseInteger(value);
+      if (backlog === undefined || backlog < 0) return `invalid value ${value}`;
+      bind.backlog = backlog === 0 ? undefined : Math.min(backlog, MAX_COUNT);
+      return undefined;
+    },
+  },
+  'defer-accept': without(0, '', 'connections are accepted when they stand'),
+  gid: owner('gid'),
+  group: owner('gid', '/etc/group'),
+  mode: {
+    usage: '<octal>',
+    summary: "rights of a unix socket's file",
+    arguments: 1,
+    set: (bind, value) => {
+      if (!/^[0-7]{1,4}$/.test(value)) {
+        return `missing or invalid mode '${value}' (octal integer expected)`;
+      }
+      bind.owner = { ...bind.owner, mode: Number.parseInt(value, 8) };
+      return undefined;
+    },
+  },
+  nice: without(1, '<number>', 'all connections are of one priority'),
+  process: without(1, '<list>', 'one process serves every listener'),
+  shards: without(1, '<number>', 'one thread does the work'),
+  tfo: without(0, '', 'TCP fast open is not used'),
+  thread: without(1, '<list>', 'one thread does the work'),
+  uid: owner('uid'),
+  user: owner('uid', '/etc/passwd'),
+  v4v6: {
+    usage: '',
+    summary: 'an IPv6 address takes IPv4 clients too',
+    arguments: 0,
+    set: (bind) => {
+      bind.ipv6Only = false;
+      return undefined;
+    },
+  },
+  v6only: {
+    usage: '',
+    summary: 'an IPv6 address takes no IPv4 clients',
+    arguments: 0,
+    set: (bind) => {
+      bind.ipv6Only = true;
+      return undefined;
+    },
+  },
   'accept-proxy': {
     usage: '',
     summary: 'every connection starts with a PROXY header, version 1 or 2',
@@ -112,6 +193,19 @@ function addListeners(
 ): void {
   const fail = (message: string): void =>
     context.problems.alert(statement.at(1), `'bind' : ${message}`);
+  const local = parseLocalAddress(written, context.environment);
+  if (local?.kind === 'invalid') {
+    fail(local.error);
+    return;
+  }
+  if (local) {
+    const where = local.kind === 'path' ? { host: local.host } : { host: '', fd: local.fd };
+    const fault = local.kind === 'descriptor' ? descriptorFault(local.fd) : undefined;
+    const bind = { ...settings, ...where, port: 0, position: statement.at(1) };
+    if (fault === undefined) draft.binds.push(bind);
+    else fail(fault);
+    return;
+  }
   const parsed = parseAddress(written, context.environment);
   if (parsed.error !== undefined) {
     fail(parsed.error);
@@ -143,6 +237,16 @@ function addListeners(
   }
 }
 
+/** What HAProxy says of a descriptor that is no socket. */
+function descriptorFault(fd: number): string | undefined {
+  const cannot = `cannot use file descriptor '${fd}'`;
+  try {
+    return fstatSync(fd).isSocket() ? undefined : `${cannot} : Socket operation on non-socket.`;
+  } catch {
+    return `${cannot} : Bad file descriptor.`;
+  }
+}
+
 function parseParameters(
   draft: ProxyDraft,
   settings: BindSettings,
@@ -159,6 +263,9 @@ function parseParameters(
         : `unknown keyword '${name}'${suggestion(name, Object.keys(BIND_PARAMETERS))}`;
       problems.alert(statement.at(index), `${subject} : ${message}`);
       return false;
+    }
+    if (row.warning !== undefined) {
+      problems.warn(statement.at(index), `${subject} : '${name}' : ${row.warning}.`);
     }
     const error = row.set(settings, row.arguments === 0 ? '' : statement.word(index + 1));
     index += row.arguments;

@@ -84,7 +84,14 @@ function addServer(
     return false;
   };
 
-  const parsed = parseAddress(written, context.environment);
+  const local = parseLocalAddress(written, context.environment);
+  if (local?.kind === 'invalid') return fail(local.error);
+  if (local?.kind === 'descriptor') {
+    return fail(`a file descriptor is not acceptable here in '${written}'`);
+  }
+  const parsed = local
+    ? { address: { host: local.host, family: 0 as const, ports: { first: 0, last: 0 } } }
+    : parseAddress(written, context.environment);
   if (parsed.error !== undefined) return fail(parsed.error);
   const { host, family, ports } = parsed.address;
   if (host === '') return fail(`invalid address: no host in '${written}'`);
