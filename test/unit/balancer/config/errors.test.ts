@@ -73,7 +73,7 @@ describe('what HAProxy has and this balancer has not', () => {
     ['peers x\n peer a 127.0.0.1:80\n', '1:1 '],
     ['global\n chroot /x\n', '2:2 '],
     ['backend x\n stick-table type ip size 1m\n', '2:2 '],
-    ['backend x\n option tcp-check\n', '2:9 '],
+    ['backend x\n option spop-check\n', '2:9 '],
     ['backend x\n server s 127.0.0.1:80 tfo\n', '2:24 '],
     ['listen x\n bind :80 interface lo\n', '2:11 '],
     ['listen x\n stats admin if TRUE\n', '2:8 '],
