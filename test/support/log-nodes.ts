@@ -56,7 +56,11 @@ export class LogNode {
   #load: NodeJS.Timeout | undefined;
 
   constructor(server: NatsServer, nodes: number, options: Partial<JetStreamLogOptions> = {}) {
-    const log = createLog({ service: 'log', node: server.name, level: process.env.BRAMBLE_LOG_LEVEL ?? 'silent' });
+    const log = createLog({
+      service: 'log',
+      node: server.name,
+      level: process.env.BRAMBLE_LOG_LEVEL ?? 'silent',
+    });
     const { url, user, password, name } = server;
     this.bus = new Bus({ url, user, password, node: name, log });
     this.members = new Members(this.bus, name);
