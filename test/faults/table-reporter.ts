@@ -10,7 +10,10 @@ export default class TableReporter implements Reporter {
         const { fault } = test.meta();
         if (fault === undefined) continue;
         const verdict = test.result().state === 'passed' ? '' : '✗ ';
-        rows.push([`${verdict}${test.name}`, ...COLUMNS.map((column) => String(fault[column] ?? ''))]);
+        rows.push([
+          `${verdict}${test.name}`,
+          ...COLUMNS.map((column) => String(fault[column] ?? '')),
+        ]);
       }
     }
     if (rows.length === 1) return;
