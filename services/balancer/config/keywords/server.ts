@@ -106,6 +106,10 @@ function addServer(
   };
   if (!parseParameters(line, statement, index + 1, subject, context)) return false;
   if (!first) line.id = undefined;
+  const { agent } = line.settings;
+  if (agent.enabled && agent.port === undefined) {
+    return fail(`server ${name} does not have agent port. Agent check has been disabled.`);
+  }
   const server = toConfig(name, host, ports.first, line, statement);
   draft.servers.push(server);
   const { tls, checkTls } = line.settings;
