@@ -193,6 +193,7 @@ export class Backend {
 
   /** Refuses everybody who waits; for the end of the process. */
   dismiss(error: Error): void {
+    for (const server of this.servers) server.close();
     for (const queue of [this.queue, ...this.servers.map((server) => server.queue)]) {
       for (let waiter = queue.first; waiter; waiter = queue.first) {
         this.#leave(waiter);

@@ -1,10 +1,13 @@
 import { EventEmitter } from 'node:events';
 import type { ServerConfig } from '../model.ts';
-import { dynamicCookie } from '../stickiness/dynamic-cookie.ts';
+import { dynamicCookieOf } from '../stickiness/dynamic-cookie.ts';
+import { type AdminState, causeOf, type SavedState } from './admin-state.ts';
 import { AgentState } from './agent-state.ts';
 import type { Backend } from './backend.ts';
 import { Counters } from './counters.ts';
+import { limitAt } from './limit.ts';
 import { Observer } from './observer.ts';
+import { type Severable, severSessions } from './sever.ts';
 import {
   type AgentReport,
   type CheckReport,
@@ -26,31 +29,7 @@ interface ServerEvents {
   suspect: [];
 }
 
-/** Where a former process left it. */
-export interface SavedState {
-  /** undefined = as configured. */
-  admin: AdminState | undefined;
-  down: boolean;
-  health: number;
-  /** Milliseconds since the epoch. */
-  lastChange: number;
-}
-
-/** A session that can be ended from outside; `reason` is HAProxy's letter for the log. */
-export interface Severable {
-  sever(reason: 'D' | 'U'): void;
-}
-
 const MAX_WEIGHT = 256;
-
-/** What somebody ordered, whatever its health is. */
-export type AdminState = 'ready' | 'drain' | 'maint';
-
-function causeOf(before: AdminState, state: AdminState): TurnCause {
-  if (state === 'maint') return 'maintenance';
-  if (state === 'drain') return before === 'maint' ? 'drain-from-maint' : 'drain';
-  return before === 'maint' ? 'ready-from-maint' : 'ready-from-drain';
-}
 
 /**
  * One server of a backend: its health as a counter (HAProxy's rule, manual section 5.2 `rise` and
@@ -112,7 +91,7 @@ export class Server extends EventEmitter<ServerEvents> {
     this.maxconn = config.maxconn;
     this.lastChange = now;
     this.#health = config.check?.rise ?? 0;
-    this.#dynamicCookie = dynamicCookieOf(this);
+    this.#dynamicCookie = dynamicCookieOf(this.backend.config, this.config);
     this.#warmUp = new WarmUp(config.slowstart, backend.dynamic);
     this.#admin = config.disabled ? 'maint' : 'ready';
     if (config.check) this.checkStatus = 'INI';
@@ -204,16 +183,13 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /** The limit while the backend has so many sessions. */
   limitAt(sessions: number): number | undefined {
-    const { maxconn } = this;
-    if (maxconn === undefined) return undefined;
-    const { minconn } = this.config;
-    const { fullconn } = this.backend.config;
-    const dynamic = minconn !== undefined && minconn < maxconn && fullconn !== undefined;
-    const limit =
-      dynamic && sessions < fullconn
-        ? Math.max(minconn, Math.floor((sessions * maxconn) / fullconn))
-        : maxconn;
-    return this.#warmUp.limit(limit);
+    const limit = limitAt(
+      this.maxconn,
+      this.config.minconn,
+      this.backend.config.fullconn,
+      sessions,
+    );
+    return limit === undefined ? undefined : this.#warmUp.limit(limit);
   }
 
   /** Whether a new session would have to wait. */
@@ -348,7 +324,7 @@ export class Server extends EventEmitter<ServerEvents> {
   /** Moves it to another address; connections to the old one live on. */
   setAddress(host: string, port: number): void {
     this.config = { ...this.config, host, port };
-    this.#dynamicCookie = dynamicCookieOf(this);
+    this.#dynamicCookie = dynamicCookieOf(this.backend.config, this.config);
     this.emit('moved');
   }
 
@@ -390,7 +366,7 @@ export class Server extends EventEmitter<ServerEvents> {
     this.lastChange = now;
     this.backend.serverTurned(this, wasUsable, cause);
     this.emit(running ? 'up' : 'down');
-    this.#severed(running);
+    severSessions(this);
     this.#followed();
   }
 
@@ -399,20 +375,6 @@ export class Server extends EventEmitter<ServerEvents> {
     this.lastChange = Date.now();
     this.backend.serverTurned(this, wasUsable, cause);
     this.#followed();
-  }
-
-  /** `on-marked-down` and `on-marked-up`. */
-  #severed(running: boolean): void {
-    const { health, backup } = this.config;
-    if (!health) return;
-    if (!running && health.shutsSessions) {
-      for (const session of this.sessions ?? []) session.sever('D');
-    }
-    if (!running || !health.shutsBackups || backup || this.weight === 0) return;
-    for (const server of this.backend.servers) {
-      if (!server.config.backup) continue;
-      for (const session of server.sessions ?? []) session.sever('U');
-    }
   }
 
   #remember(): void {
@@ -434,10 +396,4 @@ export class Server extends EventEmitter<ServerEvents> {
     else if (this.usable !== wasUsable) this.#leaned(wasUsable, 'tracking');
     else this.#remember();
   }
-}
-
-function dynamicCookieOf({ backend, config }: Server): string | undefined {
-  const { cookie, dynamicCookieKey } = backend.config;
-  if (!cookie?.dynamic || dynamicCookieKey === undefined) return undefined;
-  return dynamicCookie(dynamicCookieKey, config.host, config.port);
 }

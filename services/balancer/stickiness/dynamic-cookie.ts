@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import type { Address, ProxyConfig } from '../model.ts';
 import { xxh64 } from '../samples/converters/hashes.ts';
 import { bytesOfSix } from '../tcp/proxy-header.ts';
 
@@ -14,4 +15,13 @@ export function dynamicCookie(key: string, host: string, port: number): string |
   bytes.writeUInt32BE(port, bytes.length - 4);
   const hash = BigInt.asUintN(64, xxh64(bytes.toString('latin1'), 0));
   return hash.toString(16).padStart(16, '0');
+}
+
+/** The one of a server, where its backend makes such cookies. */
+export function dynamicCookieOf(
+  { cookie, dynamicCookieKey }: ProxyConfig,
+  { host, port }: Address,
+): string | undefined {
+  if (!cookie?.dynamic || dynamicCookieKey === undefined) return undefined;
+  return dynamicCookie(dynamicCookieKey, host, port);
 }
