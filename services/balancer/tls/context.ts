@@ -9,6 +9,10 @@ const DEFAULT_CIPHERSUITES =
 
 function protocolOptions(protocol: TlsProtocol): tls.SecureContextOptions {
   const { minVersion, maxVersion, ciphers, ciphersuites, curves } = protocol;
+  // The runtime tells the two lists apart by this beginning.
+  if (ciphersuites?.split(':').some((suite) => !suite.startsWith('TLS_'))) {
+    throw new Error('not a cipher suite of TLS 1.3');
+  }
   const named = ciphers !== undefined || ciphersuites !== undefined;
   return {
     minVersion,
