@@ -12,6 +12,7 @@ import { connectionLimit, holdLimit } from './listeners/descriptors.ts';
 import { Frontend } from './listeners/frontend.ts';
 import { Listener } from './listeners/listener.ts';
 import { logConnections } from './listeners/log-connections.ts';
+import { ruleConnections } from './listeners/rule-connections.ts';
 import { onSockets } from './listeners/sockets.ts';
 import { BalancerLog } from './log/balancer-log.ts';
 import type { BalancerConfig, ProxyConfig } from './model.ts';
@@ -28,9 +29,9 @@ export type Notice = (kind: 'WARNING' | 'ALERT', text: string) => void;
 export interface BalancerDeps {
   log: Logger;
   notice?: Notice;
-  /** How long `close` lets connections finish by themselves, milliseconds. */
   /** Another process holds the ports and is about to go: they are shared until then. */
   takeover?: boolean;
+  /** How long `close` lets connections finish by themselves, milliseconds. */
   drainLimit?: number;
   /** `host:port` of the health port; default BRAMBLE_HEALTH, and none where that is unset. */
   health?: string | undefined;
@@ -189,7 +190,7 @@ export class Balancer implements Service, StatsView {
     const { mode, options } = frontend.config;
     const plane = mode === 'tcp' ? this.#tcp.handle : onSockets(this.#http.handle);
     const plain = frontend.logging && options.logFormat === undefined && !frontend.config.logFormat;
-    const handler = plain ? logConnections(plane) : plane;
+    const handler = ruleConnections(plain ? logConnections(plane) : plane);
     const { admission } = this;
     const { takeover = false } = this.#deps;
     const deps = { admission, handler, wheel: this.#wheel, log: this.#deps.log, takeover };

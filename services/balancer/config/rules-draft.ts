@@ -28,7 +28,6 @@ export class RulesDraft {
   readonly tcpConnection: Rule<TcpAction>[] = [];
   readonly tcpSession: Rule<TcpAction>[] = [];
   readonly tcpContent: Rule<TcpAction>[] = [];
-  readonly tcpResponse: Rule<TcpAction>[] = [];
   readonly useBackend: Rule<string | LogFormatter>[] = [];
   readonly useServer: Rule<string | LogFormatter>[] = [];
   readonly persistence: Rule<Persistence>[] = [];
@@ -47,7 +46,6 @@ export class RulesDraft {
     this.tcpConnection.push(...from.tcpConnection);
     this.tcpSession.push(...from.tcpSession);
     this.tcpContent.push(...from.tcpContent);
-    this.tcpResponse.push(...from.tcpResponse);
     this.inspectDelay ??= from.inspectDelay;
   }
 }

@@ -108,6 +108,11 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
     this.#rules.run();
   }
 
+  /** A rule may have set another (`set-timeout`). */
+  get #serverTimeout(): number | undefined {
+    return this.#rules?.scope.serverTimeout ?? this.#backend!.config.timeouts.server;
+  }
+
   get #headBytes(): number {
     return this.#head.counted + this.#request.counted;
   }
@@ -150,10 +155,11 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
   obtained(upstream: Upstream): void {
     this.#upstream = upstream;
     upstream.user = this;
+    this.#rules?.scope.connected(upstream.socket);
     if (upstream.served === 0) this.#account.connected();
     else this.#account.reused();
     this.#phase = 'wait';
-    upstream.deadline.set(this.#backend!.config.timeouts.server);
+    upstream.deadline.set(this.#serverTimeout);
     if (!this.#request.done) this.#limitClient();
     const text = requestText(this.#head, this.#account, this.#backend!.config, this.#keepServer);
     if (!writeParts(upstream.socket, text, this.#firstBody)) this.#client.pause();
@@ -177,7 +183,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
     const upstream = this.#discardBody ? undefined : this.#upstream;
     if (upstream) {
       if (!writeParts(upstream.socket, '', this.#request.output)) this.#client.pause();
-      if (this.#phase === 'wait') upstream.deadline.set(this.#backend!.config.timeouts.server);
+      if (this.#phase === 'wait') upstream.deadline.set(this.#serverTimeout);
     }
     if (at < 0) {
       this.#broken();
@@ -211,7 +217,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
       this.#reader.push(chunk);
       this.#readHeads();
     } else if (this.#phase === 'relay' && !this.#response!.done) {
-      this.#upstream!.deadline.set(this.#backend!.config.timeouts.server);
+      this.#upstream!.deadline.set(this.#serverTimeout);
       this.#forward('', chunk, this.#response!.collect(chunk, 0));
     } else {
       // More than the response: nothing that could be asked for, so this one is not kept.
@@ -299,9 +305,10 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
     this.#phase = 'done';
     this.#client.send(`${text}\r\n`, []);
     const { timeouts } = this.#backend!.config;
+    const limit = this.#rules?.scope.tunnelTimeout ?? timeouts.tunnel;
     const limits = {
-      client: timeouts.tunnel ?? this.#client.context.config.timeouts.client,
-      server: timeouts.tunnel ?? timeouts.server,
+      client: limit ?? this.#client.context.config.timeouts.client,
+      server: limit ?? timeouts.server,
     };
     const tunnel = new Tunnel(this.#client, upstream, this.#account, limits, () =>
       this.#connector?.release(),
@@ -391,7 +398,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
     if (!upstream) return;
     upstream.socket.resume();
     if (this.#request.done) this.#client.limit(undefined);
-    if (!this.#response?.done) upstream.deadline.set(this.#backend!.config.timeouts.server);
+    if (!this.#response?.done) upstream.deadline.set(this.#serverTimeout);
   }
 
   clientEnded(): void {

@@ -97,6 +97,12 @@ export class HttpScope implements RuleScope {
     return this.#uniqueId;
   }
 
+  /** A server's connection serves the request; kept, since a closed socket has no addresses. */
+  connected(socket: Partial<ServerEnds>): void {
+    const { localAddress, localPort, remoteAddress, remotePort } = socket;
+    this.serverEnds = { localAddress, localPort, remoteAddress, remotePort };
+  }
+
   record(): SessionRecord {
     return this.#account.record('--');
   }

@@ -1,6 +1,8 @@
 import type net from 'node:net';
 import type { SessionState } from '../http/session-state.ts';
 import type { BindConfig } from '../model.ts';
+import type { Scope } from '../samples/scope.ts';
+import type { Backend } from '../servers/backend.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import type { TcpHandle } from '../tcp/handle.ts';
 import type { ProxyEnds } from '../tcp/proxy-header.ts';
@@ -35,6 +37,10 @@ export type ConnectionHandler = (connection: AcceptedConnection, context: Fronte
 
 /** The same, one layer down, for a plane that needs no streams. */
 export interface AcceptedHandle extends Accepted {
+  /** Chosen by a rule; undefined = the frontend's own. */
+  readonly backend?: Backend | undefined;
+  /** What rules and formats know of it. */
+  readonly scope?: Scope | undefined;
   readonly handle: TcpHandle;
 }
 

@@ -83,20 +83,26 @@ export function compileCondition(
       term = anyCriterion(namedCriteria(word, context), word, context);
     }
     const positive = term;
-    alternatives.at(-1)!.push(negated ? (scope) => !positive(scope) : positive);
+    alternatives.at(-1)!.push(negated ? not(positive) : positive);
     negated = false;
   }
   if (words.length === 0) throw new ExpressionError(`missing condition after '${polarity}'`);
   return combine(alternatives, polarity === 'if');
 }
 
+/** What cannot be told yet is neither true nor false. */
+const not =
+  (term: Term): Term =>
+  (scope) =>
+    !term(scope) && !(scope.missing === true && !scope.final);
+
 function combine(alternatives: readonly Term[][], positive: boolean): Condition {
   const [only] = alternatives;
-  if (alternatives.length === 1 && only!.length === 1) {
-    const term = only![0]!;
-    return positive ? term : (scope) => !term(scope);
-  }
-  return (scope) => alternatives.some((terms) => terms.every((term) => term(scope))) === positive;
+  const any: Condition =
+    alternatives.length === 1 && only!.length === 1
+      ? only![0]!
+      : (scope) => alternatives.some((terms) => terms.every((term) => term(scope)));
+  return positive ? any : not(any);
 }
 
 function namedCriteria(name: string, { acls, environment, warn }: ConditionContext): Criterion[] {

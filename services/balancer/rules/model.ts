@@ -66,7 +66,6 @@ export interface ProxyRules {
   readonly tcpConnection: readonly Rule<TcpAction>[];
   readonly tcpSession: readonly Rule<TcpAction>[];
   readonly tcpContent: readonly Rule<TcpAction>[];
-  readonly tcpResponse: readonly Rule<TcpAction>[];
   /** How long content rules may wait for bytes, milliseconds. */
   readonly inspectDelay: number | undefined;
   readonly useBackend: readonly Rule<string | LogFormatter>[];

@@ -7,7 +7,6 @@ export type Place =
   | 'request'
   | 'backend-request'
   | 'response'
-  | 'tcp-response'
   | 'log';
 
 const KNOWN: Readonly<Record<Place, readonly Source[]>> = {
@@ -25,7 +24,6 @@ const KNOWN: Readonly<Record<Place, readonly Source[]>> = {
     'backend',
   ],
   response: ['internal', 'connection', 'message', 'response', 'server', 'backend', 'capture'],
-  'tcp-response': ['internal', 'connection', 'response', 'server', 'payload', 'capture'],
   log: ['internal', 'connection', 'server', 'backend', 'capture'],
 };
 

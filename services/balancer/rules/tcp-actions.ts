@@ -11,7 +11,7 @@ import {
 } from './shared-actions.ts';
 import type { Words } from './words.ts';
 
-export type TcpPhase = 'connection' | 'session' | 'content' | 'response';
+export type TcpPhase = 'connection' | 'session' | 'content';
 
 export interface TcpActionRow {
   readonly usage: string;
@@ -20,8 +20,7 @@ export interface TcpActionRow {
   parse(words: Words, context: RuleContext, argument: string): TcpAction;
 }
 
-const EVERYWHERE: readonly TcpPhase[] = ['connection', 'session', 'content', 'response'];
-const CLIENT_SIDE: readonly TcpPhase[] = ['connection', 'session', 'content'];
+const EVERYWHERE: readonly TcpPhase[] = ['connection', 'session', 'content'];
 
 const single = (kind: 'accept' | 'reject' | 'drop', summary: string): TcpActionRow => ({
   usage: '',
@@ -42,7 +41,7 @@ const shared = (row: HttpActionRow, phases: readonly TcpPhase[]): TcpActionRow =
   },
 });
 
-/** Actions of `tcp-request` and `tcp-response`: HAProxy 2.6 manual, section 4.2. */
+/** Actions of `tcp-request`: HAProxy 2.6 manual, section 4.2. */
 export const TCP_ACTIONS: Readonly<Record<string, TcpActionRow>> = {
   accept: single('accept', 'no more rules of this list'),
   reject: single('reject', 'closes the connection'),
@@ -51,8 +50,8 @@ export const TCP_ACTIONS: Readonly<Record<string, TcpActionRow>> = {
   'set-var': shared(setVarAction, EVERYWHERE),
   'set-var-fmt': shared(setVarFormatAction, EVERYWHERE),
   'unset-var': shared(unsetVarAction, EVERYWHERE),
-  'set-src': shared(setAddressAction('source', 'host'), CLIENT_SIDE),
-  'set-src-port': shared(setAddressAction('source', 'port'), CLIENT_SIDE),
-  'set-dst': shared(setAddressAction('target', 'host'), CLIENT_SIDE),
-  'set-dst-port': shared(setAddressAction('target', 'port'), CLIENT_SIDE),
+  'set-src': shared(setAddressAction('source', 'host'), EVERYWHERE),
+  'set-src-port': shared(setAddressAction('source', 'port'), EVERYWHERE),
+  'set-dst': shared(setAddressAction('target', 'host'), EVERYWHERE),
+  'set-dst-port': shared(setAddressAction('target', 'port'), EVERYWHERE),
 };

@@ -62,6 +62,8 @@ export interface Scope {
   readonly payload: Buffer | undefined;
   /** No more can come, or nobody waits any longer: what is missing stays missing. */
   readonly final: boolean;
+  /** A fetch that found nothing yet says so here, where more may come. */
+  missing?: boolean;
   readonly uniqueId: string | undefined;
   readonly serverEnds: ServerEnds | undefined;
   readonly captures: { readonly request: Captures; readonly response: Captures };

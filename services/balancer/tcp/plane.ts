@@ -1,5 +1,7 @@
-import type { HandleHandler } from '../listeners/handler.ts';
+import type { AcceptedHandle, HandleHandler } from '../listeners/handler.ts';
+import type { FrontendContext } from '../servers/types.ts';
 import { TlsHandle } from '../tls/tls-handle.ts';
+import { Inspection, needsInspection } from './inspection.ts';
 import { TcpSession, type TcpSessionDeps } from './session.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 
@@ -7,6 +9,7 @@ import type { TimerWheel } from './timer-wheel.ts';
 export class TcpPlane {
   readonly #wheel: TimerWheel;
   readonly #sessions = new Map<TcpSession, () => void>();
+  readonly #inspections = new Set<Inspection>();
   readonly #deps: TcpSessionDeps;
 
   constructor(wheel: TimerWheel) {
@@ -23,19 +26,35 @@ export class TcpPlane {
 
   /** Sessions now. */
   get size(): number {
-    return this.#sessions.size;
+    return this.#sessions.size + this.#inspections.size;
   }
 
   readonly handle: HandleHandler = (connection, context, done) => {
     const { tls } = connection;
     const accepted = tls ? { ...connection, handle: new TlsHandle(tls.socket) } : connection;
+    if (needsInspection(context, context.backendFor())) this.#inspect(accepted, context, done);
+    else this.#open(accepted, context, done);
+  };
+
+  #inspect(accepted: AcceptedHandle, context: FrontendContext, done: () => void): void {
+    const inspection = new Inspection(accepted, context, this.#wheel, (inspected) => {
+      this.#inspections.delete(inspection);
+      if (inspected) this.#open(inspected, context, done);
+      else done();
+    });
+    this.#inspections.add(inspection);
+    inspection.start();
+  }
+
+  #open(accepted: AcceptedHandle, context: FrontendContext, done: () => void): void {
     const session = new TcpSession(accepted, context, this.#deps);
     this.#sessions.set(session, done);
     session.start();
-  };
+  }
 
   /** Ends every session now. */
   destroy(): void {
+    for (const inspection of [...this.#inspections]) inspection.destroy();
     for (const session of [...this.#sessions.keys()]) session.destroy();
   }
 }

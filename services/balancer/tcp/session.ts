@@ -72,7 +72,7 @@ export class TcpSession implements EndOwner, Watched {
   constructor(accepted: AcceptedHandle, context: FrontendContext, deps: TcpSessionDeps) {
     this.#accepted = accepted;
     this.context = context;
-    this.#backend = context.backendFor();
+    this.#backend = accepted.backend ?? context.backendFor();
     this.#deps = deps;
     this.#startedAt = accepted.acceptedAt;
     this.#client = new End(accepted.handle, this);
@@ -386,11 +386,11 @@ export class TcpSession implements EndOwner, Watched {
       frontendPort: client.localPort,
       startedAt: this.#startedAt,
       frontend: config.name,
+      secure: this.#accepted.tls !== undefined,
       backend: backend?.config.name ?? config.name,
       server: (this.#waitsFor ?? this.#lastServer)?.config.name,
       queueTime: assignedAt < 0 ? -1 : assignedAt - this.#startedAt,
       connectTime: this.#connectedAt < 0 ? -1 : this.#connectedAt - assignedAt,
-      secure: this.#accepted.tls !== undefined,
       totalTime: Date.now() - this.#startedAt,
       bytesToClient: this.#bytesOut,
       termination,
@@ -404,6 +404,8 @@ export class TcpSession implements EndOwner, Watched {
       serverQueue: this.#serverQueue,
       backendQueue: this.#backendQueue,
       early: false,
+      scope: this.#accepted.scope,
+      bytesFromClient: this.#bytesIn,
     });
   }
 }

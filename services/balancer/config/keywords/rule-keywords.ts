@@ -132,14 +132,7 @@ export const RULE_KEYWORDS: KeywordTable<ProxyKeyword> = {
     'rules on connections and on what they bring',
     EVERYWHERE,
     'alert',
-    parseTcpRule('tcp-request'),
-  ),
-  'tcp-response': row(
-    `inspect-delay <time> | content <action> ${CONDITION}`,
-    'rules on what servers send',
-    EVERYWHERE,
-    'alert',
-    parseTcpRule('tcp-response'),
+    parseTcpRule,
   ),
   'unique-id-format': row(
     '<string>',

@@ -204,79 +204,61 @@ const TCP_LISTS = {
   connection: ['tcp-connection', 'tcp-request connection rule', 'tcpConnection'],
   session: ['tcp-connection', 'tcp-request session rule', 'tcpSession'],
   content: ['tcp-content', 'tcp-request content rule', 'tcpContent'],
-  response: ['tcp-response', 'tcp-response content rule', 'tcpResponse'],
 } as const satisfies Record<TcpPhase, readonly [Place, string, string]>;
 
-/** `tcp-request connection | session | content | inspect-delay` and `tcp-response content`. */
-export const parseTcpRule =
-  (keyword: 'tcp-request' | 'tcp-response') =>
-  (draft: ProxyDraft, statement: Statement, context: Context): void => {
-    const { problems } = context;
-    if (isAnonymousDefaults(keyword, draft, statement, context)) return;
-    const kind = statement.word(1);
-    if (kind === 'inspect-delay') {
-      inspectDelay(keyword, draft, statement, context);
-      return;
-    }
-    const phase = keyword === 'tcp-response' && kind === 'content' ? 'response' : kind;
-    if (
-      !Object.hasOwn(TCP_LISTS, phase) ||
-      (keyword === 'tcp-response' && phase !== 'response') ||
-      kind === 'response'
-    ) {
-      const kinds =
-        keyword === 'tcp-request'
-          ? "'inspect-delay', 'connection', 'session' or 'content'"
-          : "'inspect-delay' or 'content'";
-      problems.alert(statement.at(1), `'${keyword}' expects ${kinds} (got '${kind}').`);
-      return;
-    }
-    const which = phase as TcpPhase;
-    if ((which === 'connection' || which === 'session') && draft.section === 'backend') {
-      problems.alert(
-        statement.at(1),
-        `${keyword} ${kind} is not allowed because ${describeProxy(draft).replaceAll("'", '')} is not a frontend`,
-      );
-      return;
-    }
-    const [place, where, list] = TCP_LISTS[which];
-    const { name, argument } = split(statement.word(2));
-    const rule = contextOf(draft, statement, context, place, where);
-    const row = Object.hasOwn(TCP_ACTIONS, name) ? TCP_ACTIONS[name] : undefined;
-    const what = `${keyword} ${kind}`;
-    if (!row?.phases.includes(which)) {
-      const message =
-        FOREIGN_ACTIONS.test(name) ||
-        name === 'expect-proxy' ||
-        name === 'set-log-level' ||
-        name === 'close'
-          ? `unsupported action '${name}' of '${what}': HAProxy has it, this balancer does not.`
-          : `'${what}' expects ${Object.keys(TCP_ACTIONS)
-              .map((each) => `'${each}'`)
-              .join(', ')} in ${describeProxy(draft)} (got '${name}').`;
-      problems.alert(statement.at(2), message);
-      return;
-    }
-    const words = new Words(wordsOf(statement), 3);
-    reporting(statement, context, actionFault(draft, `${what} ${name}`), () => {
-      const action = row.parse(words, rule, argument);
-      const when = conditionOf(words, rule, `${what} ${name}`);
-      draft.rules[list].push({ ...origin(statement), when, action });
-    });
-  };
+const isTcpPhase = (kind: string): kind is TcpPhase => Object.hasOwn(TCP_LISTS, kind);
 
-function inspectDelay(
-  keyword: string,
-  draft: ProxyDraft,
-  statement: Statement,
-  { problems }: Context,
-): void {
+/** `tcp-request inspect-delay | connection | session | content`. */
+export function parseTcpRule(draft: ProxyDraft, statement: Statement, context: Context): void {
+  const { problems } = context;
+  if (isAnonymousDefaults('tcp-request', draft, statement, context)) return;
+  const kind = statement.word(1);
+  if (kind === 'inspect-delay') {
+    inspectDelay(draft, statement, context);
+    return;
+  }
+  if (!isTcpPhase(kind)) {
+    const message = `'tcp-request' expects 'inspect-delay', 'connection', 'session' or 'content' (got '${kind}').`;
+    problems.alert(statement.at(1), message);
+    return;
+  }
+  if (kind !== 'content' && draft.section === 'backend') {
+    const message = `tcp-request ${kind} is not allowed because backend ${draft.name} is not a frontend`;
+    problems.alert(statement.at(1), message);
+    return;
+  }
+  const [place, where, list] = TCP_LISTS[kind];
+  const { name, argument } = split(statement.word(2));
+  const rule = contextOf(draft, statement, context, place, where);
+  const row = Object.hasOwn(TCP_ACTIONS, name) ? TCP_ACTIONS[name] : undefined;
+  const what = `tcp-request ${kind}`;
+  if (!row?.phases.includes(kind)) {
+    problems.alert(statement.at(2), unknownTcpAction(what, name, draft));
+    return;
+  }
+  const words = new Words(wordsOf(statement), 3);
+  reporting(statement, context, actionFault(draft, `${what} ${name}`), () => {
+    const action = row.parse(words, rule, argument);
+    const when = conditionOf(words, rule, `${what} ${name}`);
+    draft.rules[list].push({ ...origin(statement), when, action });
+  });
+}
+
+function unknownTcpAction(what: string, name: string, draft: ProxyDraft): string {
+  if (FOREIGN_ACTIONS.test(name) || /^(expect-proxy|set-log-level|close)$/.test(name)) {
+    return `unsupported action '${name}' of '${what}': HAProxy has it, this balancer does not.`;
+  }
+  const known = Object.keys(TCP_ACTIONS).map((each) => `'${each}'`);
+  return `'${what}' expects ${known.join(', ')} in ${describeProxy(draft)} (got '${name}').`;
+}
+
+function inspectDelay(draft: ProxyDraft, statement: Statement, { problems }: Context): void {
   const text = statement.word(2);
   const parsed = parseDuration(text);
   if (parsed.error) {
     problems.alert(
       statement.at(2),
-      describeDurationError(parsed.error, text, `'${keyword} inspect-delay'`),
+      describeDurationError(parsed.error, text, "'tcp-request inspect-delay'"),
     );
     return;
   }

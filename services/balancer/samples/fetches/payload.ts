@@ -1,9 +1,21 @@
 import { type Fetch, type FetchTable, integerOf, plain } from '../fetch.ts';
 import { bin, bool, int, optional, str, textOf } from '../sample.ts';
 import type { Scope } from '../scope.ts';
-import { readClientHello } from './tls-hello.ts';
+import { type ClientHello, readClientHello } from './tls-hello.ts';
+
+/** More may come than there is. */
+function wanting(scope: Scope): undefined {
+  if (!scope.final) scope.missing = true;
+  return undefined;
+}
 
 const bytes = ({ payload }: Scope): Buffer | undefined => payload;
+
+/** The TLS handshake message of a client, once it is there. */
+function helloOf(scope: Scope): ClientHello | undefined {
+  const found = readClientHello(scope.payload);
+  return found ?? wanting(scope);
+}
 
 const slice = (summary: string): Fetch => ({
   out: 'bin',
@@ -16,10 +28,12 @@ const slice = (summary: string): Fetch => ({
     const count = integerOf(length, 'length', 0);
     return (scope) => {
       const all = bytes(scope);
-      if (!all || from > all.length) return undefined;
+      if (!all || from > all.length) return wanting(scope);
       // No length stands for all that there is.
-      if (count === 0) return from < all.length ? bin(textOf(all.subarray(from))) : undefined;
-      return from + count <= all.length ? bin(textOf(all.subarray(from, from + count))) : undefined;
+      if (count === 0) return from < all.length ? bin(textOf(all.subarray(from))) : wanting(scope);
+      return from + count <= all.length
+        ? bin(textOf(all.subarray(from, from + count)))
+        : wanting(scope);
     };
   },
 });
@@ -37,18 +51,20 @@ const prefixed: Fetch = {
     const extra = more === undefined ? 0 : integerOf(more, 'offset');
     return (scope) => {
       const all = bytes(scope);
-      if (!all || from + width > all.length) return undefined;
+      if (!all || from + width > all.length) return wanting(scope);
       const size = all.readUIntBE(from, width);
       const start = relative ? from + width + extra : extra;
-      if (start < 0 || start + size > all.length) return undefined;
+      if (start < 0 || start + size > all.length) return wanting(scope);
       return bin(textOf(all.subarray(start, start + size)));
     };
   },
 };
 
-const length = plain('sint', 'payload', 'bytes that have come', ({ payload }) =>
-  int(payload?.length ?? 0),
-);
+const length = plain('sint', 'payload', 'bytes that have come', (scope) => {
+  // It may grow: only a match is final.
+  wanting(scope);
+  return int(scope.payload?.length ?? 0);
+});
 
 /** Behind the headers of TPKT (4 bytes) and X.224 (7 bytes), a remote desktop client names itself. */
 const RDP_HEADERS = 11;
@@ -94,14 +110,14 @@ const hello = (
   of: (scope: Scope) => ReturnType<ReturnType<Fetch['make']>>,
 ): Fetch => plain(out, 'payload', summary, of);
 
-const sni = hello('str', 'server name in a TLS ClientHello', ({ payload }) =>
-  optional(readClientHello(payload)?.serverName, str),
+const sni = hello('str', 'server name in a TLS ClientHello', (scope) =>
+  optional(helloOf(scope)?.serverName, str),
 );
-const helloType = hello('sint', 'type of a TLS handshake message, 1 = ClientHello', ({ payload }) =>
-  optional(readClientHello(payload)?.type, int),
+const helloType = hello('sint', 'type of a TLS handshake message, 1 = ClientHello', (scope) =>
+  optional(helloOf(scope)?.type, int),
 );
-const version = hello('sint', 'version that a TLS ClientHello offers', ({ payload }) =>
-  optional(readClientHello(payload)?.version, int),
+const version = hello('sint', 'version that a TLS ClientHello offers', (scope) =>
+  optional(helloOf(scope)?.version, int),
 );
 
 /** What a client sends in `mode tcp`: HAProxy 2.6 manual, section 7.3.5. */
@@ -118,14 +134,14 @@ export const PAYLOAD_FETCHES: FetchTable = {
   req_ssl_hello_type: helloType,
   'req.ssl_ver': version,
   req_ssl_ver: version,
-  'req.ssl_alpn': hello('str', 'protocols that a TLS ClientHello offers', ({ payload }) =>
-    optional(readClientHello(payload)?.alpn, str),
+  'req.ssl_alpn': hello('str', 'protocols that a TLS ClientHello offers', (scope) =>
+    optional(helloOf(scope)?.alpn, str),
   ),
   'req.rdp_cookie': rdpCookie,
   rdp_cookie: rdpCookie,
   'req.rdp_cookie_cnt': rdpCookieCount,
   rdp_cookie_cnt: rdpCookieCount,
-  wait_end: plain('bool', 'internal', 'true once the inspection delay is over', ({ final }) =>
-    final ? bool(true) : undefined,
+  wait_end: plain('bool', 'internal', 'true once the inspection delay is over', (scope) =>
+    scope.final ? bool(true) : wanting(scope),
   ),
 };

@@ -1,0 +1,125 @@
+import { SessionState } from '../http/session-state.ts';
+import type { AcceptedHandle, ClientAddress } from '../listeners/handler.ts';
+import type { SessionRecord } from '../log/log-variables.ts';
+import type { RuleScope } from '../rules/model.ts';
+import { asText, cast } from '../samples/cast.ts';
+import type { Sample } from '../samples/sample.ts';
+import { PROCESS_VARIABLES, type VariableName, Variables } from '../samples/variables.ts';
+import type { Backend } from '../servers/backend.ts';
+import type { FrontendContext } from '../servers/types.ts';
+
+/** A connection in mode tcp, or any before its first request, as rules and log formats see it. */
+export class TcpScope implements RuleScope {
+  readonly frontend: FrontendContext;
+  backend: Backend | undefined;
+  client: ClientAddress;
+  payload: Buffer | undefined;
+  final = true;
+  missing = false;
+  logLevel: string | undefined;
+  readonly again = false;
+  readonly server = undefined;
+  readonly tls: AcceptedHandle['tls'];
+  readonly request = undefined;
+  readonly response = undefined;
+  readonly requestLine = undefined;
+  readonly body = undefined;
+  readonly bodySize = undefined;
+  readonly serverEnds = undefined;
+  readonly captures: { request: (string | undefined)[]; response: (string | undefined)[] } = {
+    request: [],
+    response: [],
+  };
+  readonly session: SessionState;
+  readonly #startedAt: number;
+  #transaction: Variables | undefined;
+
+  constructor(frontend: FrontendContext, accepted: AcceptedHandle) {
+    this.frontend = frontend;
+    this.client = accepted.client;
+    this.tls = accepted.tls;
+    this.session = accepted.session ?? new SessionState();
+    this.#startedAt = accepted.acceptedAt;
+  }
+
+  get directory() {
+    return this.frontend.directory;
+  }
+
+  get uniqueId(): string | undefined {
+    return this.frontend.config.rules?.uniqueIdFormat?.format(this, () => this.record());
+  }
+
+  /** Nothing has happened yet but that somebody is there. */
+  record(termination = '--'): SessionRecord {
+    const { client, frontend } = this;
+    return {
+      kind: 'tcp',
+      clientAddress: client.host,
+      clientPort: client.port,
+      frontendAddress: client.localHost,
+      frontendPort: client.localPort,
+      startedAt: this.#startedAt,
+      frontend: frontend.config.name,
+      secure: this.tls !== undefined,
+      backend: (this.backend ?? frontend).config.name,
+      server: undefined,
+      queueTime: -1,
+      connectTime: -1,
+      totalTime: Date.now() - this.#startedAt,
+      bytesToClient: 0,
+      termination,
+      processConnections: frontend.actconn(),
+      frontendConnections: frontend.counters.scur,
+      backendConnections: this.backend?.counters.scur ?? 0,
+      serverConnections: 0,
+      retries: 0,
+      redispatched: false,
+      serverQueue: 0,
+      backendQueue: 0,
+      early: false,
+      scope: this,
+    };
+  }
+
+  variable({ scope, name }: VariableName): Sample | undefined {
+    return this.#variables(scope, false)?.get(name);
+  }
+
+  setVariable({ scope, name }: VariableName, value: Sample | undefined): void {
+    if (value) this.#variables(scope, true)?.set(name, value);
+    else this.#variables(scope, false)?.delete(name);
+  }
+
+  #variables(scope: VariableName['scope'], create: boolean): Variables | undefined {
+    if (scope === 'proc') return PROCESS_VARIABLES;
+    if (scope === 'sess') return this.session.variables;
+    if (create) this.#transaction ??= new Variables();
+    return this.#transaction;
+  }
+
+  capture(side: 'request' | 'response', slot: number, value: string): void {
+    this.captures[side][slot] = value;
+  }
+
+  setAddress(which: 'source' | 'target', what: 'host' | 'port', value: Sample): void {
+    const { client } = this;
+    if (what === 'port') {
+      const port = Number(cast(value, 'sint')?.value ?? -1n);
+      if (port < 0 || port > 65_535) return;
+      this.client = which === 'source' ? { ...client, port } : { ...client, localPort: port };
+      return;
+    }
+    const bytes = cast(value, 'addr');
+    const host = bytes && asText(bytes);
+    if (host === undefined) return;
+    this.client =
+      which === 'source' ? { ...client, host, port: 0 } : { ...client, localHost: host };
+  }
+
+  setLogLevel(level: string): void {
+    this.logLevel = level;
+  }
+
+  setTimeout(): void {}
+}
