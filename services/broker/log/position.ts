@@ -6,8 +6,3 @@ export interface LogPosition {
   /** The message's place in its record; from 0. */
   index: number;
 }
-
-/** Before `other` in the same shard. */
-export function isBefore(a: LogPosition, b: LogPosition): boolean {
-  return a.sequence < b.sequence || (a.sequence === b.sequence && a.index < b.index);
-}

@@ -1,6 +1,6 @@
 import type { Cursor } from '../log/cursor.ts';
 import type { LogReader, LogRecord, MessageLog } from '../log/message-log.ts';
-import { isBefore, type LogPosition } from '../log/position.ts';
+import type { LogPosition } from '../log/position.ts';
 import { lowerQos, type Message } from '../message.ts';
 import type { SessionTarget } from '../router/target.ts';
 import type { Outgoing, Session } from './session.ts';
@@ -210,14 +210,4 @@ export class LogBacklog {
     this.#record = undefined;
     this.#lost = 0;
   }
-}
-
-/** Whether a session that stands at `cursor`, with `partial` of the next record, had the message. */
-export function isBehindCursor(
-  position: LogPosition,
-  cursor: Cursor,
-  partial: LogPosition | undefined,
-): boolean {
-  if (position.sequence <= (cursor.sequences[position.shard] ?? 0)) return true;
-  return partial?.shard === position.shard && isBefore(position, partial);
 }
