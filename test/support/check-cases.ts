@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePorts } from './ports.ts';
+import { freePort } from './ports.ts';
 import type { ProxyProcess } from './proxy-process.ts';
 import { eventOf, startEither, type Which } from './side-by-side.ts';
 import { Peer } from './tcp-peers.ts';
@@ -84,11 +84,10 @@ export async function runChecks(
       }),
   );
   await Promise.all(peers.map((peer) => peer.start()));
-  const ports = await freePorts(cases.length + 1);
-  const stats = ports.at(-1)!;
+  // Nothing else is bound: backends are checked whether or not a frontend leads to them.
+  const stats = await freePort();
   const sections = cases.map(
-    ({ lines, server = '' }, index) => `listen c${index}
- bind 127.0.0.1:${ports[index]}
+    ({ lines, server = '' }, index) => `backend c${index}
  ${lines}
  server s 127.0.0.1:${peers[index]!.port} check inter 300 rise 2 fall 3 ${server}\n`,
   );
@@ -122,7 +121,9 @@ listen stats
     for (const end = Date.now() + 15_000; Date.now() < end && missing(); ) await sleep(50);
     await sleep(SETTLE);
     for (const [index, one] of seen.entries()) one.events = eventsOf(index);
-    await readRows(stats, seen);
+    await readRows(stats, seen).catch((error: unknown) => {
+      throw new Error(`${which} has ended: ${proxy?.err.slice(-20).join('\n')}`, { cause: error });
+    });
     return new Map(cases.map(({ name }, index) => [name, seen[index]!]));
   } finally {
     await proxy?.stop('SIGKILL');
