@@ -36,8 +36,15 @@ class Subject {
     return Object.fromEntries(names.map((name, index) => [name, cells[index] ?? '']));
   }
 
+  /** While a check runs its row tells less: such a row is read again. */
   async columns(proxy: string, server: string, names: string[]): Promise<Row> {
-    const row = await this.row(proxy, server);
+    let row = await this.row(proxy, server);
+    const busy = (): boolean =>
+      /^\*/.test(`${row.check_status}`) || /^\*/.test(`${row.agent_status}`);
+    for (let attempt = 0; attempt < 30 && busy(); attempt++) {
+      await sleep(17);
+      row = await this.row(proxy, server);
+    }
     return Object.fromEntries(names.map((name) => [name, row[name]!.replace('* ', '')]));
   }
 
