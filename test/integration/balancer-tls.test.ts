@@ -462,6 +462,22 @@ listen l
     expect(seen[0]).toBe(status);
   });
 
+  test('asks by the name that the request carries, on connections of that name', async () => {
+    const seen = await sideBySide(
+      (port) => back(port, `${secure.port} ssl verify none sni req.hdr(host)`),
+      async (port) => {
+        const hosts = ['one.test', 'two.test', 'one.test', 'two.test'];
+        const { text } = await talk(
+          port,
+          hosts.map((host) => `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`),
+          { limit: 3000, quiet: 300 },
+        );
+        return Array.from(text.matchAll(/^(\S+\.test) /gm), ([, name]) => name);
+      },
+    );
+    expect(seen).toEqual(['one.test', 'two.test', 'one.test', 'two.test']);
+  });
+
   test('shows a certificate, behind a PROXY header', async () => {
     const seen = await sideBySide(
       (port) =>

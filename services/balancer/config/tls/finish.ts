@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { describeError } from '#core/errors.ts';
 import { compileExpression, ExpressionError } from '../../samples/compile.ts';
 import { CertificateError, loadCertificate } from '../../tls/certificate.ts';
@@ -86,12 +87,22 @@ function finishBind(
       serverContext({ ...tls, protocol }, entries[0]?.certificates ?? []),
     );
     prepare(tls, where);
+    tellOfExtras(entries, (text) => problems.warn(position, `${subject} : ${text}`));
     for (const bind of binds) bind.tls = tls;
   } catch (error) {
     if (error instanceof CertificateError)
       problems.alert(position, `${subject} : ${error.message}`);
     else if (error instanceof LineError) problems.alert(position, error.message);
     else throw error;
+  }
+}
+
+/** What HAProxy would read beside a certificate, and is of no use here. */
+function tellOfExtras(entries: readonly CertificateEntry[], warn: (text: string) => void): void {
+  for (const { file } of entries.flatMap(({ certificates }) => certificates)) {
+    for (const extra of [`${file}.ocsp`, `${file}.sctl`]) {
+      if (existsSync(extra)) warn(`'crt' : '${extra}' is not sent to clients.`);
+    }
   }
 }
 
