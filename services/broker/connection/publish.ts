@@ -60,6 +60,7 @@ export function handlePublish(connection: Connection, frame: Buffer, body: numbe
   } else {
     if (qos === 2) {
       message.packetId = packetId;
+      session.receiving.add(packetId);
       session.received.set(packetId, undefined);
       if (!session.exactlyOnce) beginExactlyOnce(connection);
     }

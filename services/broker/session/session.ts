@@ -120,6 +120,8 @@ export class Session {
    * place of the message in the log once it has one.
    */
   readonly received = new Map<number, LogPosition | undefined>();
+  /** Those of them whose message is on its way into the log: nobody answers for it yet. */
+  readonly receiving = new Set<number>();
   /** Released lately, but perhaps ahead of this node's reading: not to be taken up again. */
   releasedAhead: { packetId: number; position: LogPosition }[] = [];
   /** Time of the claim by which this broker has it; 0 for one that does not outlive its node. */
@@ -313,6 +315,7 @@ export class Session {
 
   /** `position`: where it is; undefined when it is not known to be in the log. */
   publishSettled(packetId: number, position: LogPosition | undefined): void {
+    this.receiving.delete(packetId);
     if (position === undefined) {
       // The same identifier may come again as the same message.
       this.received.delete(packetId);

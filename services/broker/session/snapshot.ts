@@ -69,7 +69,8 @@ export function encodeSnapshot(
     lastId: session.lastId,
     exactlyOnce: session.exactlyOnce,
     entries,
-    received: [...session.received],
+    // Whoever takes the session over looks into the log for those that were on their way into it.
+    received: [...session.received].filter(([id]) => !session.receiving.has(id)),
     ahead: session.releasedAhead,
   };
   return Buffer.from(JSON.stringify(stored));

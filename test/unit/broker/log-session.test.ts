@@ -225,6 +225,26 @@ describe('snapshots', () => {
     expect(snapshot.received).toEqual([[9, { shard: 0, sequence: 1, index: 0 }]]);
     expect(newer.includes('second')).toBe(false);
   });
+
+  test('answer only for QoS 2 messages that are in the log, not for those on their way', () => {
+    const session = setUp().open('s', 't', 2);
+    const received = () => {
+      const bytes = encodeSnapshot(session, {
+        epoch: { time: 5, node: 'pi1' },
+        version: 1,
+        closed: false,
+      });
+      return latestSnapshot([bytes])!.received.map(([id]) => id);
+    };
+    // Refused, but acknowledged to a client that knows no reason codes.
+    session.received.set(3, undefined);
+    session.received.set(4, undefined);
+    session.receiving.add(4);
+    session.publishBegun();
+    expect(received()).toEqual([3]);
+    session.publishSettled(4, { shard: 0, sequence: 1, index: 0 });
+    expect(received()).toEqual([3, 4]);
+  });
 });
 
 describe('fences', () => {
