@@ -101,13 +101,13 @@ backend none
           const from = proxy.out.length;
           const { text, end } = await talk(port, pieces, { limit: 1200, quiet: 100 });
           await new Promise((resolve) => setTimeout(resolve, 400));
-          const log = proxy.out
-            .slice(from)
-            .map((line) =>
-              line
-                .replace(/^\S+ \[[^\]]*\]/, 'CLIENT [DATE]')
-                .replace(/ (-?\d+\/)+\+?\d+ /, (times) => times.replace(/(?<!-)\b\d+/g, 'N')),
-            );
+          const log = proxy.out.slice(from).map((line) =>
+            line
+              .replace(/^\S+ \[[^\]]*\]/, 'CLIENT [DATE]')
+              // The probe of the start may still count.
+              .replace(/ \d+(?=(?:\/\d+){3}\/\+?\d+ )/, ' N')
+              .replace(/ (-?\d+\/)+\+?\d+ /, (times) => times.replace(/(?<!-)\b\d+/g, 'N')),
+          );
           return { text, closed: end !== 'open', origin: origin.received, log };
         });
       };

@@ -184,6 +184,37 @@ export const GROUPS: readonly RuleGroup[] = [
     ],
   },
   {
+    name: 'users and groups',
+    global: `description x
+userlist people
+    group staff users bob,ann
+    group guests
+    user bob password $5$abcdefgh$gruCpC7VkOTspMQTTSAR8mtlO9Upms.fwqE5y16JVM.
+    user ann password $6$saltsalt$O5igcpfl.fR3dZSRWPLdiJIQf.Z/YrDFgl.SCSYO1vXlKx9cxF3I3UnP4.DsSt5As2KdW5Nx35sQeU5W.OZg6/
+    user eve insecure-password plain groups guests`,
+    frontend: `
+      acl staff http_auth_group(people) staff
+      http-request auth realm People unless { http_auth(people) }
+      http-request deny if { path /staff } !staff
+      http-request return status 200 content-type text/plain lf-string "%[http_auth_user] %[http_auth_group(people)]"`,
+    requests: ['bob:secret', 'ann:hidden', 'eve:plain', 'bob:wrong', 'nobody:x', 'broken'].flatMap(
+      (who) => {
+        const field = `Authorization: Basic ${Buffer.from(who).toString('base64')}`;
+        return [get('/', field), get('/staff', field)];
+      },
+    ),
+  },
+  {
+    name: 'error pages elsewhere',
+    frontend: `
+      errorloc 403 http://x/403
+      errorloc303 404 http://x/404
+      http-request deny if { path /403 }
+      http-request deny deny_status 404 if { path /404 }
+      http-request deny deny_status 410 if { path /410 }`,
+    requests: ['/403', '/404', '/410'].map((target) => get(target)),
+  },
+  {
     name: 'normalizers',
     global: 'expose-experimental-directives',
     // Without conditions: HAProxy 2.6 never runs those with an optional argument under one.

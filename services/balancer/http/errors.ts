@@ -71,7 +71,8 @@ const SILENT: LocalResponse = { status: 0, text: '', body: Buffer.alloc(0), coun
  */
 export function errorResponse(status: ErrorStatus, config: ProxyConfig): LocalResponse {
   const elsewhere = config.errorLocations?.get(status);
-  if (elsewhere) return redirection(elsewhere);
+  // Logged and counted as the error that it stands for.
+  if (elsewhere) return { ...redirection(elsewhere), status };
   const own = config.errorFiles.size > 0 ? ownPage(status, config) : undefined;
   if (own) return own === SILENT ? { ...SILENT, status } : own;
   let response = builtIn.get(status);
@@ -92,7 +93,7 @@ export function errorResponse(status: ErrorStatus, config: ProxyConfig): LocalRe
   return response;
 }
 
-/** `errorloc`: HAProxy sends such a redirect without a word on length or caching of its own. */
+/** `errorloc`: a redirect in place of the page. */
 function redirection({ status, location }: ErrorLocation): LocalResponse {
   const fields = ['cache-control: no-cache', 'content-length: 0', `location: ${location}`];
   return localResponse(

@@ -152,7 +152,7 @@ export const RULE_KEYWORDS: KeywordTable<ProxyKeyword> = {
     `<server> ${CONDITION}`,
     'a server for some requests',
     ['listen', 'backend'],
-    'warning',
+    'alert',
     parseUse('use-server'),
   ),
   use_backend: row(
