@@ -21,9 +21,10 @@ import { Dispatch } from './sharing/dispatch.ts';
 import { isGroupId } from './sharing/group-id.ts';
 import type { GroupKeeper, SharingCluster } from './sharing/keeper.ts';
 import type { RetainedStore } from './store/retained.ts';
-import { RetainedStream } from './store/retained-stream.ts';
+import { RETAINED_STREAM, RetainedStream } from './store/retained-stream.ts';
 import { SessionIndex } from './store/session-index.ts';
-import { SessionStore } from './store/session-store.ts';
+import { SESSION_SHARDS, SessionStore, sessionStream } from './store/session-store.ts';
+import { StreamCare } from './store/stream-care.ts';
 
 export interface ClusterPartsOptions {
   nats: NonNullable<BrokerConfig['nats']>;
@@ -70,8 +71,9 @@ export class ClusterParts {
   readonly sharing: SharingCluster;
   readonly #dispatch: Dispatch;
   readonly #caretaker: Caretaker;
+  readonly #care: StreamCare;
   readonly #options: ClusterPartsOptions;
-  readonly #nodes: number;
+  #nodes: number;
   #timers: NodeJS.Timeout[] = [];
   #cutOffSince = 0;
   #shed = false;
@@ -181,6 +183,16 @@ export class ClusterParts {
       alive: (owner) => members.isAlive(owner),
       publishWill: options.publishWill,
     });
+    this.#care = new StreamCare({
+      bus,
+      families: [
+        { names: Array.from({ length: SESSION_SHARDS }, (_, shard) => sessionStream(shard)) },
+        { names: [RETAINED_STREAM] },
+      ],
+      nodes: () => this.#nodes,
+      responsible: () => members.isFirst,
+      log,
+    });
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -194,6 +206,7 @@ export class ClusterParts {
       this.messages.start(signal),
       this.index.start(signal),
     ]);
+    await this.#care.start();
     this.vault.start();
     this.#caretaker.start();
     this.bus.on('up', () => this.#caretaker.rest());
@@ -231,6 +244,7 @@ export class ClusterParts {
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#caretaker.close();
+    this.#care.close();
     await bounded(this.vault.close());
     this.mesh.close();
     this.retained.close();
