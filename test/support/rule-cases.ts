@@ -1,3 +1,5 @@
+import type { Script } from './http-peers.ts';
+
 /** Lines for a frontend and a backend, and raw requests that both proxies must treat alike. */
 export interface RuleGroup {
   name: string;
@@ -8,7 +10,7 @@ export interface RuleGroup {
   /** Targets, or whole requests where a line end stands in them. */
   requests: readonly string[];
   /** What the origin answers instead of `ok`. */
-  script?: readonly string[];
+  script?: Script;
 }
 
 const request = (line: string, fields: string[] = [], body = ''): string =>
