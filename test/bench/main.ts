@@ -49,12 +49,13 @@ try {
   pids.set('bramble dev', dev.child.pid!).set('mosquitto', mosquitto.pid);
   memory = [...pids].map(([name, pid]) => ({ name, atRest: rss(pid), peak: 0 }));
 
-  await runScenario(mosquitto.port, WARM_UP);
-  await runScenario(dev.ports.mqtt, WARM_UP);
+  const through = { publish: dev.ports.mqtt, subscribe: dev.ports.mqtt };
+  await runScenario(mosquitto.ports, WARM_UP);
+  await runScenario(through, WARM_UP);
   for (const [name, scenario] of Object.entries(SCENARIOS)) {
     progress(name);
-    const peer = await runScenario(mosquitto.port, scenario);
-    rows.push({ name, mosquitto: peer, bramble: await runScenario(dev.ports.mqtt, scenario) });
+    const peer = await runScenario(mosquitto.ports, scenario);
+    rows.push({ name, mosquitto: peer, bramble: await runScenario(through, scenario) });
   }
   for (const entry of memory) entry.peak = peakRss(pids.get(entry.name)!);
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../support/ports.ts';
+import type { Ports } from './mqtt/run.ts';
 
 /** Mosquitto alone on a free loopback port, without persistence: the peer of the figures. */
 export class Mosquitto {
@@ -23,6 +24,10 @@ export class Mosquitto {
     );
     this.#child = spawn('mosquitto', ['-c', file], { stdio: 'ignore' });
     await waitForPort(this.port);
+  }
+
+  get ports(): Ports {
+    return { publish: this.port, subscribe: this.port };
   }
 
   get pid(): number {

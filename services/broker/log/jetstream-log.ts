@@ -70,6 +70,7 @@ interface LogEvents {
  */
 export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog {
   readonly shards = LOG_SHARDS;
+  readonly holdsBack = false;
   readonly counters: LogCounters = createLogCounters();
   readonly head = Cursor.start(LOG_SHARDS);
   readonly #options: JetStreamLogOptions;

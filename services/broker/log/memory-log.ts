@@ -24,6 +24,7 @@ const COMPACT = 4_096;
  */
 export class MemoryLog implements MessageLog {
   readonly shards = 1;
+  readonly holdsBack = true;
   readonly pendingBytes = 0;
   readonly head = Cursor.start(1);
   readonly #options: MemoryLogOptions;

@@ -35,6 +35,8 @@ export interface MessageLog {
   readonly shards: number;
   /** Everything before it has been handed to `onMessage` on this node. Changes as the node reads. */
   readonly head: Cursor;
+  /** Whether slow readers hold publishers back: a log in memory has no room for their delay. */
+  readonly holdsBack: boolean;
   /** Bytes appended and not settled; publishers wait while it is above what their owner allows. */
   readonly pendingBytes: number;
   /** Numbers the message's place and makes it durable. Keeps the message's bytes until settled. */

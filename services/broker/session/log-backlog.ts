@@ -7,7 +7,7 @@ import type { Outgoing, Session } from './session.ts';
 
 /** The log as sessions use it. */
 export interface SessionLog {
-  readonly log: Pick<MessageLog, 'head' | 'reader'>;
+  readonly log: Pick<MessageLog, 'head' | 'reader' | 'holdsBack'>;
   /** What the session's subscriptions make of a topic; undefined where none matches. */
   targetFor(session: Session, topic: string): SessionTarget | undefined;
   /** Whether the message counts as never made. */
@@ -61,6 +61,13 @@ export class LogBacklog {
     if (this.#record === undefined) return this.#partial;
     const { shard, sequence } = this.#record;
     return { shard, sequence, index: this.#index };
+  }
+
+  /** Messages that it is behind, where publishers have to wait for that; 0 = they need not. */
+  get delay(): number {
+    const { head, holdsBack } = this.#log.log;
+    if (!holdsBack || this.#at === undefined) return 0;
+    return head.sequences[0]! - this.#at.sequences[0]!;
   }
 
   /** Falls behind at a message that the node is just handing out, so its head is before the record. */

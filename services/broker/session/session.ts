@@ -182,7 +182,10 @@ export class Session {
       this.enqueue({ message, qos, retain, ids });
       return;
     }
-    if (this.#behind.active) return;
+    if (this.#behind.active) {
+      if (outlet !== undefined) this.#pressured.update(this.#behind.delay);
+      return;
+    }
     if (this.#admits(outlet)) this.#track(outlet!, { message, qos, retain, ids });
     else this.#behind.from(message.position);
   }
@@ -277,8 +280,8 @@ export class Session {
         next.told?.done();
       }
     }
-    this.#pressured.update(this.queue.length);
     if (this.queue.length === 0) this.#behind.pump();
+    this.#pressured.update(Math.max(this.queue.length, this.#behind.delay));
   }
 
   /** PUBACK or PUBCOMP. Returns false for an unknown identifier. */

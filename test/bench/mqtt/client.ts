@@ -13,7 +13,7 @@ import {
 } from './frames.ts';
 
 /**
- * One load client as a process of its own: `client.ts JSON`. Talks to its parent over IPC:
+ * Load clients in a process of their own: `client.ts JSON`. Talks to its parent over IPC:
  * `{event:'ready'}`, then for publishers waits for 'go'; at the end `{event:'done', …}`.
  */
 export type ClientJob = {
@@ -21,13 +21,15 @@ export type ClientJob = {
   id: string;
   topic: string;
   qos: 0 | 1;
+  /** Connections in this process. */
+  connections: number;
 } & (
   | { role: 'subscribe' }
   | {
       role: 'publish';
-      /** How many messages to send. */
+      /** How many messages each connection sends. */
       count: number;
-      /** Messages a second; 0 = as fast as the broker takes them. */
+      /** Messages a second of each; 0 = as fast as the broker takes them. */
       rate: number;
     }
 );
@@ -54,7 +56,9 @@ const job = JSON.parse(process.argv[2]!) as ClientJob;
 const send = (message: object): void => void process.send!(message);
 process.on('disconnect', () => process.exit());
 
-async function open(onFrame: (head: number, buffer: Buffer, body: number, end: number) => void) {
+type OnFrame = (head: number, buffer: Buffer, body: number, end: number) => void;
+
+async function open(index: number, onFrame: OnFrame): Promise<Socket> {
   const socket = connect(job.port, '127.0.0.1');
   socket.setNoDelay(true);
   socket.on('error', (error) => {
@@ -64,34 +68,50 @@ async function open(onFrame: (head: number, buffer: Buffer, body: number, end: n
   await once(socket, 'connect');
   const reader = new FrameReader(onFrame);
   socket.on('data', (chunk: Buffer) => reader.push(chunk));
+  const clientId = `${job.id}/${index}`;
   socket.write(
-    mqttPacket.generate({ cmd: 'connect', clientId: job.id, clean: true, keepalive: 0 } as never),
+    mqttPacket.generate({ cmd: 'connect', clientId, clean: true, keepalive: 0 } as never),
   );
   return socket;
 }
 
-async function subscribe(): Promise<void> {
-  const latencies = new Float64Array(SAMPLES);
-  let count = 0;
-  let first = 0n;
-  let last = 0n;
-  let acks: number[] = [];
+/** What all subscribers of this process have got together. */
+class Tally {
+  readonly #latencies = new Float64Array(SAMPLES);
+  count = 0;
+  #first = 0n;
+  #last = 0n;
 
-  const socket = await open((head, buffer, body) => {
+  add(sentAt: bigint): void {
+    this.#last = process.hrtime.bigint();
+    if (this.count === 0) this.#first = this.#last;
+    if (this.count < SAMPLES) this.#latencies[this.count] = Number(this.#last - sentAt) / 1e6;
+    this.count++;
+  }
+
+  result(): Received {
+    const sorted = this.#latencies.subarray(0, Math.min(this.count, SAMPLES)).sort();
+    const at = (share: number) => sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
+    const elapsed = Number(this.#last - this.#first) / 1e6;
+    return { count: this.count, elapsed, p50: at(0.5), p99: at(0.99) };
+  }
+}
+
+async function subscribeOne(index: number, tally: Tally): Promise<void> {
+  let acks: number[] = [];
+  const { promise: subscribed, resolve } = Promise.withResolvers<void>();
+  const socket = await open(index, (head, buffer, body) => {
     const type = head & 0xf0;
     if (type === PUBLISH) {
       const payload = payloadOffset(head, buffer, body);
-      last = process.hrtime.bigint();
-      if (count === 0) first = last;
-      if (count < SAMPLES) latencies[count] = Number(last - buffer.readBigUInt64LE(payload)) / 1e6;
-      count++;
+      tally.add(buffer.readBigUInt64LE(payload));
       if ((head & 0x06) !== 0) acks.push(buffer.readUInt16BE(payload - 2));
     } else if (type === CONNACK) {
       const subscriptions = [{ topic: job.topic, qos: job.qos }];
       const packet = { cmd: 'subscribe', messageId: 1, subscriptions };
       socket.write(mqttPacket.generate(packet as never));
     } else if (type === SUBACK) {
-      send({ event: 'ready' });
+      resolve();
     }
   });
   socket.on('data', () => {
@@ -101,24 +121,35 @@ async function subscribe(): Promise<void> {
     acks = [];
     socket.write(out);
   });
-  process.on('message', (message) => {
-    if (message === 'count') return send({ event: 'count', count });
-    const sorted = latencies.subarray(0, Math.min(count, SAMPLES)).sort();
-    const at = (share: number) => sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
-    const elapsed = Number(last - first) / 1e6;
-    send({ event: 'done', count, elapsed, p50: at(0.5), p99: at(0.99) } satisfies Received & {
-      event: string;
-    });
-  });
+  await subscribed;
 }
 
-async function publish(count: number, rate: number): Promise<void> {
+async function subscribe(): Promise<void> {
+  const tally = new Tally();
+  await Promise.all(
+    Array.from({ length: job.connections }, (_, index) => subscribeOne(index, tally)),
+  );
+  process.on('message', (message) => {
+    if (message === 'count') send({ event: 'count', count: tally.count });
+    else send({ event: 'done', ...tally.result() });
+  });
+  send({ event: 'ready' });
+}
+
+/** Connects; the function that it resolves with sends all, and resolves when all is acknowledged. */
+async function publisher(index: number, count: number, rate: number): Promise<() => Promise<void>> {
   const frames = Array.from({ length: WINDOW }, (_, i) => frame(i + 1));
   const stamp = frames[0]!.length - PAYLOAD_BYTES;
+  const done = Promise.withResolvers<void>();
+  const ready = Promise.withResolvers<void>();
   let sent = 0;
   let acked = 0;
-  let socket: Socket;
+  let going = false;
 
+  const socket = await open(index, (head) => {
+    if ((head & 0xf0) === CONNACK) ready.resolve();
+    else if ((head & 0xf0) === PUBACK) acked++;
+  });
   /** Sends up to `most` frames; false when the socket wants a pause. */
   const burst = (most: number): boolean => {
     const some = Math.min(most, count - sent);
@@ -133,23 +164,23 @@ async function publish(count: number, rate: number): Promise<void> {
     return socket.write(Buffer.concat(list));
   };
   const finish = (): void => {
-    if (sent === count && (job.qos === 0 || acked === count)) send({ event: 'done', sent, acked });
+    if (sent === count && (job.qos === 0 || acked === count)) done.resolve();
   };
   const room = (): number => (job.qos === 0 ? BATCH : Math.min(BATCH, WINDOW - (sent - acked)));
   const pump = (): void => {
     while (sent < count && room() > 0) if (!burst(room())) break;
     finish();
   };
-
-  socket = await open((head) => {
-    if ((head & 0xf0) === CONNACK) send({ event: 'ready' });
-    else if ((head & 0xf0) === PUBACK) acked++;
-  });
   const full = rate === 0;
-  socket.on('data', () => (full && job.qos === 1 && sent > 0 ? pump() : finish()));
+  socket.on('data', () => (full && job.qos === 1 && going ? pump() : finish()));
   if (full) socket.on('drain', pump);
-  process.on('message', () => {
-    if (full) return pump();
+  await ready.promise;
+  return () => {
+    going = true;
+    if (full) {
+      pump();
+      return done.promise;
+    }
     const from = performance.now();
     const timer = setInterval(() => {
       const due = Math.min(Math.floor(((performance.now() - from) * rate) / 1000), count) - sent;
@@ -158,7 +189,18 @@ async function publish(count: number, rate: number): Promise<void> {
       clearInterval(timer);
       finish();
     }, PACE);
+    return done.promise;
+  };
+}
+
+async function publish(count: number, rate: number): Promise<void> {
+  const publishers = await Promise.all(
+    Array.from({ length: job.connections }, (_, index) => publisher(index, count, rate)),
+  );
+  process.on('message', () => {
+    void Promise.all(publishers.map((go) => go())).then(() => send({ event: 'done' }));
   });
+  send({ event: 'ready' });
 }
 
 function frame(messageId: number): Buffer {

@@ -6,10 +6,22 @@ import type { ClientJob, Received } from './client.ts';
 export interface Scenario {
   qos: 0 | 1;
   subscribers: number;
+  /** Default 1. */
+  publishers?: number;
+  /** Messages of each publisher. */
   count: number;
-  /** Messages a second, 0 = full speed. */
+  /** Messages a second of each publisher, 0 = full speed. */
   rate: number;
 }
+
+/** Where publishers and subscribers connect to. */
+export interface Ports {
+  publish: number;
+  subscribe: number;
+}
+
+/** Subscribers that get a process each; more share one. */
+const OWN_PROCESS = 10;
 
 export interface Outcome extends Received {
   /** Deliveries over all subscribers; count × subscribers when nothing was dropped. */
@@ -23,9 +35,9 @@ export interface Outcome extends Received {
 const QUIET = 1500;
 const POLL = 250;
 
-/** Runs one scenario against the broker on `port`: real clients, each in its own process. */
-export async function runScenario(port: number, scenario: Scenario): Promise<Outcome> {
-  const { qos, subscribers, count, rate } = scenario;
+/** Runs one scenario: real clients, in processes of their own. */
+export async function runScenario(ports: Ports, scenario: Scenario): Promise<Outcome> {
+  const { qos, subscribers, publishers = 1, count, rate } = scenario;
   const topic = `bench/${process.pid}/${Math.random().toString(36).slice(2)}`;
   const clients: ChildProcess[] = [];
   const start = async (job: ClientJob): Promise<ChildProcess> => {
@@ -37,14 +49,20 @@ export async function runScenario(port: number, scenario: Scenario): Promise<Out
   };
   try {
     const readers: ChildProcess[] = [];
-    for (let i = 0; i < subscribers; i++) {
-      readers.push(await start({ role: 'subscribe', port, id: `s${i}${topic}`, topic, qos }));
+    const processes = subscribers > OWN_PROCESS ? 1 : subscribers;
+    const connections = subscribers / processes;
+    const base = { topic, qos };
+    for (let i = 0; i < processes; i++) {
+      const job = { ...base, port: ports.subscribe, id: `s${i}${topic}`, connections };
+      readers.push(await start({ ...job, role: 'subscribe' }));
     }
-    const writer = await start({ role: 'publish', port, id: `p${topic}`, topic, qos, count, rate });
+    const job = { ...base, port: ports.publish, id: `p${topic}`, connections: publishers };
+    const writer = await start({ ...job, role: 'publish', count, rate });
+    const total = count * publishers;
     const sent = reply(writer, 'done');
     writer.send('go');
     await sent;
-    await settle(readers, count);
+    await settle(readers, total * connections);
     const results = await Promise.all(
       readers.map((reader) => {
         const done = reply(reader, 'done');
@@ -55,10 +73,10 @@ export async function runScenario(port: number, scenario: Scenario): Promise<Out
     const deliveries = results.reduce((sum, r) => sum + r.count, 0);
     const elapsed = Math.max(...results.map((r) => r.elapsed));
     return {
-      count,
+      count: total,
       elapsed,
       deliveries,
-      expected: count * subscribers,
+      expected: total * subscribers,
       perSecond: (deliveries / elapsed) * 1000,
       p50: Math.max(...results.map((r) => r.p50)),
       p99: Math.max(...results.map((r) => r.p99)),
@@ -68,7 +86,7 @@ export async function runScenario(port: number, scenario: Scenario): Promise<Out
   }
 }
 
-/** Waits until every reader has all `count` messages, or none has got another for QUIET. */
+/** Waits until every reader process has `count` messages, or none has got another for QUIET. */
 async function settle(readers: ChildProcess[], count: number): Promise<void> {
   let before = -1;
   let quietSince = Date.now();
