@@ -19,8 +19,6 @@ const NODES = 3;
 const DISK = 512 << 20;
 /** `durability.flush`, milliseconds. */
 const FLUSH = 1_000;
-/** An acknowledgement may be on its way when the power goes, milliseconds. */
-const IN_FLIGHT = 100;
 /** What a disk that is told to write may take for it, milliseconds. */
 const DISK_SLOW = 1_000;
 
@@ -82,7 +80,8 @@ function lossOf({ lostAt, cutAt }: Outcome & { cutAt: number }): { age: number; 
   const oldest = lostAt[0];
   return {
     age: oldest === undefined ? 0 : Math.round(cutAt - oldest),
-    after: lostAt.filter((at) => at > cutAt + IN_FLIGHT).length,
+    // Until the restart only what was on its way when the power went can be heard.
+    after: lostAt.filter((at) => at > cutAt + DEAD).length,
   };
 }
 
