@@ -47,9 +47,9 @@ defaults
 listen mqtt
     bind ${host}:${ports.mqtt}
     balance leastconn
-    # CONNECT, CONNACK, DISCONNECT. Without a user: whoever refuses the credentials has looked at
-    # them and is alive, and no secret stands in this file.
-    option mqtt-check accept-refusal
+    # CONNECT, CONNACK, DISCONNECT. No credentials stand in this file: a check says that it is one
+    # (PROXY v2, LOCAL), and the broker answers whether it takes clients now.
+    option mqtt-check
 ${servers(
   (node) => node.ports.mqtt,
   () => 'check',

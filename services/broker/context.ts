@@ -1,4 +1,5 @@
 import type { ClusterConfig } from '#core/config/cluster.ts';
+import type { Unreadiness } from '#core/health.ts';
 import type { Logger } from '#core/log.ts';
 import type { Access } from './auth/access.ts';
 import type { Audit } from './auth/audit.ts';
@@ -39,6 +40,8 @@ export interface BrokerContext {
   accept(message: Message, receipt: Receipt | undefined): void;
   /** What a publisher has to wait for while the log does not keep up, if anything. */
   logRelief(): Promise<void> | undefined;
+  /** Why this node takes no clients now; empty when it does. */
+  unready(): Unreadiness;
   /** Whether this node has all the connections that it may have. */
   readonly full: boolean;
 }

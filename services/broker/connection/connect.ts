@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AuditDetails } from '../auth/audit.ts';
 import { type ConnectPacket, decodeConnect, readVersion } from '../codec/connect-decode.ts';
+import { encodePacket } from '../codec/packets.ts';
 import { ProtocolFault, REASON, reasonName, returnCodeOf } from '../codec/reason.ts';
 import { isTopicName, levelCount } from '../codec/topic.ts';
 import type { MqttVersion } from '../message.ts';
@@ -42,6 +43,7 @@ export async function handleConnect(
     refuse(connection, version, reason, { why: fault?.message ?? reasonName(reason) });
     return;
   }
+  if (connection.transport.arrival.probe === true) return answerProbe(connection, version);
   const { properties } = packet;
   connection.maximumPacketSize = properties.maximumPacketSize ?? 0;
   connection.bridge = packet.bridge;
@@ -127,6 +129,19 @@ export async function handleConnect(
   connection.output.write(connack);
   session.outlet = connection;
   session.resend();
+}
+
+/**
+ * The balancer's own check needs no credentials and opens no session: it hears whether this node
+ * takes clients now.
+ */
+function answerProbe(connection: Connection, version: MqttVersion): void {
+  const { context, output } = connection;
+  const ready = context.unready().length === 0;
+  const [reasonCode, returnCode] = ready ? [0, 0] : [REASON.SERVER_UNAVAILABLE, 3];
+  const code = version === 5 ? { reasonCode } : { returnCode };
+  output.write(encodePacket({ cmd: 'connack', sessionPresent: false, ...code }, version));
+  connection.end('client');
 }
 
 /** CONNACK with a refusal, in the version's own codes, and the end. */

@@ -5,6 +5,8 @@ export interface Arrival {
   port: number;
   /** Reason code with which its CONNECT is to be refused; 0 = none. */
   refusal: number;
+  /** A check by the balancer itself (PROXY v2, LOCAL): it wants to know whether clients may come. */
+  probe?: boolean;
   /** Ends it at once, in whatever state it is. */
   destroy: () => void;
 }

@@ -107,6 +107,7 @@ export class Listener implements Service {
     takeProxyHeader(socket, this.#options, (rest, source) => {
       socket.on('error', nothing);
       const { address = remoteAddress, port = remotePort } = source ?? {};
+      if (source === undefined) arrival.probe = true;
       this.#admit(socket, arrival, address, port, rest);
     });
   }
