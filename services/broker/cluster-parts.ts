@@ -3,6 +3,7 @@ import type { BrokerConfig } from '#core/contracts/service-config.ts';
 import type { Unreadiness } from '#core/health.ts';
 import type { Logger } from '#core/log.ts';
 import { Bus } from './cluster/bus.ts';
+import { EngineGuard } from './cluster/engine-guard.ts';
 import { Interest } from './cluster/interest.ts';
 import { Members } from './cluster/members.ts';
 import { Mesh } from './cluster/mesh.ts';
@@ -72,6 +73,7 @@ export class ClusterParts {
   readonly #dispatch: Dispatch;
   readonly #caretaker: Caretaker;
   readonly #care: StreamCare;
+  readonly #guard: EngineGuard | undefined;
   readonly #options: ClusterPartsOptions;
   #nodes: number;
   #timers: NodeJS.Timeout[] = [];
@@ -83,7 +85,9 @@ export class ClusterParts {
     this.#options = options;
     const nodes = cluster.nodes.filter((one) => one.roles.includes('broker')).length;
     this.#nodes = nodes;
-    const bus = new Bus({ ...nats, node, log });
+    const { pidFile, ...login } = nats;
+    const bus = new Bus({ ...login, node, log });
+    this.#guard = pidFile === undefined ? undefined : new EngineGuard({ bus, pidFile, log });
     const members = new Members(bus, node);
     this.bus = bus;
     this.members = members;
@@ -197,6 +201,7 @@ export class ClusterParts {
 
   async start(signal: AbortSignal): Promise<void> {
     await this.bus.start(signal);
+    this.#guard?.start();
     this.mesh.start();
     this.ownership.start();
     await this.members.start();
@@ -243,6 +248,7 @@ export class ClusterParts {
   /** After the connections are closed: what they left is stored before the link goes. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    this.#guard?.close();
     this.#caretaker.close();
     this.#care.close();
     await bounded(this.vault.close());

@@ -115,12 +115,14 @@ export class ClusterLab {
       const data = store?.(index) ?? join(directory, `store-${name}`);
       await mkdir(data, { recursive: true });
       const engineFile = join(directory, `nats-${name}.conf`);
+      const pidFile = join(directory, `nats-${name}.pid`);
       await writeFile(
         engineFile,
         `server_name: ${name}
 listen: "127.0.0.1:${client}"
 http: "${host}:${monitor}"
 max_payload: 8388608
+pid_file: ${JSON.stringify(pidFile)}
 ping_interval: "5s"
 ping_max: 2
 jetstream { store_dir: ${JSON.stringify(data)}, max_mem: 64MB, max_file: 4GB${sync} }
@@ -135,7 +137,12 @@ cluster { name: test, listen: "${cluster}:${route}", routes: [${routes}] }
           node: name,
           cluster: clusterFile,
           listen: { mqtt: { host, port: mqttPort }, health: { host, port: health } },
-          nats: { url: `nats://127.0.0.1:${client}`, user: 'test', password: 'test-secret' },
+          nats: {
+            url: `nats://127.0.0.1:${client}`,
+            user: 'test',
+            password: 'test-secret',
+            pidFile,
+          },
         }),
       );
       const broker = new LabProcess(

@@ -38,6 +38,8 @@ export class Bus extends EventEmitter<BusEvents> implements Service {
 
   constructor(options: BusOptions) {
     super();
+    // Every session whose state waits to be saved listens for the connection.
+    this.setMaxListeners(0);
     this.#options = options;
   }
 

@@ -27,7 +27,16 @@ export const brokerConfigSchema = z.strictObject({
   /** Addresses that may speak PROXY v2 to us. */
   trusted: z.array(z.string()).default(['127.0.0.1', '::1']),
   /** The nats-server of this node; without it the broker is alone. */
-  nats: z.strictObject({ url: z.string(), user: z.string(), password: z.string() }).optional(),
+  nats: z
+    .strictObject({
+      url: z.string(),
+      user: z.string(),
+      password: z.string(),
+      /** Its `pid_file`: a nats-server that runs and does not answer is ended, so name it only where
+       * something starts it again. */
+      pidFile: z.string().optional(),
+    })
+    .optional(),
 });
 export type BrokerConfig = z.output<typeof brokerConfigSchema>;
 
