@@ -1,14 +1,15 @@
 import type { RetryOn } from '../model.ts';
 import type { Backend } from '../servers/backend.ts';
-import { faultSign, statusSign } from '../servers/observer.ts';
+import { statusSign } from '../servers/observer.ts';
+import type { SeverReason } from '../servers/sever.ts';
 import { stickySession } from '../stickiness/sticky-session.ts';
 import type { Account } from './account.ts';
 import { BodyFlow, writeParts } from './body-flow.ts';
 import type { LocalResponder } from './client-connection.ts';
 import type { ClientUser, ExchangeClient } from './client-side.ts';
 import { connectionMode, responseConnection } from './connection-field.ts';
-import { Connector, type ConnectorOwner, type Unobtainable } from './connector.ts';
-import { type ErrorStatus, errorResponse, type LocalResponse } from './errors.ts';
+import { Connector, type ConnectorOwner } from './connector.ts';
+import { ExchangeEnds } from './exchange-ends.ts';
 import { ExchangeRules, needsRules, type RuledExchange } from './exchange-rules.ts';
 import { handBack } from './hand-back.ts';
 import {
@@ -19,55 +20,34 @@ import {
   type RequestHead,
   type ResponseHead,
 } from './head.ts';
-import { sendLocal } from './local-answer.ts';
-import type { RuledOut } from './request-rules.ts';
 import { requestText } from './request-text.ts';
 import { ResponseReader } from './response-reader.ts';
-import { ruleLocalResponse, ruleResponse } from './response-rules.ts';
-import { Tunnel } from './tunnel.ts';
+import { Tunnel, tunnelLimits } from './tunnel.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 
-type Phase = 'rules' | 'connect' | 'wait' | 'relay' | 'done';
-
 /** One request and its response, from the parsed head to the last byte both ways. */
-export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, RuledExchange {
-  readonly #client: ExchangeClient;
-  #head: RequestHead;
-  readonly #account: Account;
-  readonly #request: BodyFlow;
-  #backend: Backend | undefined;
-  #connector: Connector | undefined;
-  #upstream: Upstream | undefined;
-  #phase: Phase = 'connect';
-  /** What came of the body with the head. */
-  #firstBody: Buffer[] = [];
-  #rules: ExchangeRules | undefined;
+export class Exchange
+  extends ExchangeEnds
+  implements UpstreamUser, ClientUser, ConnectorOwner, RuledExchange
+{
   #reader: ResponseReader;
-  /** The whole request came with its head. */
-  #whole: boolean;
   #response: BodyFlow | undefined;
   #responseHead: ResponseHead | undefined;
-  #keepClient: boolean;
   /** Whether the server connection may outlive the exchange, as far as options say. */
   #keepServer = false;
-  #clientEnded = false;
+  #ended = false;
   /** The server's connection is gone or useless, what is left of the request goes nowhere. */
   #discardBody = false;
 
   constructor(client: ExchangeClient, head: RequestHead, account: Account) {
-    this.#client = client;
-    this.#head = head;
-    this.#account = account;
-    this.#request = new BodyFlow(head.body);
+    super(client, head, account);
     this.#reader = new ResponseReader(head.method);
-    this.#whole = this.#request.done;
-    this.#keepClient = head.keepAlive;
   }
 
   get wantsBody(): boolean {
-    if (this.#request.done) return false;
-    if (this.#phase === 'rules') return this.#rules?.wantsBody ?? false;
-    return this.#phase === 'wait' || this.#phase === 'relay';
+    if (this.request.done) return false;
+    if (this.phase === 'rules') return this.rules?.wantsBody ?? false;
+    return this.phase === 'wait' || this.phase === 'relay';
   }
 
   /**
@@ -75,149 +55,128 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
    * position behind them, or -1 when they are broken: then the request never was one.
    */
   prepare(input: Buffer, offset: number): number {
-    if (this.#request.done || offset >= input.length) return offset;
-    const at = this.#request.collect(input, offset);
-    if (at >= 0) this.#firstBody = [...this.#request.output];
-    this.#whole = this.#request.done;
+    if (this.request.done || offset >= input.length) return offset;
+    const at = this.request.collect(input, offset);
+    if (at >= 0) this.firstBody = [...this.request.output];
+    this.whole = this.request.done;
     return at;
   }
 
   /** Answers it, or looks for a server; `respond` gives the pages of our own. */
   begin(respond: LocalResponder): void {
-    const { context } = this.#client;
+    const { context } = this.client;
     const backend = context.backendFor();
     if (needsRules(context.config) || needsRules(backend?.config)) {
       this.#beginRules(respond);
       return;
     }
     const page =
-      respond(this.#head, context.config) ?? (backend && respond(this.#head, backend.config));
+      respond(this.head, context.config) ?? (backend && respond(this.head, backend.config));
     if (page) {
-      this.#respondLocally(page);
+      this.respondLocally(page);
       return;
     }
-    this.#account.bytesIn(this.#headBytes);
+    this.account.bytesIn(this.headBytes);
     if (backend) this.enter(backend);
-    this.proceed(this.#head, backend);
+    this.proceed(this.head, backend);
   }
 
   #beginRules(respond: LocalResponder): void {
-    this.#phase = 'rules';
-    this.#account.bytesIn(this.#headBytes);
-    this.#rules = new ExchangeRules(this, this.#client, this.#account, this.#head, respond);
-    this.#rules.run();
-  }
-
-  /** A rule may have set another (`set-timeout`). */
-  get #serverTimeout(): number | undefined {
-    return this.#rules?.scope.serverTimeout ?? this.#backend!.config.timeouts.server;
-  }
-
-  get #headBytes(): number {
-    return this.#head.counted + this.#request.counted;
-  }
-
-  get held(): { parts: readonly Buffer[]; done: boolean } {
-    return { parts: this.#firstBody, done: this.#request.done };
+    this.phase = 'rules';
+    this.account.bytesIn(this.headBytes);
+    this.rules = new ExchangeRules(this, this.client, this.account, this.head, respond);
+    this.rules.run();
   }
 
   enter(backend: Backend): void {
-    this.#backend = backend;
-    this.#account.backendChosen(backend, this.#headBytes);
+    this.backend = backend;
+    this.account.backendChosen(backend, this.headBytes);
   }
 
   proceed(head: RequestHead, backend: Backend | undefined): void {
-    this.#head = head;
-    this.#phase = 'connect';
+    this.head = head;
+    this.phase = 'connect';
     if (!backend) {
-      this.#account.requestTime = -1;
-      this.#fail(503, 'SC');
+      this.account.requestTime = -1;
+      this.fail(503, 'SC');
       return;
     }
-    const mode = connectionMode(this.#client.context.config, backend.config);
-    if (mode === 'close') this.#keepClient = false;
+    const mode = connectionMode(this.client.context.config, backend.config);
+    if (mode === 'close') this.keepClient = false;
     this.#keepServer = mode === 'keep-alive';
-    this.#account.sticky = stickySession(backend, this.#head, this.#account.scope);
-    const source = this.#account.client.host;
-    this.#connector = new Connector(backend, this.#client.pools, this.#account, this, {
-      mayReuse: this.#client.again && this.#keepServer,
-      headBytes: this.#headBytes,
+    this.account.sticky = stickySession(backend, this.head, this.account.scope);
+    const source = this.account.client.host;
+    this.connector = new Connector(backend, this.client.pools, this.account, this, {
+      mayReuse: this.client.again && this.#keepServer,
+      headBytes: this.headBytes,
       hash: backend.hash({
         source,
-        head: this.#head,
-        scope: this.#account.scope,
-        data: this.#firstBody,
+        head: this.head,
+        scope: this.account.scope,
+        data: this.firstBody,
       }),
     });
-    this.#connector.start();
+    this.connector.start();
   }
 
   obtained(upstream: Upstream): void {
-    this.#upstream = upstream;
+    this.upstream = upstream;
     upstream.user = this;
-    this.#rules?.scope.connected(upstream.socket);
-    if (upstream.served === 0) this.#account.connected();
-    else this.#account.reused();
-    this.#phase = 'wait';
-    upstream.deadline.set(this.#serverTimeout);
-    if (!this.#request.done) this.#limitClient();
-    const text = requestText(this.#head, this.#account, this.#backend!.config, this.#keepServer);
-    if (!writeParts(upstream.socket, text, this.#firstBody)) this.#client.pause();
-    else if (!this.#request.done) this.#client.resume();
-  }
-
-  severed(reason: 'D' | 'U'): void {
-    this.#cut(`${reason}-`);
-  }
-
-  unobtainable(why: Unobtainable): void {
-    this.#fail(why.status, why.termination);
+    this.rules?.scope.connected(upstream.socket);
+    if (upstream.served === 0) this.account.connected();
+    else this.account.reused();
+    this.phase = 'wait';
+    upstream.deadline.set(this.serverTimeout);
+    if (!this.request.done) this.limitClient();
+    const text = requestText(this.head, this.account, this.backend!.config, this.#keepServer);
+    if (!writeParts(upstream.socket, text, this.firstBody)) this.client.pause();
+    else if (!this.request.done) this.client.resume();
   }
 
   takeBody(input: Buffer, offset: number): number {
-    const at = this.#request.collect(input, offset);
-    this.#account.bytesIn(this.#request.counted);
-    if (this.#phase === 'rules') return this.#holdBody(at, input.length);
-    if (this.#request.done) this.#client.limit(undefined);
-    else this.#limitClient();
-    const upstream = this.#discardBody ? undefined : this.#upstream;
+    const at = this.request.collect(input, offset);
+    this.account.bytesIn(this.request.counted);
+    if (this.phase === 'rules') return this.#holdBody(at, input.length);
+    if (this.request.done) this.client.limit(undefined);
+    else this.limitClient();
+    const upstream = this.#discardBody ? undefined : this.upstream;
     if (upstream) {
-      if (!writeParts(upstream.socket, '', this.#request.output)) this.#client.pause();
-      if (this.#phase === 'wait') upstream.deadline.set(this.#serverTimeout);
+      if (!writeParts(upstream.socket, '', this.request.output)) this.client.pause();
+      if (this.phase === 'wait') upstream.deadline.set(this.serverTimeout);
     }
     if (at < 0) {
       this.#broken();
       return input.length;
     }
-    if (this.#request.done && this.#response?.done) this.#complete();
+    if (this.request.done && this.#response?.done) this.#complete();
     return at;
   }
 
   /** Rules wait for the body: keeps what came and lets them look. */
   #holdBody(at: number, end: number): number {
-    this.#firstBody.push(...this.#request.output);
+    this.firstBody.push(...this.request.output);
     if (at < 0) {
-      this.#keepClient = false;
-      this.#fail(400, 'PR');
+      this.keepClient = false;
+      this.fail(400, 'PR');
       return end;
     }
-    this.#rules!.bodyArrived();
+    this.rules!.bodyArrived();
     return at;
   }
 
   /** The client broke the framing of its body. */
   #broken(): void {
-    this.#keepClient = false;
-    if (this.#phase === 'wait') this.#fail(400, 'PH');
-    else this.#cut('PD');
+    this.keepClient = false;
+    if (this.phase === 'wait') this.fail(400, 'PH');
+    else this.cut('PD');
   }
 
   upstreamData(chunk: Buffer): void {
-    if (this.#phase === 'wait') {
+    if (this.phase === 'wait') {
       this.#reader.push(chunk);
       this.#readHeads();
-    } else if (this.#phase === 'relay' && !this.#response!.done) {
-      this.#upstream!.deadline.set(this.#serverTimeout);
+    } else if (this.phase === 'relay' && !this.#response!.done) {
+      this.upstream!.deadline.set(this.serverTimeout);
       this.#forward('', chunk, this.#response!.collect(chunk, 0));
     } else {
       // More than the response: nothing that could be asked for, so this one is not kept.
@@ -231,7 +190,7 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
       const head = this.#reader.next();
       if (head === INCOMPLETE) return;
       if (typeof head === 'number') {
-        if (!this.#retry('junk-response')) this.#badResponse(502, 'PH');
+        if (!this.#retry('junk-response')) this.badResponse(502, 'PH');
         return;
       }
       if (head.status >= 200 && this.#retry(head.status)) return;
@@ -239,47 +198,31 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
         this.#respond(head, this.#reader.input, this.#reader.at);
         return;
       }
-      if (this.#head.http10) continue;
-      this.#account.bytesOut(head.counted);
-      this.#client.send(`${head.text}\r\n`, []);
+      if (this.head.http10) continue;
+      this.account.bytesOut(head.counted);
+      this.client.send(`${head.text}\r\n`, []);
     }
   }
 
   #respond(head: ResponseHead, input: Buffer, at: number): void {
-    if (head.status === 101 && !this.#head.upgrade) {
-      this.#badResponse(502, 'PH');
+    if (head.status === 101 && !this.head.upgrade) {
+      this.badResponse(502, 'PH');
       return;
     }
     const flow = new BodyFlow(head.body);
     const next = at < input.length || flow.done ? flow.collect(input, at) : at;
     if (next < 0) {
-      this.#badResponse(502, 'PH');
+      this.badResponse(502, 'PH');
       return;
     }
-    this.#upstream!.server.observer?.sign(statusSign(head.status));
-    const ruled = this.#ruled(head, flow.counted);
+    this.upstream!.server.observer?.sign(statusSign(head.status));
+    const ruled = this.ruled(head, flow.counted);
     if (!ruled) return;
-    this.#account.responded(ruled.status);
-    this.#account.bytesOut(ruled.counted);
+    this.account.responded(ruled.status);
+    this.account.bytesOut(ruled.counted);
     this.#responseHead = ruled;
     this.#response = flow;
     this.#relay(ruled, input, at, next);
-  }
-
-  /** The response as its rules leave it; undefined when they ended the exchange. */
-  #ruled(head: ResponseHead, bodyBytes: number): ResponseHead | undefined {
-    const scope = this.#rules?.scope;
-    if (!scope) return head;
-    const verdict = ruleResponse(scope, head);
-    if (verdict.kind === 'pass') return verdict.head;
-    if (verdict.kind === 'drop') this.vanish(true);
-    else {
-      if (verdict.denied) this.#account.denied('response');
-      this.#account.bytesOut(head.counted + bodyBytes);
-      this.#account.answeredLocally(verdict.response.status);
-      this.#answer(verdict.response, verdict.denied ? 'PH' : 'LH');
-    }
-    return undefined;
   }
 
   #relay(head: ResponseHead, input: Buffer, at: number, next: number): void {
@@ -287,254 +230,169 @@ export class Exchange implements UpstreamUser, ClientUser, ConnectorOwner, Ruled
       this.#openTunnel(head, input, at);
       return;
     }
-    if (head.body === BODY_UNTIL_CLOSE || this.#client.draining) this.#keepClient = false;
-    const text = `${this.#responseText(head)}${responseConnection(head, this.#head, this.#keepClient)}\r\n`;
-    this.#phase = 'relay';
+    if (head.body === BODY_UNTIL_CLOSE || this.client.draining) this.keepClient = false;
+    const text = `${this.responseText(head)}${responseConnection(head, this.head, this.keepClient)}\r\n`;
+    this.phase = 'relay';
     this.#forward(text, input, next);
   }
 
-  #responseText(head: ResponseHead): string {
-    const { sticky } = this.#account;
-    return sticky ? sticky.responseText(head, this.#upstream!.server) : head.text;
-  }
-
   #openTunnel(head: ResponseHead, input: Buffer, at: number): void {
-    const upstream = this.#upstream!;
-    const text = this.#responseText(head);
-    this.#upstream = undefined;
-    this.#phase = 'done';
-    this.#client.send(`${text}\r\n`, []);
-    const { timeouts } = this.#backend!.config;
-    const limit = this.#rules?.scope.tunnelTimeout ?? timeouts.tunnel;
-    const limits = {
-      client: limit ?? this.#client.context.config.timeouts.client,
-      server: limit ?? timeouts.server,
-    };
-    const tunnel = new Tunnel(this.#client, upstream, this.#account, limits, () =>
-      this.#connector?.release(),
+    const upstream = this.upstream!;
+    const text = this.responseText(head);
+    this.upstream = undefined;
+    this.phase = 'done';
+    this.client.send(`${text}\r\n`, []);
+    const fixed = this.rules?.scope.tunnelTimeout;
+    const limits = tunnelLimits(this.client.context.config, this.backend!.config, fixed);
+    const tunnel = new Tunnel(this.client, upstream, this.account, limits, () =>
+      this.connector?.release(),
     );
-    this.#client.handOver(tunnel);
-    tunnel.start(this.#clientEnded, at < input.length ? input.subarray(at) : undefined);
+    this.client.handOver(tunnel);
+    tunnel.start(this.#ended, at < input.length ? input.subarray(at) : undefined);
   }
 
   /** Passes on what the last `collect` of the response yielded; `next` is what it returned. */
   #forward(text: string, input: Buffer, next: number): void {
     const flow = this.#response!;
-    this.#account.bytesOut(flow.counted);
-    if (!this.#client.send(text, flow.output)) {
-      this.#upstream?.socket.pause();
-      this.#upstream?.deadline.clear();
-      this.#limitClient();
+    this.account.bytesOut(flow.counted);
+    if (!this.client.send(text, flow.output)) {
+      this.upstream?.socket.pause();
+      this.upstream?.deadline.clear();
+      this.limitClient();
     }
     if (next < 0) {
-      this.#cut('PD');
+      this.cut('PD');
       return;
     }
     if (!flow.done) return;
     if (next < input.length) this.#discardBody = true;
-    this.#upstream?.deadline.clear();
-    if (this.#request.done) this.#complete();
-    else this.#limitClient();
+    this.upstream?.deadline.clear();
+    if (this.request.done) this.#complete();
+    else this.limitClient();
   }
 
   /** Both messages are through. */
   #complete(): void {
-    const upstream = this.#upstream;
-    this.#upstream = undefined;
+    const upstream = this.upstream;
+    this.upstream = undefined;
     if (upstream) {
       const wanted = this.#keepServer && !this.#discardBody && this.#responseHead!.keepAlive;
-      handBack(upstream, this.#client.pools, wanted, this.#client.again);
+      handBack(upstream, this.client.pools, wanted, this.client.again);
     }
-    this.#finish('--', this.#keepClient);
+    this.finish('--', this.keepClient);
   }
 
   upstreamEnded(): void {
-    if (this.#phase === 'wait') {
+    if (this.phase === 'wait') {
       this.#lostBeforeResponse();
       return;
     }
-    if (this.#phase !== 'relay') return;
+    if (this.phase !== 'relay') return;
     const response = this.#response!;
     if (!response.done) {
       if (this.#responseHead!.body !== BODY_UNTIL_CLOSE) {
-        this.#cut('SD');
+        this.cut('SD');
         return;
       }
       response.done = true;
-      if (this.#request.done) {
+      if (this.request.done) {
         this.#complete();
         return;
       }
     }
-    this.#upstream?.deadline.clear();
+    this.upstream?.deadline.clear();
     this.#discardRest();
   }
 
   /** Only the request is under way, and the server is gone: nobody wants the rest. */
   #discardRest(): void {
     this.#discardBody = true;
-    this.#limitClient();
-    this.#client.resume();
+    this.limitClient();
+    this.client.resume();
   }
 
   upstreamClosed(): void {
-    if (this.#phase === 'wait') this.#lostBeforeResponse();
-    else if (this.#phase === 'relay' && this.#response!.done) this.#discardRest();
-    else if (this.#phase === 'relay') this.#cut('SD');
+    if (this.phase === 'wait') this.#lostBeforeResponse();
+    else if (this.phase === 'relay' && this.#response!.done) this.#discardRest();
+    else if (this.phase === 'relay') this.cut('SD');
   }
 
   upstreamDrained(): void {
-    this.#client.resume();
+    this.client.resume();
   }
 
   upstreamExpired(): void {
-    if (this.#phase === 'wait') {
-      if (!this.#retry('response-timeout')) this.#badResponse(504, 'sH');
-    } else this.#cut('sD');
+    if (this.phase === 'wait') {
+      if (!this.#retry('response-timeout')) this.badResponse(504, 'sH');
+    } else this.cut('sD');
   }
 
   clientDrained(): void {
-    const upstream = this.#upstream;
+    const upstream = this.upstream;
     if (!upstream) return;
     upstream.socket.resume();
-    if (this.#request.done) this.#client.limit(undefined);
-    if (!this.#response?.done) upstream.deadline.set(this.#serverTimeout);
+    if (this.request.done) this.client.limit(undefined);
+    if (!this.#response?.done) upstream.deadline.set(this.serverTimeout);
   }
 
   clientEnded(): void {
-    this.#clientEnded = true;
-    if (!this.#request.done) this.#cut('CD');
+    this.#ended = true;
+    if (!this.request.done) this.cut('CD');
   }
 
   clientClosed(): void {
     let letter = 'D';
-    if (this.#phase === 'connect') letter = this.#connector?.phase ?? 'R';
-    else if (this.#phase === 'rules') letter = this.#rules?.tarpitted ? 'T' : 'R';
-    else if (this.#phase === 'wait' && this.#request.done) letter = 'H';
-    this.#cut(`C${letter}`);
+    if (this.phase === 'connect') letter = this.connector?.phase ?? 'R';
+    else if (this.phase === 'rules') letter = this.rules?.tarpitted ? 'T' : 'R';
+    else if (this.phase === 'wait' && this.request.done) letter = 'H';
+    this.cut(`C${letter}`);
   }
 
   clientExpired(): void {
-    if (this.#phase === 'wait' || this.#phase === 'rules') {
-      this.#keepClient = false;
-      this.#fail(408, 'cD');
+    if (this.phase === 'wait' || this.phase === 'rules') {
+      this.keepClient = false;
+      this.fail(408, 'cD');
     } else {
-      this.#cut('cD');
+      this.cut('cD');
     }
   }
 
   /** RFC 9112, 9.3.1: what went out on a connection that its server was closing may go again. */
   #lostBeforeResponse(): void {
-    const upstream = this.#upstream!;
+    const upstream = this.upstream!;
     if (this.#retry('empty-response')) return;
     if (upstream.served === 0 || !this.#reader.untouched) {
-      this.#badResponse(502, 'SH');
+      this.badResponse(502, 'SH');
       return;
     }
-    this.#dropUpstream();
-    if (isRepeatable(this.#head)) {
-      this.#phase = 'connect';
-      this.#connector!.again();
+    this.dropUpstream();
+    if (isRepeatable(this.head)) {
+      this.phase = 'connect';
+      this.connector!.again();
       return;
     }
     // As HAProxy: a close without a response tells the client that it may try again.
-    this.#phase = 'done';
-    this.#connector?.release();
-    this.#account.discard();
-    this.#client.exchangeDone(false);
+    this.phase = 'done';
+    this.connector?.release();
+    this.account.discard();
+    this.client.exchangeDone(false);
   }
 
   /** Sends the request once more, where `retry-on` asks for that; needs all of it at hand. */
   #retry(event: RetryOn): boolean {
-    if (!this.#whole || !this.#backend!.config.retryOn.includes(event)) return false;
-    const failed = this.#upstream;
-    this.#phase = 'connect';
-    if (!this.#connector!.retry()) {
-      this.#phase = 'wait';
+    if (!this.whole || !this.backend!.config.retryOn.includes(event)) return false;
+    const failed = this.upstream;
+    this.phase = 'connect';
+    if (!this.connector!.retry()) {
+      this.phase = 'wait';
       return false;
     }
-    this.#reader = new ResponseReader(this.#head.method);
+    this.#reader = new ResponseReader(this.head.method);
     if (failed) {
-      this.#client.pools.closed(failed.server);
+      this.client.pools.closed(failed.server);
       failed.destroy();
-      if (this.#upstream === failed) this.#upstream = undefined;
+      if (this.upstream === failed) this.upstream = undefined;
     }
     return true;
-  }
-
-  #badResponse(status: 502 | 504, termination: string): void {
-    this.#upstream?.server.observer?.sign(faultSign(termination));
-    this.#account.badResponse();
-    this.#fail(status, termination);
-  }
-
-  /** Answers with an error of our own and ends the exchange. */
-  #fail(status: ErrorStatus, termination: string): void {
-    const config = this.#backend?.config ?? this.#client.context.config;
-    this.#account.answeredLocally(status);
-    this.#answer(errorResponse(status, config), termination);
-  }
-
-  /** Answers with a page of our own, which the log calls `<STATS>`. */
-  #respondLocally(response: LocalResponse): void {
-    const { counted } = this.#head;
-    this.#account.bytesIn(counted);
-    this.#account.servedBy(this.#client.context.backendFor(), counted);
-    this.#account.answeredLocally(response.status);
-    this.#answer(response, 'LR');
-  }
-
-  ruledOut({ response, termination, denied, silent, stats }: RuledOut): void {
-    if (stats) this.#account.statistics();
-    if (denied) this.#account.denied('request');
-    if (silent) this.#rules?.scope.setLogLevel('silent');
-    this.#account.answeredLocally(response.status);
-    this.#answer(response, termination);
-  }
-
-  vanish(drop: boolean): void {
-    this.#account.denied('request');
-    this.#account.requestTime = -1;
-    if (drop) this.#client.forget();
-    this.#cut('PR');
-  }
-
-  #answer(original: LocalResponse, termination: string): void {
-    const scope = this.#rules?.scope;
-    const response = scope ? ruleLocalResponse(scope, original) : original;
-    this.#dropUpstream();
-    const keep = this.#keepClient && this.#request.done && response.text !== '';
-    const unsent = this.#head.method === 'HEAD' ? response.body.length : 0;
-    this.#account.bytesOut(response.counted - unsent);
-    sendLocal(this.#client, this.#head, response, keep);
-    this.#finish(termination, keep);
-  }
-
-  /** Ends it where no word to the client is possible any more. */
-  #cut(termination: string): void {
-    if (this.#phase === 'connect') this.#connector?.abort();
-    this.#dropUpstream();
-    this.#finish(termination, false);
-  }
-
-  #dropUpstream(): void {
-    const upstream = this.#upstream;
-    if (!upstream) return;
-    this.#upstream = undefined;
-    this.#client.pools.closed(upstream.server);
-    upstream.destroy();
-  }
-
-  #finish(termination: string, keep: boolean): void {
-    if (this.#phase === 'done') return;
-    this.#phase = 'done';
-    this.#rules?.close();
-    this.#account.close(termination);
-    this.#connector?.release();
-    this.#client.exchangeDone(keep);
-  }
-
-  #limitClient(): void {
-    this.#client.limit(this.#client.context.config.timeouts.client);
   }
 }

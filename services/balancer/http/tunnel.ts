@@ -1,3 +1,4 @@
+import type { ProxyConfig } from '../model.ts';
 import type { Account } from './account.ts';
 import { writeParts } from './body-flow.ts';
 import type { ClientUser, ExchangeClient } from './client-side.ts';
@@ -7,6 +8,19 @@ import type { Upstream, UpstreamUser } from './upstream.ts';
 export interface TunnelLimits {
   readonly client: number | undefined;
   readonly server: number | undefined;
+}
+
+/** `timeout tunnel`, or what a rule says, in place of the usual limits. */
+export function tunnelLimits(
+  frontend: ProxyConfig,
+  backend: ProxyConfig,
+  fixed: number | undefined,
+): TunnelLimits {
+  const limit = fixed ?? backend.timeouts.tunnel;
+  return {
+    client: limit ?? frontend.timeouts.client,
+    server: limit ?? backend.timeouts.server,
+  };
 }
 
 /**

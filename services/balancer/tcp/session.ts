@@ -3,7 +3,9 @@ import type { AcceptedHandle } from '../listeners/handler.ts';
 import { NO_HASH } from '../policies/hashing/subject.ts';
 import type { Backend } from '../servers/backend.ts';
 import { afterFailure, countRetry } from '../servers/retry.ts';
+import type { LiveSession, SessionFacts } from '../servers/live-session.ts';
 import type { Server } from '../servers/server.ts';
+import type { SeverReason } from '../servers/sever.ts';
 import type { Assignment, FrontendContext } from '../servers/types.ts';
 import { rdpServer } from '../stickiness/rdp-server.ts';
 import { requestedName } from '../tls/outgoing.ts';
@@ -12,6 +14,7 @@ import { Dial } from './dial.ts';
 import { End, type EndOwner } from './end.ts';
 import { KEEPALIVE_IDLE } from './keepalive.ts';
 import { encodeProxyHeader } from './proxy-header.ts';
+import { SessionAccount } from './session-account.ts';
 import { Ticket, type TimerWheel, type Watched, wheelNow } from './timer-wheel.ts';
 
 /** How much of a client's data is read before its server is there to take it. */
@@ -37,7 +40,7 @@ export interface TcpSessionDeps {
  * inactivity, end. Termination codes are HAProxy's (manual, section 8.5): first who ended it (C, S,
  * c, s, or - for nobody), then in which phase (Q, C, D).
  */
-export class TcpSession implements EndOwner, Watched {
+export class TcpSession implements EndOwner, Watched, LiveSession {
   readonly context: FrontendContext;
   readonly #accepted: AcceptedHandle;
   readonly #backend: Backend | undefined;
@@ -47,10 +50,6 @@ export class TcpSession implements EndOwner, Watched {
   #server: End | undefined;
   #phase: Phase = 'new';
   #place: Assignment | undefined;
-  /** The server last tried, for the log and for counting redispatches. */
-  #lastServer: Server | undefined;
-  /** The one server whose queue it stands in. */
-  #waitsFor: Server | undefined;
   #dial: Dial | undefined;
   #leaveQueue: AbortController | undefined;
   #held: Buffer[] = [];
@@ -58,23 +57,15 @@ export class TcpSession implements EndOwner, Watched {
   /** Of its key, where servers are chosen by one. */
   #hash = NO_HASH;
   #failures = 0;
-  #retries = 0;
-  #redispatched = false;
   #deadline = 0;
-  readonly #startedAt: number;
-  #assignedAt = -1;
-  #connectedAt = -1;
-  #serverQueue = 0;
-  #backendQueue = 0;
-  #bytesIn = 0;
-  #bytesOut = 0;
+  readonly #account: SessionAccount;
 
   constructor(accepted: AcceptedHandle, context: FrontendContext, deps: TcpSessionDeps) {
     this.#accepted = accepted;
     this.context = context;
     this.#backend = accepted.backend ?? context.backendFor();
     this.#deps = deps;
-    this.#startedAt = accepted.acceptedAt;
+    this.#account = new SessionAccount(accepted, context, this.#backend);
     this.#client = new End(accepted.handle, this);
   }
 
@@ -97,21 +88,33 @@ export class TcpSession implements EndOwner, Watched {
     this.#end('KD', true);
   }
 
-  /** Its server went down, or the one that it stood in for came up. */
-  sever(reason: 'D' | 'U'): void {
+  get facts(): SessionFacts {
+    return {
+      client: this.#accepted.client,
+      startedAt: this.#startedAt,
+      frontend: this.context,
+      backend: this.#backend,
+      server: this.#place?.server,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+    };
+  }
+
+  /** Ends it without a reset. */
+  sever(reason: SeverReason): void {
     this.#end(`${reason}-`);
   }
 
   held(_end: End, bytes: Buffer): void {
     this.#held.push(bytes);
     this.#heldBytes += bytes.length;
-    this.#countIn(bytes.length);
+    this.#account.countIn(bytes.length);
     if (this.#heldBytes >= HOLD_LIMIT) this.#client.pause();
   }
 
   forwarded(end: End, length: number): void {
-    if (end === this.#client) this.#countIn(length);
-    else this.#countOut(length);
+    if (end === this.#client) this.#account.countIn(length);
+    else this.#account.countOut(length);
   }
 
   readEnded(end: End): void {
@@ -142,7 +145,7 @@ export class TcpSession implements EndOwner, Watched {
       this.#connectFailed('timeout');
     } else if (this.#phase === 'turn-around') {
       if (this.#place) this.#connect(this.#place);
-      else this.#assign(this.#lastServer);
+      else this.#assign(this.#account.server);
     }
     return 0;
   }
@@ -170,13 +173,10 @@ export class TcpSession implements EndOwner, Watched {
     this.#phase = 'queue';
     this.#leaveQueue = new AbortController();
     const { signal } = this.#leaveQueue;
-    const left = (serverQueue: number, backendQueue: number): void => {
-      this.#assignedAt = Date.now();
-      this.#serverQueue += serverQueue;
-      this.#backendQueue += backendQueue;
-    };
+    const left = (serverQueue: number, backendQueue: number): void =>
+      this.#account.leftQueue(serverQueue, backendQueue);
     const chosen = (server: Server): void => {
-      this.#waitsFor = server;
+      this.#account.waitsFor = server;
     };
     const options = { avoid, hash: this.#hash, chosen, signal, left };
     const backend = this.#backend!;
@@ -189,17 +189,17 @@ export class TcpSession implements EndOwner, Watched {
       (error: unknown) => {
         if (this.#phase !== 'queue') return;
         this.#backend!.counters.econ += 1;
-        if (this.#waitsFor) this.#waitsFor.counters.econ += 1;
+        if (this.#account.waitsFor) this.#account.waitsFor.counters.econ += 1;
         this.#end(QUEUE_ENDS.get(systemCode(error)) ?? 'SC');
       },
     );
   }
 
   #assigned(place: Assignment): void {
-    this.#assignedAt = Date.now();
-    if (this.#lastServer) {
-      countRetry(this.#backend!, this.#lastServer, place);
-      if (place.server !== this.#lastServer) this.#redispatched = true;
+    this.#account.assignedAt = Date.now();
+    if (this.#account.server) {
+      countRetry(this.#backend!, this.#account.server, place);
+      if (place.server !== this.#account.server) this.#account.redispatched = true;
     }
     this.#place = place;
     place.server.sessions?.add(this);
@@ -209,7 +209,7 @@ export class TcpSession implements EndOwner, Watched {
   #connect(place: Assignment): void {
     const { server } = place;
     this.#phase = 'connect';
-    this.#lastServer = server;
+    this.#account.server = server;
     const dial = new Dial();
     this.#dial = dial;
     server.counters.connect += 1;
@@ -236,7 +236,7 @@ export class TcpSession implements EndOwner, Watched {
   }
 
   #connectFailed(kind: 'error' | 'timeout'): void {
-    const server = this.#lastServer!;
+    const server = this.#account.server!;
     this.#dial = undefined;
     this.#failures += 1;
     server.observer?.sign('unconnected');
@@ -248,7 +248,7 @@ export class TcpSession implements EndOwner, Watched {
       this.#end(kind === 'timeout' ? 'sC' : 'SC');
       return;
     }
-    this.#retries += 1;
+    this.#account.retries += 1;
     if (action === 'redispatch') {
       this.#place?.server.sessions?.delete(this);
       this.#place?.release();
@@ -265,8 +265,9 @@ export class TcpSession implements EndOwner, Watched {
   #open(dial: Dial, server: Server): void {
     this.#dial = undefined;
     this.#phase = 'open';
-    this.#connectedAt = Date.now();
-    this.#backend!.observed(server, this.#connectedAt - this.#assignedAt);
+    this.#account.open = true;
+    this.#account.connectedAt = Date.now();
+    this.#backend!.observed(server, this.#account.connectedAt - this.#account.assignedAt);
     server.observer?.sign('connected');
     const client = this.#client;
     const end = new End(dial.handle, this);
@@ -316,20 +317,6 @@ export class TcpSession implements EndOwner, Watched {
     this.#deps.wheel.set(this.#ticket, moment);
   }
 
-  #countIn(length: number): void {
-    this.#bytesIn += length;
-    this.context.counters.bin += length;
-    if (this.#backend) this.#backend.counters.bin += length;
-    if (this.#phase === 'open') this.#lastServer!.counters.bin += length;
-  }
-
-  #countOut(length: number): void {
-    this.#bytesOut += length;
-    this.context.counters.bout += length;
-    this.#backend!.counters.bout += length;
-    this.#lastServer!.counters.bout += length;
-  }
-
   #end(termination: string, reset = false): void {
     if (this.#phase === 'closed') return;
     const early = this.#phase !== 'open';
@@ -341,72 +328,14 @@ export class TcpSession implements EndOwner, Watched {
       if (reset) end?.reset();
       else end?.close();
     }
-    if (early && this.#heldBytes > 0 && this.#lastServer) {
-      this.#lastServer.counters.bin += this.#heldBytes;
+    if (early && this.#heldBytes > 0 && this.#account.server) {
+      this.#account.server.counters.bin += this.#heldBytes;
     }
     this.#held = [];
-    this.#countEnd(termination);
-    this.#log(termination);
+    this.#account.close(termination, this.#place !== undefined);
     this.#place?.server.sessions?.delete(this);
     this.#place?.release();
     this.#deps.ended(this);
-  }
-
-  #countEnd(termination: string): void {
-    const backend = this.#backend;
-    if (!backend) return;
-    backend.counters.sessionEnded();
-    const counters = [this.context.counters, backend.counters, this.#lastServer?.counters];
-    const who = termination[0];
-    for (const each of counters) {
-      if (!each) continue;
-      if (who === 'C' || who === 'c') each.cliAborts += 1;
-      else if (termination[1] === 'D' && (who === 'S' || who === 's')) each.srvAborts += 1;
-    }
-    const total = Date.now() - this.#startedAt;
-    for (const each of [backend.counters, this.#lastServer?.counters]) {
-      if (!each || this.#assignedAt < 0) continue;
-      each.qtime.add(this.#assignedAt - this.#startedAt);
-      if (this.#connectedAt >= 0) each.ctime.add(this.#connectedAt - this.#assignedAt);
-      each.ttime.add(total);
-    }
-  }
-
-  #log(termination: string): void {
-    const { counters, config, logging } = this.context;
-    if (!logging || (config.options.dontlognull && this.#bytesIn === 0)) return;
-    const { client } = this.#accepted;
-    const backend = this.#backend;
-    const assignedAt = this.#assignedAt;
-    this.context.log({
-      kind: 'tcp',
-      clientAddress: client.host,
-      clientPort: client.port,
-      frontendAddress: client.localHost,
-      frontendPort: client.localPort,
-      startedAt: this.#startedAt,
-      frontend: config.name,
-      secure: this.#accepted.tls !== undefined,
-      backend: backend?.config.name ?? config.name,
-      server: (this.#waitsFor ?? this.#lastServer)?.config.name,
-      queueTime: assignedAt < 0 ? -1 : assignedAt - this.#startedAt,
-      connectTime: this.#connectedAt < 0 ? -1 : this.#connectedAt - assignedAt,
-      totalTime: Date.now() - this.#startedAt,
-      bytesToClient: this.#bytesOut,
-      termination,
-      processConnections: this.context.actconn(),
-      frontendConnections: counters.scur,
-      backendConnections: backend?.counters.scur ?? 0,
-      // Without this one, whose place is given to the next only after its line is written.
-      serverConnections: (this.#lastServer?.cur ?? 0) - (this.#place ? 1 : 0),
-      retries: this.#retries,
-      redispatched: this.#redispatched,
-      serverQueue: this.#serverQueue,
-      backendQueue: this.#backendQueue,
-      early: false,
-      scope: this.#accepted.scope,
-      bytesFromClient: this.#bytesIn,
-    });
   }
 }
 

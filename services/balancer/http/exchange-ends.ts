@@ -1,0 +1,160 @@
+import type { Backend } from '../servers/backend.ts';
+import { faultSign } from '../servers/observer.ts';
+import type { Account } from './account.ts';
+import { BodyFlow } from './body-flow.ts';
+import type { ExchangeClient } from './client-side.ts';
+import type { Connector, Unobtainable } from './connector.ts';
+import { type ErrorStatus, errorResponse, type LocalResponse } from './errors.ts';
+import type { ExchangeRules } from './exchange-rules.ts';
+import type { RequestHead, ResponseHead } from './head.ts';
+import { sendLocal } from './local-answer.ts';
+import type { RuledOut } from './request-rules.ts';
+import { ruleLocalResponse, ruleResponse } from './response-rules.ts';
+import type { Upstream } from './upstream.ts';
+
+type Phase = 'rules' | 'connect' | 'wait' | 'relay' | 'done';
+
+/** What an exchange is made of, and every way in which it ends but the good one. */
+export abstract class ExchangeEnds {
+  protected readonly client: ExchangeClient;
+  protected head: RequestHead;
+  protected readonly account: Account;
+  protected readonly request: BodyFlow;
+  protected backend: Backend | undefined;
+  protected connector: Connector | undefined;
+  protected upstream: Upstream | undefined;
+  protected phase: Phase = 'connect';
+  /** What came of the body with the head. */
+  protected firstBody: Buffer[] = [];
+  protected rules: ExchangeRules | undefined;
+  /** The whole request came with its head. */
+  protected whole: boolean;
+  protected keepClient: boolean;
+
+  constructor(client: ExchangeClient, head: RequestHead, account: Account) {
+    this.client = client;
+    this.head = head;
+    this.account = account;
+    this.request = new BodyFlow(head.body);
+    this.whole = this.request.done;
+    this.keepClient = head.keepAlive;
+  }
+
+  /** A rule may have set another (`set-timeout`). */
+  protected get serverTimeout(): number | undefined {
+    return this.rules?.scope.serverTimeout ?? this.backend!.config.timeouts.server;
+  }
+
+  protected get headBytes(): number {
+    return this.head.counted + this.request.counted;
+  }
+
+  get held(): { parts: readonly Buffer[]; done: boolean } {
+    return { parts: this.firstBody, done: this.request.done };
+  }
+
+  severed(reason: 'D' | 'U'): void {
+    this.cut(`${reason}-`);
+  }
+
+  unobtainable(why: Unobtainable): void {
+    this.fail(why.status, why.termination);
+  }
+
+  /** The response as its rules leave it; undefined when they ended the exchange. */
+  protected ruled(head: ResponseHead, bodyBytes: number): ResponseHead | undefined {
+    const scope = this.rules?.scope;
+    if (!scope) return head;
+    const verdict = ruleResponse(scope, head);
+    if (verdict.kind === 'pass') return verdict.head;
+    if (verdict.kind === 'drop') this.vanish(true);
+    else {
+      if (verdict.denied) this.account.denied('response');
+      this.account.bytesOut(head.counted + bodyBytes);
+      this.account.answeredLocally(verdict.response.status);
+      this.answer(verdict.response, verdict.denied ? 'PH' : 'LH');
+    }
+    return undefined;
+  }
+
+  protected responseText(head: ResponseHead): string {
+    const { sticky } = this.account;
+    return sticky ? sticky.responseText(head, this.upstream!.server) : head.text;
+  }
+
+  protected badResponse(status: 502 | 504, termination: string): void {
+    this.upstream?.server.observer?.sign(faultSign(termination));
+    this.account.badResponse();
+    this.fail(status, termination);
+  }
+
+  /** Answers with an error of our own and ends the exchange. */
+  protected fail(status: ErrorStatus, termination: string): void {
+    const config = this.backend?.config ?? this.client.context.config;
+    this.account.answeredLocally(status);
+    this.answer(errorResponse(status, config), termination);
+  }
+
+  /** Answers with a page of our own, which the log calls `<STATS>`. */
+  protected respondLocally(response: LocalResponse): void {
+    const { counted } = this.head;
+    this.account.bytesIn(counted);
+    this.account.servedBy(this.client.context.backendFor(), counted);
+    this.account.answeredLocally(response.status);
+    this.answer(response, 'LR');
+  }
+
+  ruledOut({ response, termination, denied, silent, stats }: RuledOut): void {
+    if (stats) this.account.statistics();
+    if (denied) this.account.denied('request');
+    if (silent) this.rules?.scope.setLogLevel('silent');
+    this.account.answeredLocally(response.status);
+    this.answer(response, termination);
+  }
+
+  vanish(drop: boolean): void {
+    this.account.denied('request');
+    this.account.requestTime = -1;
+    if (drop) this.client.forget();
+    this.cut('PR');
+  }
+
+  protected answer(original: LocalResponse, termination: string): void {
+    const scope = this.rules?.scope;
+    const response = scope ? ruleLocalResponse(scope, original) : original;
+    this.dropUpstream();
+    const keep = this.keepClient && this.request.done && response.text !== '';
+    const unsent = this.head.method === 'HEAD' ? response.body.length : 0;
+    this.account.bytesOut(response.counted - unsent);
+    sendLocal(this.client, this.head, response, keep);
+    this.finish(termination, keep);
+  }
+
+  /** Ends it where no word to the client is possible any more. */
+  protected cut(termination: string): void {
+    if (this.phase === 'connect') this.connector?.abort();
+    this.dropUpstream();
+    this.finish(termination, false);
+  }
+
+  protected dropUpstream(): void {
+    const upstream = this.upstream;
+    if (!upstream) return;
+    this.upstream = undefined;
+    this.client.pools.closed(upstream.server);
+    upstream.destroy();
+  }
+
+  protected finish(termination: string, keep: boolean): void {
+    if (this.phase === 'done') return;
+    this.phase = 'done';
+    this.rules?.close();
+    this.account.close(termination);
+    this.connector?.release();
+    this.client.exchangeDone(keep);
+  }
+
+  protected limitClient(): void {
+    this.client.limit(this.client.context.config.timeouts.client);
+  }
+}
