@@ -244,6 +244,7 @@ export class Broker implements Service, BrokerContext {
     this.limits = cluster.mqtt.limits;
     this.gate.configure(this.limits);
     this.pacer.configure(this.limits);
+    this.cluster?.configure(cluster);
     this.retained.payloadLimit = this.limits.retainedPayload ?? Number.POSITIVE_INFINITY;
     for (const session of this.sessions.sessions) {
       session.access = this.access.listFor(session.user, session.clientId);

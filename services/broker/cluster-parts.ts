@@ -83,8 +83,7 @@ export class ClusterParts {
   constructor(options: ClusterPartsOptions) {
     const { nats, node, cluster, log } = options;
     this.#options = options;
-    const nodes = cluster.nodes.filter((one) => one.roles.includes('broker')).length;
-    this.#nodes = nodes;
+    this.#nodes = brokersOf(cluster);
     const { pidFile, ...login } = nats;
     const bus = new Bus({ ...login, node, log });
     this.#guard = pidFile === undefined ? undefined : new EngineGuard({ bus, pidFile, log });
@@ -107,7 +106,8 @@ export class ClusterParts {
     this.messages = new JetStreamLog({
       bus,
       members,
-      nodes,
+      nodes: () => this.#nodes,
+      keep: cluster.mqtt.log,
       log,
       onMessage: (message) => {
         if (this.fences.admits(message)) options.onLogged(message);
@@ -116,12 +116,12 @@ export class ClusterParts {
     this.retained = new RetainedStream({
       bus,
       node,
-      nodes,
+      nodes: () => this.#nodes,
       log,
       apply: (message, position) => options.retained().apply(message, position),
       replayed: (topics, position) => options.retained().replayed(topics, position),
     });
-    this.store = new SessionStore({ bus, nodes, log });
+    this.store = new SessionStore({ bus, nodes: () => this.#nodes, log });
     this.index = new SessionIndex({
       bus,
       log,
@@ -190,6 +190,7 @@ export class ClusterParts {
     this.#care = new StreamCare({
       bus,
       families: [
+        this.messages.streams,
         { names: Array.from({ length: SESSION_SHARDS }, (_, shard) => sessionStream(shard)) },
         { names: [RETAINED_STREAM] },
       ],
@@ -237,6 +238,13 @@ export class ClusterParts {
       for (const node of this.members.peers) this.#options.groups().nodeLost(node);
     });
     this.members.serve('floor', (_, message) => message.respond(JSON.stringify(this.#floor())));
+  }
+
+  /** Takes over how many nodes there are and what the log keeps; the streams follow. */
+  configure(cluster: ClusterConfig): void {
+    this.#nodes = brokersOf(cluster);
+    this.messages.configure(cluster.mqtt.log);
+    this.#care.hurry();
   }
 
   /** Why this node should get no clients now. */
@@ -317,6 +325,10 @@ export class ClusterParts {
     const behind = this.#options.sessions().floor(this.messages.shards);
     return this.vault.heldFloor().map((sequence, shard) => Math.min(sequence, behind[shard] ?? 0));
   }
+}
+
+function brokersOf({ nodes }: ClusterConfig): number {
+  return nodes.filter(({ roles }) => roles.includes('broker')).length;
 }
 
 const CLOSE_WAIT = 5_000;

@@ -4,6 +4,8 @@ import type { Logger } from '#core/log.ts';
 import type { Bus } from '../cluster/bus.ts';
 import type { Members } from '../cluster/members.ts';
 import type { Message } from '../message.ts';
+import type { StreamFamily } from '../store/stream-care.ts';
+import type { StreamLimits } from '../store/stream-plan.ts';
 import { Cursor } from './cursor.ts';
 import { DirectGets } from './direct-gets.ts';
 import { LogFollower } from './follower.ts';
@@ -11,12 +13,13 @@ import { createLogCounters, type LogCounters } from './log-counters.ts';
 import { JetStreamLogReader } from './log-reader.ts';
 import { LogWriter } from './log-writer.ts';
 import type { LogReader, MessageLog, Receipt } from './message-log.ts';
+import { PROBE } from './order.ts';
 import type { LogPosition } from './position.ts';
 import { ReadBarrier } from './read-barrier.ts';
 import { writerName } from './record.ts';
 import { RecordSource } from './record-source.ts';
 import { type ShardInfo, shardInfo } from './shard-info.ts';
-import { LOG_SHARDS } from './shard-names.ts';
+import { LOG_SHARDS, streamOf } from './shard-names.ts';
 import { persist, ShardStreams } from './shard-streams.ts';
 
 export type { LogCounters } from './log-counters.ts';
@@ -25,15 +28,13 @@ export type { ReplicaInfo, ShardInfo } from './shard-info.ts';
 export interface JetStreamLogOptions {
   bus: Bus;
   members: Pick<Members, 'node' | 'incarnation' | 'clock' | 'peers'>;
-  /** Nodes of the cluster that run a broker; more than three do not make more replicas. */
-  nodes: number;
+  /** Nodes of the cluster that run a broker now; more than three do not make more replicas. */
+  nodes: () => number;
   log: Logger;
   /** Takes each message that the log has got, in the order of its topic; `head` follows. */
   onMessage: (message: Message) => void;
-  /** What a shard keeps on disk, bytes. */
-  shardBytes?: number;
-  /** How long a shard keeps what it has, milliseconds. */
-  retention?: number;
+  /** What it keeps at first; see `configure`. */
+  keep?: LogRetention;
   /** What of each shard stays in memory for readers, bytes. */
   ringBytes?: number;
   /** Longest wait for the log before a message's receipt is settled with an error, milliseconds. */
@@ -42,12 +43,20 @@ export interface JetStreamLogOptions {
   pendingMax?: number;
   /** Longest wait for a record that others of its lane have overtaken, milliseconds. */
   reorderWait?: number;
-  /** Between two looks at the shards' replicas and leaders, milliseconds. */
+  /** Between two looks at whether the shards are there, milliseconds. */
   careInterval?: number;
 }
 
-const SHARD_BYTES = 256 << 20;
-const RETENTION = 7 * 24 * 3_600_000;
+/** What the log keeps at most of what nobody has read. */
+export interface LogRetention {
+  /** On each node's disk, all shards together. */
+  bytes: number;
+  /** Milliseconds. */
+  age: number;
+}
+
+const KEEP: LogRetention = { bytes: 768 << 20, age: 7 * 24 * 3_600_000 };
+const NANOSECONDS = 1e6;
 const RING_BYTES = 8 << 20;
 const PATIENCE = 20_000;
 const PENDING_MAX = 64 << 20;
@@ -64,6 +73,9 @@ interface LogEvents {
   writable: [boolean];
 }
 
+/** Records that a power cut may have taken, a shard. */
+const REWIND_MAX = 2_000;
+
 /**
  * The cluster's log in JetStream streams, one a shard. This node writes with a writer of its own
  * and reads all that is written.
@@ -74,6 +86,7 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
   readonly counters: LogCounters = createLogCounters();
   readonly head = Cursor.start(LOG_SHARDS);
   readonly #options: JetStreamLogOptions;
+  #keep: LogRetention;
   readonly #streams: ShardStreams;
   readonly #writer: LogWriter;
   readonly #follower: LogFollower;
@@ -85,6 +98,7 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
   constructor(options: JetStreamLogOptions) {
     super();
     this.#options = options;
+    this.#keep = options.keep ?? KEEP;
     const { bus, members, log } = options;
     const { counters, head } = this;
     const gets = new DirectGets(bus);
@@ -92,8 +106,7 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
       bus,
       nodes: options.nodes,
       responsible: () => members.peers.every((peer) => members.node <= peer),
-      shardBytes: options.shardBytes ?? SHARD_BYTES,
-      retention: options.retention ?? RETENTION,
+      limits: () => this.#limits,
       careInterval: options.careInterval ?? CARE_INTERVAL,
       read: (shard) => head.sequences[shard]!,
       observe: (...seen) => this.#follower.observe(...seen),
@@ -128,6 +141,17 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
           applied: () => head.sequences[shard]!,
         }),
     );
+  }
+
+  /** The streams of the shards, for who looks after streams. */
+  get streams(): StreamFamily {
+    const names = Array.from({ length: LOG_SHARDS }, (_, shard) => streamOf(shard));
+    return { names, limits: () => this.#limits };
+  }
+
+  get #limits(): Required<StreamLimits> {
+    const { bytes, age } = this.#keep;
+    return { max_bytes: Math.floor(bytes / LOG_SHARDS), max_age: age * NANOSECONDS };
   }
 
   /** False when no shard has confirmed anything for a while although something waits for it. */
@@ -165,6 +189,11 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
     this.#writer.abandon();
   }
 
+  /** What it keeps from now on; the streams follow within a look of who cares for them. */
+  configure(keep: LogRetention): void {
+    this.#keep = keep;
+  }
+
   append(message: Message, receipt: Receipt): void {
     this.#writer.append(message, receipt);
   }
@@ -184,6 +213,20 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
       advanced: (timeout) => this.#follower.advanced(timeout),
       bounds: (shard) => this.#streams.bounds(shard),
     });
+  }
+
+  async rewind(cursor: Cursor, savedAt: number): Promise<void> {
+    const { sequences, seen } = cursor;
+    for (const [shard, sequence] of sequences.entries()) {
+      for (let at = sequence; at > Math.max(0, sequence - REWIND_MAX); at--) {
+        if (at > this.head.sequences[shard]!) continue;
+        const record = await this.#source.fetch(shard, at);
+        // Older ones are what the cursor has passed, or retention has taken that.
+        if (record?.sequence !== at || record.time <= savedAt) break;
+        if (record.number !== PROBE && seen.has(record.writer, record.lane, record.number)) break;
+        sequences[shard] = at - 1;
+      }
+    }
   }
 
   caughtUp(): Promise<unknown> | undefined {

@@ -72,6 +72,10 @@ export class MemoryLog implements MessageLog {
     );
   }
 
+  rewind(): Promise<void> {
+    return Promise.resolve();
+  }
+
   caughtUp(): undefined {
     return undefined;
   }

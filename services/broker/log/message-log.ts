@@ -41,6 +41,12 @@ export interface MessageLog {
   readonly pendingBytes: number;
   /** Numbers the message's place and makes it durable. Keeps the message's bytes until settled. */
   append(message: Message, receipt: Receipt): void;
+  /**
+   * Takes a cursor that was stored at `savedAt` (milliseconds since the epoch) back to where the log
+   * still agrees with it: a power cut may have taken the end of a shard that the cursor had passed,
+   * and what was written since stands in the same places.
+   */
+  rewind(cursor: Cursor, savedAt: number): Promise<void>;
   /** Reads on from a cursor, at its own pace. The reader owns a copy of the cursor. */
   reader(from: Cursor): LogReader;
   /**

@@ -1,4 +1,5 @@
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import type { LogPosition } from '../log/position.ts';
 import { LOG_SHARDS, laneOf } from '../log/shard-names.ts';
 import { Message } from '../message.ts';
 
@@ -18,6 +19,11 @@ interface Fence {
   epoch: number;
 }
 
+interface Standing {
+  epoch: number;
+  sequence: number;
+}
+
 /** A topic for each lane of the log. */
 const TOPICS: readonly string[] = Array.from({ length: LOG_SHARDS }, (_, lane) => {
   for (let i = 0; ; i++) if (laneOf(`${FENCE}${i}`) === lane) return `${FENCE}${i}`;
@@ -30,8 +36,8 @@ const TOPICS: readonly string[] = Array.from({ length: LOG_SHARDS }, (_, lane) =
  * published before it; QoS 2 messages of an earlier epoch behind the fence count as never made.
  */
 export class Fences {
-  /** By client id, for each shard: the highest epoch whose fence was read there. */
-  readonly #seen = new Map<string, number[]>();
+  /** By client id, for each shard: the fence of the highest epoch that was read there. */
+  readonly #seen = new Map<string, Standing[]>();
   readonly #dropped = new Set<string>();
   readonly #onRead = new Set<() => void>();
 
@@ -45,13 +51,15 @@ export class Fences {
     const { position } = message;
     if (message.topic.startsWith(RESERVED)) {
       if (message.topic.startsWith(FENCE) && position !== undefined) {
-        this.#read(JSON.parse(message.payload.toString()) as Fence, position.shard);
+        this.#read(JSON.parse(message.payload.toString()) as Fence, position);
       }
       return false;
     }
     if (message.publisherEpoch === 0 || position === undefined) return true;
     const fence = this.#seen.get(message.publisher)?.[position.shard];
-    if (fence === undefined || fence <= message.publisherEpoch) return true;
+    if (fence === undefined || fence.epoch <= message.publisherEpoch) return true;
+    // A record that was held back is read after the fence that it stands before.
+    if (position.sequence < fence.sequence) return true;
     this.#dropped.add(keyOf(message));
     trim(this.#dropped);
     return false;
@@ -85,7 +93,7 @@ export class Fences {
   #missing({ clientId, epoch }: Fence): number[] {
     const seen = this.#seen.get(clientId);
     const shards = Array.from({ length: LOG_SHARDS }, (_, shard) => shard);
-    return shards.filter((shard) => (seen?.[shard] ?? 0) < epoch);
+    return shards.filter((shard) => (seen?.[shard]?.epoch ?? 0) < epoch);
   }
 
   /** Resolves when all are read, or after AGAIN. */
@@ -104,9 +112,9 @@ export class Fences {
     });
   }
 
-  #read({ clientId, epoch }: Fence, shard: number): void {
+  #read({ clientId, epoch }: Fence, { shard, sequence }: LogPosition): void {
     const seen = this.#seen.get(clientId) ?? [];
-    seen[shard] = Math.max(seen[shard] ?? 0, epoch);
+    if ((seen[shard]?.epoch ?? 0) < epoch) seen[shard] = { epoch, sequence };
     // The oldest are forgotten first.
     this.#seen.delete(clientId);
     this.#seen.set(clientId, seen);

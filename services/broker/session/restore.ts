@@ -46,6 +46,7 @@ export async function restoreSession(
       else put(session, entry, message);
     }
   }
+  await options.log.rewind(snapshot.cursor, snapshot.savedAt);
   session.resumeAt(snapshot.cursor, snapshot.partial);
   // A node that died may have taken messages that it had no time to note.
   if (!snapshot.closed && snapshot.exactlyOnce) {

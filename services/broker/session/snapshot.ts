@@ -26,6 +26,8 @@ export interface Snapshot {
   epoch: Epoch;
   /** Counts what its owner has saved: of several, the highest is the last. */
   version: number;
+  /** Milliseconds since the epoch. */
+  savedAt: number;
   /** Written when the connection had ended: nothing has happened since. */
   closed: boolean;
   cursor: Cursor;
@@ -63,6 +65,7 @@ export function encodeSnapshot(
     v: 1,
     epoch,
     version,
+    savedAt: Math.max(Date.now(), epoch.time),
     closed,
     cursor: cursor.encode().toString('base64'),
     partial: session.partial,

@@ -124,9 +124,15 @@ export class SessionVault {
     let blind = !stored;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#take(options, blind);
+        const taken = await this.#take(options, blind);
+        if (taken === undefined) this.#options.store.dropState(clientId, options.epoch);
+        return taken;
       } catch (error) {
-        if (!(error instanceof FencedError) || attempt === ATTEMPTS) throw error;
+        if (!(error instanceof FencedError)) throw error;
+        if (attempt === ATTEMPTS) {
+          this.#options.store.dropState(clientId, options.epoch);
+          throw error;
+        }
         blind = false;
       }
     }
@@ -283,13 +289,7 @@ export class SessionVault {
       const bytes = encodeSnapshot(session, { epoch, version: 0, closed: false });
       await store.saveState(clientId, epoch, bytes);
     }
-    let metaSequence: number;
-    try {
-      metaSequence = await store.saveMeta(clientId, metaBytes, stored.sequence);
-    } catch (error) {
-      if (persistent && error instanceof FencedError) store.dropState(clientId, epoch);
-      throw error;
-    }
+    const metaSequence = await store.saveMeta(clientId, metaBytes, stored.sequence);
     if (before !== undefined && before.expiry > 0) store.dropState(clientId, before.epoch);
     this.#endedWill(before, goesOn);
     if (keeps) {

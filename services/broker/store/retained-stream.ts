@@ -18,6 +18,7 @@ import type { Message } from '../message.ts';
 import { encodeEnvelope, readEnvelope, readRecords } from '../router/envelope.ts';
 import type { RetainedLog } from './retained.ts';
 import { StreamFollower } from './stream-follower.ts';
+import { replicasFor } from './stream-plan.ts';
 
 export const RETAINED_STREAM = 'BRAMBLE_RETAINED';
 const SUBJECT = 'bramble.retained';
@@ -33,14 +34,12 @@ const PROBE_TIMEOUT = 800;
 const STREAM_NOT_FOUND = 10_059;
 /** A removal stays this long as an empty message, for mirrors that lag, milliseconds. */
 const TOMBSTONE_KEPT = 60_000;
-/** Replicas: every node's up to three (Raft wants an odd majority, and three survive one). */
-const REPLICAS_MAX = 3;
 
 export interface RetainedStreamOptions {
   bus: Bus;
   node: string;
-  /** Nodes of the cluster that run a broker. */
-  nodes: number;
+  /** Nodes of the cluster that run a broker now. */
+  nodes: () => number;
   log: Logger;
   /** Takes each message in the order of the stream. */
   apply: (message: Message, position: number) => void;
@@ -155,7 +154,7 @@ export class RetainedStream implements RetainedLog {
       storage: StorageType.File,
       max_msgs_per_subject: 1,
       discard: DiscardPolicy.Old,
-      num_replicas: Math.min(this.#options.nodes, REPLICAS_MAX),
+      num_replicas: replicasFor(this.#options.nodes()),
       allow_rollup_hdrs: true,
     };
     try {

@@ -13,11 +13,11 @@ import type { Logger } from '#core/log.ts';
 import { asBuffer, type Bus } from '../cluster/bus.ts';
 import type { Epoch } from '../cluster/clock.ts';
 import { encodeLevel } from '../router/subjects.ts';
+import { replicasFor } from './stream-plan.ts';
 
 /** Streams that the sessions are spread over, so that a dead leader stops only its share. */
 export const SESSION_SHARDS = 3;
 const SUBJECT = 'bramble.session';
-const REPLICAS_MAX = 3;
 /** Wait for one answer, milliseconds; and for all attempts together, a new leader included. */
 const ATTEMPT = 1_500;
 const PATIENCE = 15_000;
@@ -50,8 +50,8 @@ export class FencedError extends BrambleError {
 
 export interface SessionStoreOptions {
   bus: Bus;
-  /** Nodes of the cluster that run a broker. */
-  nodes: number;
+  /** Nodes of the cluster that run a broker now. */
+  nodes: () => number;
   log: Logger;
 }
 
@@ -245,7 +245,7 @@ export class SessionStore {
         storage: StorageType.File,
         max_msgs_per_subject: 1,
         discard: DiscardPolicy.Old,
-        num_replicas: Math.min(this.#options.nodes, REPLICAS_MAX),
+        num_replicas: replicasFor(this.#options.nodes()),
       });
     }
   }
