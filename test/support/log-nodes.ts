@@ -2,6 +2,7 @@ import { Bus } from '../../services/broker/cluster/bus.ts';
 import { Members } from '../../services/broker/cluster/members.ts';
 import { JetStreamLog, type JetStreamLogOptions } from '../../services/broker/log/jetstream-log.ts';
 import { Message } from '../../services/broker/message.ts';
+import { StreamCare } from '../../services/broker/store/stream-care.ts';
 import { createLog } from '../../services/core/log.ts';
 import type { NatsServer } from './nats.ts';
 
@@ -55,6 +56,8 @@ export class LogNode {
   failed = 0;
   #load: NodeJS.Timeout | undefined;
 
+  readonly #care: StreamCare;
+
   constructor(server: NatsServer, nodes: number, options: Partial<JetStreamLogOptions> = {}) {
     const log = createLog({
       service: 'log',
@@ -67,10 +70,18 @@ export class LogNode {
     this.log = new JetStreamLog({
       bus: this.bus,
       members: this.members,
-      nodes,
+      nodes: () => nodes,
       log,
       onMessage: (message) => this.tally.take(message),
       ...options,
+    });
+    const { members } = this;
+    this.#care = new StreamCare({
+      bus: this.bus,
+      families: [this.log.streams],
+      nodes: () => nodes,
+      responsible: () => members.isFirst,
+      log,
     });
   }
 
@@ -79,6 +90,7 @@ export class LogNode {
     await this.bus.start(signal);
     await this.members.start();
     await this.log.start(signal);
+    await this.#care.start();
     return this;
   }
 
@@ -120,6 +132,7 @@ export class LogNode {
 
   async close(): Promise<void> {
     this.stopLoad();
+    this.#care.close();
     await this.log.close();
     this.members.close();
     await this.bus.close();

@@ -127,6 +127,27 @@ const tls = z
     message: 'client certificates need the certificate of their authority',
   });
 
+/** What an acknowledgement is worth when the power of all nodes goes at once. */
+const durability = z
+  .strictObject({
+    /**
+     * How much of what was acknowledged such a power cut may take, as time between two writes to
+     * the disk; or `always`: nothing, since each record is on a majority's disks before it is
+     * acknowledged. The death of one node loses nothing either way.
+     */
+    flush: z.union([z.literal('always'), duration]).default(1_000),
+  })
+  .prefault({});
+
+/** What the log keeps for those who have not read it; what nobody waits for goes sooner. */
+const log = z
+  .strictObject({
+    /** On each node's disk. */
+    bytes: size.default(768 << 20),
+    age: duration.default(7 * 24 * 3_600_000),
+  })
+  .prefault({});
+
 const mqtt = z
   .strictObject({
     /** Lets clients in without credentials. */
@@ -135,6 +156,11 @@ const mqtt = z
     /** Rules for everyone, after each user's own. */
     acl: z.array(aclRule).default([]),
     tls: tls.optional(),
+    /** `{ flush: 1s }`, or `power-loss` for `{ flush: always }`. Read when nats-server starts. */
+    durability: z
+      .preprocess((value) => (value === 'power-loss' ? { flush: 'always' } : value), durability)
+      .prefault({}),
+    log,
     limits,
   })
   .prefault({});
