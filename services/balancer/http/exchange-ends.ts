@@ -1,5 +1,6 @@
 import type { Backend } from '../servers/backend.ts';
 import { faultSign } from '../servers/observer.ts';
+import type { SeverReason } from '../servers/sever.ts';
 import type { Account } from './account.ts';
 import { BodyFlow } from './body-flow.ts';
 import type { ExchangeClient } from './client-side.ts';
@@ -53,7 +54,7 @@ export abstract class ExchangeEnds {
     return { parts: this.firstBody, done: this.request.done };
   }
 
-  severed(reason: 'D' | 'U'): void {
+  severed(reason: SeverReason): void {
     this.cut(`${reason}-`);
   }
 

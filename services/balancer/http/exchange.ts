@@ -1,7 +1,6 @@
 import type { RetryOn } from '../model.ts';
 import type { Backend } from '../servers/backend.ts';
 import { statusSign } from '../servers/observer.ts';
-import type { SeverReason } from '../servers/sever.ts';
 import { stickySession } from '../stickiness/sticky-session.ts';
 import type { Account } from './account.ts';
 import { BodyFlow, writeParts } from './body-flow.ts';

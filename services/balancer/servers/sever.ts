@@ -1,8 +1,11 @@
 import type { Server } from './server.ts';
 
+/** Its server went down, a server that it stood in for came up, or somebody ordered it. */
+export type SeverReason = 'D' | 'U' | 'K';
+
 /** A session that can be ended from outside; `reason` is HAProxy's letter for the log. */
 export interface Severable {
-  sever(reason: 'D' | 'U'): void;
+  sever(reason: SeverReason): void;
 }
 
 /** Ends the sessions that must not outlive a server's turn: `on-marked-down`, `on-marked-up`. */

@@ -91,12 +91,12 @@ export class TcpSession implements EndOwner, Watched, LiveSession {
   get facts(): SessionFacts {
     return {
       client: this.#accepted.client,
-      startedAt: this.#startedAt,
+      startedAt: this.#accepted.acceptedAt,
       frontend: this.context,
       backend: this.#backend,
       server: this.#place?.server,
-      bytesIn: this.#bytesIn,
-      bytesOut: this.#bytesOut,
+      bytesIn: this.#account.bytesIn,
+      bytesOut: this.#account.bytesOut,
     };
   }
 
