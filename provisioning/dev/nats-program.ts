@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { ClusterConfig } from '#core/config/cluster.ts';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import { findProgram } from './find-program.ts';
 
@@ -31,6 +32,16 @@ export async function findNats(find = findProgram): Promise<NatsProgram> {
   const syncInterval =
     Number(major) > sinceMajor || (Number(major) === sinceMajor && Number(minor) >= sinceMinor);
   return { command, version: version[0], syncInterval };
+}
+
+/** What the owner should know of the durability that cluster.yaml asks for; undefined if it holds. */
+export function durabilityNote(
+  { version, syncInterval }: NatsProgram,
+  { flush }: ClusterConfig['mqtt']['durability'],
+): string | undefined {
+  if (syncInterval) return undefined;
+  const wanted = flush === 'always' ? 'mqtt.durability: power-loss' : 'mqtt.durability.flush';
+  return `nats-server ${version} is older than 2.10 and cannot do ${wanted}: a power cut of all nodes may lose the last two minutes; the death of one node loses nothing`;
 }
 
 async function versionOf(command: string): Promise<RegExpExecArray> {

@@ -36,6 +36,7 @@ export function preparePlan(options: DevOptions, data: DataDir, nats: NatsProgra
     number: index + 1,
     ports: ports.nodes[index]!,
     store: data.store(brokers.length, index + 1),
+    pidFile: data.rendered(`nats-${index + 1}.pid`),
   }));
   const plan: Plan = {
     cluster: anonymous ? { ...cluster, mqtt: { ...cluster.mqtt, anonymous: true } } : cluster,

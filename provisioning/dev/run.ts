@@ -8,7 +8,7 @@ import { HumanOutput } from './human-output.ts';
 import { JsonOutput } from './json-output.ts';
 import { stopLeftovers } from './leftovers.ts';
 import { takeLock } from './lock.ts';
-import { findNats } from './nats-program.ts';
+import { durabilityNote, findNats } from './nats-program.ts';
 import type { DevOptions } from './options.ts';
 import type { Output } from './output.ts';
 import { checkPorts, wantedPorts } from './ports.ts';
@@ -31,7 +31,8 @@ export async function runDev(options: DevOptions): Promise<number> {
     if (leftovers.length > 0)
       output.note(`stopped what an earlier run left: pid ${leftovers.join(', ')}`);
     const { plan, note } = preparePlan(options, data, nats);
-    if (note !== undefined) output.note(note);
+    const durability = durabilityNote(nats, plan.cluster.mqtt.durability);
+    for (const text of [note, durability]) if (text !== undefined) output.note(text);
     const statsPage = plan.cluster.balancer.stats !== undefined;
     await checkPorts(
       wantedPorts(plan.ports, statsPage, plan.cluster.mqtt.tls !== undefined),

@@ -32,6 +32,7 @@ export function renderBroker(plan: Plan, node: PlannedNode): string {
     nats: {
       url: `nats://${host}:${node.ports.nats}`,
       ...natsLogin(cluster.cluster.secret, 'client'),
+      pidFile: node.pidFile,
     },
   };
   return `${header(`Broker of ${node.name}: where it listens and whom it calls`, plan)}

@@ -17,6 +17,8 @@ export function natsLogin(secret: string, use: 'client' | 'route'): NatsLogin {
 /** Largest NATS message over the largest MQTT packet: topic, properties and routing headers. */
 const PAYLOAD_MARGIN = 64 << 10;
 const DEFAULT_MAX_PAYLOAD = 1 << 20;
+/** On disk beside the log (mqtt.log.bytes): sessions, retained messages, Raft's own files. */
+const STORE_MARGIN = 1_280 << 20;
 
 /**
  * nats-N.conf, in nats-server's own language.
@@ -32,6 +34,9 @@ export function renderNats(plan: Plan, node: PlannedNode): string {
   return `${header(`nats-server of ${node.name}`, plan)}
 
 server_name: ${JSON.stringify(node.name)}
+
+# The broker ends this process when it runs and does not answer.
+pid_file: ${JSON.stringify(node.pidFile)}
 
 # Brokers connect here. The password is derived from cluster.secret.
 listen: "${host}:${node.ports.nats}"
@@ -55,19 +60,25 @@ jetstream {
   store_dir: ${JSON.stringify(node.store)}
   # Sized for a Pi: streams live in files, memory is for the few that ask for it.
   max_memory_store: 64MB
-  max_file_store: 2GB
+  max_file_store: ${cluster.mqtt.log.bytes + STORE_MARGIN}
 ${syncInterval(plan)}
 }
 ${routes(plan, node)}`;
 }
 
-function syncInterval({ natsSyncInterval }: Plan): string {
-  if (natsSyncInterval) {
-    return `  # After a power cut at most this much is lost.
-  sync_interval: "1s"`;
+function syncInterval({ natsSyncInterval, cluster }: Plan): string {
+  const { flush } = cluster.mqtt.durability;
+  if (!natsSyncInterval) {
+    return `  # This nats-server is older than 2.10 and has no sync_interval: it writes through to the disk
+  # every two minutes, and a power cut of all nodes may lose that much, whatever
+  # mqtt.durability says.`;
   }
-  return `  # This nats-server is older than 2.10 and has no sync_interval: it writes through to the disk
-  # every two minutes, and a power cut may lose that much.`;
+  if (flush === 'always') {
+    return `  # mqtt.durability: each record is on the disk before it counts, so a power cut loses nothing.
+  sync_interval: always`;
+  }
+  return `  # mqtt.durability.flush: after a power cut of all nodes at most this much is lost.
+  sync_interval: "${flush}ms"`;
 }
 
 function routes({ cluster, host, nodes }: Plan, node: PlannedNode): string {

@@ -10,6 +10,8 @@ export interface PlannedNode {
   ports: NodePorts;
   /** Where its nats-server keeps JetStream's files. */
   store: string;
+  /** Where its nats-server writes its process id. */
+  pidFile: string;
 }
 
 /** Everything that the rendered files of a dev cluster depend on. */

@@ -135,7 +135,12 @@ const durability = z
      * the disk; or `always`: nothing, since each record is on a majority's disks before it is
      * acknowledged. The death of one node loses nothing either way.
      */
-    flush: z.union([z.literal('always'), duration]).default(1_000),
+    flush: z
+      .union([
+        z.literal('always'),
+        duration.refine((ms) => ms > 0, 'longer than nothing; or always'),
+      ])
+      .default(1_000),
   })
   .prefault({});
 

@@ -31,6 +31,7 @@ export function planOf(nodes: number, options: PlanOptions = {}): Plan {
       number: index + 1,
       ports: ports.nodes[index]!,
       store: `${root}/store/nats-${index + 1}`,
+      pidFile: `${root}/nats-${index + 1}.pid`,
     })),
     natsSyncInterval: syncInterval,
     openStats: options.openStats ?? false,

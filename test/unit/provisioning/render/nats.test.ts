@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { findNats } from '../../../../provisioning/dev/nats-program.ts';
+import { parseCluster } from '#core/config/cluster.ts';
+import { durabilityNote, findNats } from '../../../../provisioning/dev/nats-program.ts';
 import { natsLogin, renderNats } from '../../../../provisioning/render/nats.ts';
 import { planOf } from '../plan.ts';
 
@@ -66,9 +67,48 @@ test('the largest MQTT packet fits into a message', () => {
   expect(payload).toBeGreaterThan(5 << 20);
 });
 
-test('sync_interval is set where nats-server knows it', () => {
+test('mqtt.durability is what nats-server is told, where it knows how', () => {
   const modern = planOf(1, { syncInterval: true });
-  expect(renderNats(modern, modern.nodes[0]!)).toContain('sync_interval: "1s"');
+  expect(renderNats(modern, modern.nodes[0]!)).toContain('sync_interval: "1000ms"');
+  modern.cluster.mqtt.durability.flush = 250;
+  expect(renderNats(modern, modern.nodes[0]!)).toContain('sync_interval: "250ms"');
+  modern.cluster.mqtt.durability.flush = 'always';
+  expect(renderNats(modern, modern.nodes[0]!)).toContain('sync_interval: always');
   const old = planOf(1, { syncInterval: false });
-  expect(renderNats(old, old.nodes[0]!)).not.toMatch(/^\s*sync_interval/m);
+  old.cluster.mqtt.durability.flush = 'always';
+  const text = renderNats(old, old.nodes[0]!);
+  expect(text).not.toMatch(/^\s*sync_interval/m);
+  expect(text).toContain('may lose');
+  const note = durabilityNote(
+    { command: 'nats-server', version: 'v2.9.10', syncInterval: false },
+    old.cluster.mqtt.durability,
+  );
+  expect(note).toContain('v2.9.10');
+  expect(note).toContain('power-loss');
+});
+
+test('cluster.yaml says power-loss, or how often, and what the log keeps', () => {
+  const mqtt = (part: string) =>
+    parseCluster(
+      `cluster: { name: a, secret: 0123456789abcdef }\nnodes: [{ name: a, address: 127.0.0.1 }]\nmqtt: ${part}\n`,
+    ).mqtt;
+  expect(mqtt('{}').durability.flush).toBe(1_000);
+  expect(mqtt('{ durability: power-loss }').durability.flush).toBe('always');
+  expect(mqtt('{ durability: { flush: 5 s } }').durability.flush).toBe(5_000);
+  expect(() => mqtt('{ durability: never }')).toThrow(/durability/);
+  expect(() => mqtt('{ durability: { flush: 0 s } }')).toThrow(/flush/);
+  expect(mqtt('{ log: { bytes: 2 GiB, age: 1 d } }').log).toEqual({
+    bytes: 2 * 2 ** 30,
+    age: 86_400_000,
+  });
+});
+
+test('the store has room for the log', () => {
+  const plan = planOf(1);
+  const room = (): number =>
+    Number(/max_file_store: (\d+)/.exec(renderNats(plan, plan.nodes[0]!))?.[1]);
+  const before = room();
+  plan.cluster.mqtt.log.bytes *= 3;
+  expect(room()).toBeGreaterThan(plan.cluster.mqtt.log.bytes);
+  expect(room()).toBeGreaterThan(before);
 });

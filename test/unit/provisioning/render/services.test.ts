@@ -38,6 +38,7 @@ test('broker-N.yaml is what the broker reads', () => {
   expect(config.nats).toEqual({
     url: `nats://127.0.0.1:${node.ports.nats}`,
     ...natsLogin(plan.cluster.cluster.secret, 'client'),
+    pidFile: node.pidFile,
   });
 });
 
