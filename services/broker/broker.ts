@@ -34,9 +34,12 @@ import { GroupKeeper } from './sharing/keeper.ts';
 import { brokerStatus } from './status.ts';
 import { RetainedStore } from './store/retained.ts';
 import { SysTopics } from './sys-topics.ts';
+import { Siblings } from './workers/siblings.ts';
 
 export interface BrokerOptions {
   config: BrokerConfig;
+  /** Other workers listen on the same ports. */
+  shared?: boolean;
   cluster: ClusterConfig;
   log: Logger;
 }
@@ -80,13 +83,15 @@ export class Broker implements Service, BrokerContext {
   readonly #health: HealthServer;
   readonly #sys: SysTopics;
   readonly #front: Front;
+  readonly #siblings: Siblings;
   #timers: NodeJS.Timeout[] = [];
   #started = false;
   #closing: Promise<void> | undefined;
 
   constructor(options: BrokerOptions) {
-    const { config, cluster, log } = options;
+    const { config, cluster, log, shared = false } = options;
     this.#options = options;
+    this.#siblings = new Siblings(config.listen.health.host, config.workerHealth ?? []);
     this.node = config.node;
     this.log = log;
     this.limits = cluster.mqtt.limits;
@@ -166,6 +171,7 @@ export class Broker implements Service, BrokerContext {
       door: this.gate,
       audit: this.audit,
       log,
+      shared,
       onTransport: (transport) => this.#accept(transport),
     });
     const registry = createRegistry({ service: 'broker', node: this.node });
@@ -204,7 +210,7 @@ export class Broker implements Service, BrokerContext {
     if (this.#closing !== undefined) return ['shutting down'];
     const reasons = [...(this.cluster?.unready() ?? [])];
     if (!this.#started) reasons.push('starting');
-    return reasons;
+    return [...reasons, ...this.#siblings.unready];
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -221,6 +227,7 @@ export class Broker implements Service, BrokerContext {
     ];
     await this.#front.start();
     this.#sys.start();
+    this.#siblings.start();
     this.#started = true;
   }
 
@@ -274,6 +281,7 @@ export class Broker implements Service, BrokerContext {
   async #close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#sys.close();
+    this.#siblings.close();
     await this.#front.close();
     await this.#listeners.close();
     this.pacer.close();

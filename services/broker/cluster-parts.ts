@@ -8,6 +8,7 @@ import { Interest } from './cluster/interest.ts';
 import { Members } from './cluster/members.ts';
 import { Mesh } from './cluster/mesh.ts';
 import { Ownership } from './cluster/ownership.ts';
+import { Recovery } from './cluster/recovery.ts';
 import { JetStreamLog } from './log/jetstream-log.ts';
 import type { Receipt } from './log/message-log.ts';
 import type { Message } from './message.ts';
@@ -26,6 +27,7 @@ import { RETAINED_STREAM, RetainedStream } from './store/retained-stream.ts';
 import { SessionIndex } from './store/session-index.ts';
 import { SESSION_SHARDS, SessionStore, sessionStream } from './store/session-store.ts';
 import { StreamCare } from './store/stream-care.ts';
+import { nodeOfWorker } from './workers/identity.ts';
 
 export interface ClusterPartsOptions {
   nats: NonNullable<BrokerConfig['nats']>;
@@ -72,10 +74,13 @@ export class ClusterParts {
   readonly sharing: SharingCluster;
   readonly #dispatch: Dispatch;
   readonly #caretaker: Caretaker;
+  readonly #recovery: Recovery;
   readonly #care: StreamCare;
   readonly #guard: EngineGuard | undefined;
   readonly #options: ClusterPartsOptions;
   #nodes: number;
+  /** Their processes. */
+  #brokers: number;
   #timers: NodeJS.Timeout[] = [];
   #cutOffSince = 0;
   #shed = false;
@@ -83,7 +88,8 @@ export class ClusterParts {
   constructor(options: ClusterPartsOptions) {
     const { nats, node, cluster, log } = options;
     this.#options = options;
-    this.#nodes = brokersOf(cluster);
+    this.#nodes = nodesOf(cluster);
+    this.#brokers = this.#nodes * cluster.mqtt.workers;
     const { pidFile, ...login } = nats;
     const bus = new Bus({ ...login, node, log });
     this.#guard = pidFile === undefined ? undefined : new EngineGuard({ bus, pidFile, log });
@@ -178,6 +184,12 @@ export class ClusterParts {
       ask: async (peer, key) => (await members.ask(peer, 'share-keep', key))?.toString() === 'yes',
       send: (...shared) => this.#dispatch.send(...shared),
     };
+    this.#recovery = new Recovery({
+      log,
+      check: async () => {
+        await Promise.all([this.messages.check(), this.store.check()]);
+      },
+    });
     this.#caretaker = new Caretaker({
       store: this.store,
       index: this.index,
@@ -242,7 +254,8 @@ export class ClusterParts {
 
   /** Takes over how many nodes there are and what the log keeps; the streams follow. */
   configure(cluster: ClusterConfig): void {
-    this.#nodes = brokersOf(cluster);
+    this.#nodes = nodesOf(cluster);
+    this.#brokers = this.#nodes * cluster.mqtt.workers;
     this.messages.configure(cluster.mqtt.log);
     this.#care.hurry();
   }
@@ -250,7 +263,8 @@ export class ClusterParts {
   /** Why this node should get no clients now. */
   unready(): Unreadiness {
     if (!this.bus.connected) return ['the nats-server of this node does not answer'];
-    return this.#isolated ? ['this node is cut off from the others: no quorum'] : [];
+    if (this.#isolated) return ['this node is cut off from the others: no quorum'];
+    return this.#recovery.active ? ['this node catches up with the others'] : [];
   }
 
   /** After the connections are closed: what they left is stored before the link goes. */
@@ -258,6 +272,7 @@ export class ClusterParts {
     for (const timer of this.#timers) clearInterval(timer);
     this.#guard?.close();
     this.#caretaker.close();
+    this.#recovery.close();
     this.#care.close();
     await bounded(this.vault.close());
     this.mesh.close();
@@ -278,12 +293,15 @@ export class ClusterParts {
 
   /** Nothing can be written and nobody else is heard of, though there should be a majority. */
   get #isolated(): boolean {
-    if (this.#nodes < MAJORITY_ELSEWHERE) return false;
-    return this.members.peers.length === 0 && !this.messages.writable;
+    if (this.#nodes < MAJORITY_ELSEWHERE || this.messages.writable) return false;
+    const here = nodeOfWorker(this.#options.node);
+    return this.members.peers.every((peer) => nodeOfWorker(peer) === here);
   }
 
   #watch(): void {
     const cutOff = !this.bus.connected || this.#isolated;
+    // With fewer nodes there may be nobody to catch up with, and QoS 0 goes on.
+    if (cutOff && this.#nodes >= MAJORITY_ELSEWHERE) this.#recovery.begin();
     if (!cutOff) {
       this.#cutOffSince = 0;
       this.#shed = false;
@@ -303,7 +321,7 @@ export class ClusterParts {
   /** What no session of any node needs any more leaves the log. */
   async #trim(): Promise<void> {
     const { members, bus } = this;
-    if (!bus.connected || !members.isFirst || members.peers.length < this.#nodes - 1) return;
+    if (!bus.connected || !members.isFirst || members.peers.length < this.#brokers - 1) return;
     const floors = [this.#floor()];
     for (const peer of members.peers) {
       const answer = await members.ask(peer, 'floor', '');
@@ -327,7 +345,7 @@ export class ClusterParts {
   }
 }
 
-function brokersOf({ nodes }: ClusterConfig): number {
+function nodesOf({ nodes }: ClusterConfig): number {
   return nodes.filter(({ roles }) => roles.includes('broker')).length;
 }
 

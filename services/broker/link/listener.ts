@@ -29,6 +29,8 @@ export interface ListenerOptions extends SharedOptions {
   port: number;
   /** A PROXY v2 header is required, and only from `trusted`. */
   proxyProtocol: boolean;
+  /** Other processes listen on it too (SO_REUSEPORT). */
+  shared: boolean;
   /** Undefined = plain. */
   tls: TlsAcceptor | undefined;
 }
@@ -68,9 +70,9 @@ export class Listener implements Service {
   }
 
   async start(): Promise<void> {
-    const { host, port, name } = this.#options;
+    const { host, port, name, shared } = this.#options;
     const server = net.createServer((socket) => this.#accept(socket));
-    server.listen({ host, port, backlog: BACKLOG });
+    server.listen({ host, port, backlog: BACKLOG, reusePort: shared });
     try {
       await once(server, 'listening');
     } catch (error) {

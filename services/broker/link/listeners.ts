@@ -21,6 +21,8 @@ export interface ListenersOptions {
   door: Doorkeeper;
   audit: Audit;
   log: Logger;
+  /** Other processes listen on the same ports. */
+  shared: boolean;
   onTransport: (transport: Transport) => void;
 }
 
@@ -52,6 +54,7 @@ export class Listeners implements Service {
       ...where,
       name,
       tls,
+      shared: options.shared,
       trusted,
       door: options.door,
       connectTimeout: mqtt.limits.connect,

@@ -215,6 +215,22 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
     });
   }
 
+  /** Resolves when every shard answers and this node has read it; rejects with what is missing. */
+  async check(): Promise<void> {
+    await Promise.all(
+      this.head.sequences.map(async (_, shard) => {
+        const { last } = await this.#streams.bounds(shard);
+        const read = this.head.sequences[shard]!;
+        if (read >= last) return;
+        const text = `shard ${shard} of the log is read up to ${read} of ${last}`;
+        throw new BrambleError(ERROR_CODES.ENGINE_UNAVAILABLE, text);
+      }),
+    );
+    if (!this.writable) {
+      throw new BrambleError(ERROR_CODES.ENGINE_UNAVAILABLE, 'the log takes no messages');
+    }
+  }
+
   async rewind(cursor: Cursor, savedAt: number): Promise<void> {
     const { sequences, seen } = cursor;
     for (const [shard, sequence] of sequences.entries()) {

@@ -96,6 +96,13 @@ export class SessionStore {
     clearInterval(this.#timer);
   }
 
+  /** Resolves when every stream answers; rejects with what is missing. */
+  async check(): Promise<void> {
+    await Promise.all(
+      inOrder(0).map((shard) => this.#read(shard, `${SUBJECT}.${shard}.meta.none`)),
+    );
+  }
+
   /** Tells one write from all others, so that one whose answer was lost is recognised. */
   nonce(): string {
     return `${process.pid.toString(36)}.${(this.#nonce++).toString(36)}.${Date.now().toString(36)}`;
