@@ -3,20 +3,23 @@ import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import type { HealthServer } from '#core/health.ts';
 import type { Service } from '#core/lifecycle.ts';
 import type { Logger } from '#core/log.ts';
-import { Checks } from './checks/checks.ts';
-import { restoreStates } from './checks/server-state.ts';
+import type { Checks } from './checks/checks.ts';
 import { createHealthServer } from './health.ts';
 import { HttpPlane } from './http/plane.ts';
 import { Admission } from './listeners/admission.ts';
 import { connectionLimit, holdLimit } from './listeners/descriptors.ts';
-import { Frontend } from './listeners/frontend.ts';
-import { Listener } from './listeners/listener.ts';
+import type { Frontend } from './listeners/frontend.ts';
+import type { Listener, ListenerDeps } from './listeners/listener.ts';
 import { logConnections } from './listeners/log-connections.ts';
 import { ruleConnections } from './listeners/rule-connections.ts';
 import { onSockets } from './listeners/sockets.ts';
 import { BalancerLog } from './log/balancer-log.ts';
 import type { BalancerConfig, ProxyConfig } from './model.ts';
-import { Backend } from './servers/backend.ts';
+import { Generation } from './reload/generation.ts';
+import { ListenerChange } from './reload/listeners.ts';
+import { RuntimeSockets } from './runtime/sockets.ts';
+import type { Backend } from './servers/backend.ts';
+import type { LiveSession } from './servers/live-session.ts';
 import type { EventReport, StatsView } from './servers/types.ts';
 import { StatsResponder } from './stats/responder.ts';
 import type { ServerConnections } from './stats/rows.ts';
@@ -35,6 +38,8 @@ export interface BalancerDeps {
   drainLimit?: number;
   /** `host:port` of the health port; default BRAMBLE_HEALTH, and none where that is unset. */
   health?: string | undefined;
+  /** Reads the files again and applies them; for the runtime socket. Rejects with what is wrong. */
+  reload?: (() => Promise<void>) | undefined;
 }
 
 const DEFAULT_DRAIN_LIMIT = 1000;
@@ -44,55 +49,65 @@ const noticeOnStderr: Notice = (kind, text) => {
   process.stderr.write(`${`[${kind}]`.padEnd(10)} (${process.pid}) : ${text}\n`);
 };
 
-/** One configuration at work: its backends with their checks, its frontends with their listeners. */
+/**
+ * The balancer of a process: the configuration in force, and what outlives any configuration
+ * (listening sockets, planes, limits, runtime sockets).
+ */
 export class Balancer implements Service, StatsView {
-  readonly config: BalancerConfig;
-  readonly frontends: readonly Frontend[];
-  readonly backends: readonly Backend[];
   readonly admission: Admission;
-  startedAt = Date.now();
+  readonly startedAt = Date.now();
   readonly #deps: BalancerDeps;
   readonly #log: BalancerLog;
-  readonly #checks: Checks;
   readonly #wheel = new TimerWheel();
   readonly #tcp = new TcpPlane(this.#wheel);
   readonly #http = new HttpPlane();
-  readonly #listeners: readonly Listener[];
+  readonly #runtime: RuntimeSockets;
+  #now: Generation;
+  #listeners: Listener[] = [];
   #health: HealthServer | undefined;
   #listening = false;
   #closing: Promise<void> | undefined;
+  #reloading: Promise<void> = Promise.resolve();
+  /** What was said while the files were last read. */
+  startupLogs = '';
+  /** Reloads that were applied. */
+  reloads = 0;
 
   constructor(config: BalancerConfig, deps: BalancerDeps) {
-    this.config = config;
     this.#deps = deps;
     this.#log = new BalancerLog(config);
     this.admission = new Admission(connectionLimit(config.global.maxconn), holdLimit());
-    const proxies = config.proxies.filter((proxy) => !proxy.disabled);
-    this.backends = proxies
-      .filter((proxy) => proxy.kind !== 'frontend')
-      .map((proxy) => new Backend(proxy, this.#reportFor(proxy)));
-    this.frontends = proxies
-      .filter((proxy) => proxy.kind !== 'backend')
-      .map((proxy) => this.#frontend(proxy));
-    const directory = {
-      frontend: (name: string) => this.frontends.find(({ config: { name: own } }) => own === name),
-      backend: (name: string) => this.backends.find(({ config: { name: own } }) => own === name),
-    };
-    for (const frontend of this.frontends) frontend.directory = directory;
+    this.#now = this.#generation(config);
+    this.#now.restore();
     const stats = new StatsResponder(this, this.#http.pools);
     this.#http.answerWith((head, proxy) => stats.respond(head, proxy));
-    this.#linkTrackers();
-    const now = Date.now();
-    for (const backend of this.backends) {
-      restoreStates(backend, backend.config.savedServers ?? [], now);
-    }
-    this.#checks = new Checks(this.backends, config.global.checkPace);
-    this.#listeners = this.frontends.flatMap((frontend) => this.#listenersOf(frontend));
+    this.#runtime = new RuntimeSockets(this, deps.log);
+  }
+
+  get config(): BalancerConfig {
+    return this.#now.config;
+  }
+
+  get frontends(): readonly Frontend[] {
+    return this.#now.frontends;
+  }
+
+  get backends(): readonly Backend[] {
+    return this.#now.backends;
+  }
+
+  get checks(): Checks {
+    return this.#now.checks;
   }
 
   /** Whether all binds listen. */
   get listening(): boolean {
     return this.#listening;
+  }
+
+  /** Whether it is on its way out. */
+  get stopping(): boolean {
+    return this.#closing !== undefined;
   }
 
   /** Connections being served now. */
@@ -110,6 +125,21 @@ export class Balancer implements Service, StatsView {
     return this.#log.dropped;
   }
 
+  get runtime(): RuntimeSockets {
+    return this.#runtime;
+  }
+
+  /** Sockets that listen for clients now. */
+  get listeners(): readonly Listener[] {
+    return this.#listeners;
+  }
+
+  /** Every session under way. */
+  *sessions(): Generator<LiveSession> {
+    yield* this.#tcp.sessions();
+    yield* this.#http.sessions();
+  }
+
   /** Binds everything or nothing; an error names each address that could not be had. */
   async start(): Promise<void> {
     const health = this.#deps.health ?? process.env.BRAMBLE_HEALTH;
@@ -117,18 +147,85 @@ export class Balancer implements Service, StatsView {
       this.#health = createHealthServer(this, health);
       await this.#health.start();
     }
-    const results = await Promise.allSettled(this.#listeners.map((one) => one.start()));
-    const failures = results.flatMap((result) =>
-      result.status === 'rejected' ? [result.reason as unknown] : [],
-    );
-    if (failures.length > 0) {
+    const change = this.#changeTo(this.#now, this.#deps.takeover ?? false);
+    try {
+      await change.open();
+      this.#listeners = change.listeners;
+      await this.#runtime.configure(this.config.global.runtime);
+    } catch (error) {
       await this.close();
-      throw startError(failures);
+      throw startError(error);
     }
-    this.startedAt = Date.now();
     this.#listening = true;
-    for (const listener of this.#listeners) listener.open();
-    this.#checks.start();
+    change.apply();
+    this.#now.checks.start();
+  }
+
+  /**
+   * Puts another configuration in force. What both have in common goes on: listening sockets,
+   * established connections (with the configuration that they began with), counters, health and
+   * orders of servers. Rejects, with the old one left in force, when an address cannot be had.
+   */
+  reload(config: BalancerConfig): Promise<void> {
+    const reloaded = this.#reloading.then(() => this.#reload(config));
+    this.#reloading = reloaded.catch(() => undefined);
+    return reloaded;
+  }
+
+  async #reload(config: BalancerConfig): Promise<void> {
+    if (this.#closing) throw new BrambleError(ERROR_CODES.CLOSED, 'the balancer is stopping');
+    const before = this.#now;
+    let change: ListenerChange;
+    let next: Generation;
+    this.#log.reconfigure(config);
+    try {
+      next = this.#generation(config);
+      change = this.#changeTo(next, false);
+      await change.open();
+    } catch (error) {
+      this.#log.reconfigure(before.config);
+      throw startError(error);
+    }
+    next.takeOver(before);
+    this.#now = next;
+    this.admission.limit = connectionLimit(config.global.maxconn);
+    change.apply();
+    this.#listeners = change.listeners;
+    this.#http.reloaded(next.servers());
+    next.checks.start(before.checks);
+    await change.closeOthers();
+    await this.#runtime.configure(config.global.runtime);
+    this.reloads += 1;
+  }
+
+  /** Closes the frontend's sockets, for now or for good; its connections live on. */
+  async pause(frontend: Frontend, state: 'paused' | 'stopped'): Promise<void> {
+    frontend.state = state;
+    await Promise.all(this.#socketsOf(frontend).map((listener) => listener.close()));
+  }
+
+  /** Listens again. Rejects, with nothing opened, when an address cannot be had. */
+  async resume(frontend: Frontend): Promise<void> {
+    const sockets = this.#socketsOf(frontend);
+    const results = await Promise.allSettled(sockets.map((listener) => listener.start()));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) {
+      await Promise.all(sockets.map((listener) => listener.close()));
+      throw startError(failed.reason);
+    }
+    for (const listener of sockets) listener.open();
+    frontend.state = 'open';
+  }
+
+  #socketsOf(frontend: Frontend): Listener[] {
+    return this.#listeners.filter(({ context }) => context === frontend);
+  }
+
+  /** Reads the files again (`reload` on the runtime socket). */
+  async reloadFiles(): Promise<void> {
+    const { reload } = this.#deps;
+    if (!reload) throw new BrambleError(ERROR_CODES.USAGE, 'this process has no files to reload');
+    await reload();
   }
 
   /** Stops listening, lets connections finish for `drainLimit`, ends the others. */
@@ -147,7 +244,8 @@ export class Balancer implements Service, StatsView {
     this.#listening = false;
     for (const listener of this.#listeners) void listener.close();
     void this.#health?.close();
-    this.#checks.stop();
+    this.#runtime.destroy();
+    this.#now.checks.stop();
     const gone = new BrambleError(ERROR_CODES.CLOSED, 'the balancer is closing');
     for (const backend of this.backends) backend.dismiss(gone);
     this.#tcp.destroy();
@@ -166,35 +264,27 @@ export class Balancer implements Service, StatsView {
     await this.#log.close();
   }
 
-  /** `track`: the configuration is known to have no gaps and no circles. */
-  #linkTrackers(): void {
-    for (const backend of this.backends) {
-      for (const server of backend.servers) {
-        const { track } = server.config.health ?? {};
-        if (!track) continue;
-        const name = track.proxy ?? backend.config.name;
-        const home = this.backends.find(({ config }) => config.name === name);
-        const target = home?.servers.find(({ config }) => config.name === track.server);
-        if (target) server.track(target);
-      }
-    }
+  #generation(config: BalancerConfig): Generation {
+    return new Generation(config, {
+      log: this.#log,
+      admission: this.admission,
+      reportFor: (proxy) => this.#reportFor(proxy),
+    });
   }
 
-  #frontend(proxy: ProxyConfig): Frontend {
-    const name = proxy.kind === 'listen' ? proxy.name : proxy.defaultBackend;
-    const backend = this.backends.find((candidate) => candidate.config.name === name);
-    return new Frontend(proxy, backend, this.#log.forProxy(proxy), this.admission);
+  #changeTo(next: Generation, takeover: boolean): ListenerChange {
+    return new ListenerChange(this.#listeners, next.frontends, (frontend, shared) =>
+      this.#listenerDeps(frontend, takeover || shared),
+    );
   }
 
-  #listenersOf(frontend: Frontend): Listener[] {
+  #listenerDeps(frontend: Frontend, takeover: boolean): ListenerDeps {
     const { mode, options } = frontend.config;
     const plane = mode === 'tcp' ? this.#tcp.handle : onSockets(this.#http.handle);
     const plain = frontend.logging && options.logFormat === undefined && !frontend.config.logFormat;
     const handler = ruleConnections(plain ? logConnections(plane) : plane);
     const { admission } = this;
-    const { takeover = false } = this.#deps;
-    const deps = { admission, handler, wheel: this.#wheel, log: this.#deps.log, takeover };
-    return frontend.config.binds.map((bind) => new Listener(bind, frontend, deps));
+    return { admission, handler, wheel: this.#wheel, log: this.#deps.log, takeover };
   }
 
   #reportFor(proxy: ProxyConfig): EventReport {
@@ -207,7 +297,8 @@ export class Balancer implements Service, StatsView {
   }
 }
 
-function startError(failures: readonly unknown[]): Error {
+function startError(error: unknown): Error {
+  const failures: unknown[] = error instanceof AggregateError ? error.errors : [error];
   const [first] = failures;
   if (failures.length === 1 && first instanceof Error) return first;
   const code = first instanceof BrambleError ? first.code : ERROR_CODES.LISTEN_REFUSED;

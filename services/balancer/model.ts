@@ -297,6 +297,10 @@ export interface BalancerConfig {
     description: string | undefined;
     /** undefined = HAProxy's defaults. */
     checkPace?: CheckPace | undefined;
+    /** Runtime sockets; undefined = none. */
+    runtime?: RuntimeConfig | undefined;
   };
   proxies: ProxyConfig[];
+  /** Lists of patterns that its rules match against. */
+  patterns?: PatternRegistry | undefined;
 }

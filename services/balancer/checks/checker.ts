@@ -18,7 +18,7 @@ export interface Task {
 export function healthTask(server: Server): Task {
   return {
     run: (done) => {
-      if (server.state === 'maint') return undefined;
+      if (server.state === 'maint' || !server.checksEnabled) return undefined;
       return runCheck(server, (report) => {
         server.checked(report);
         done();
@@ -37,11 +37,13 @@ export function healthTask(server: Server): Task {
 export function agentTask(server: Server): Task {
   const config = server.config.health!.agent!;
   return {
-    run: (done) =>
-      askAgent(server, config, (report) => {
+    run: (done) => {
+      if (!server.agentEnabled) return undefined;
+      return askAgent(server, server.config.health?.agent ?? config, (report) => {
         server.agentChecked(report);
         done();
-      }),
+      });
+    },
     pause: () => config.inter,
   };
 }
@@ -65,6 +67,11 @@ export class Checker {
   start(delay: number): void {
     this.#open = true;
     this.#schedule(delay);
+  }
+
+  /** Milliseconds until the next round; 0 while one is under way. */
+  get wait(): number {
+    return this.#running ? 0 : Math.max(0, this.#due - performance.now());
   }
 
   /** The next round comes in `delay` milliseconds at the latest. */

@@ -13,40 +13,74 @@ export interface CheckPace {
 }
 
 interface Planned {
-  checker: Checker;
-  inter: number;
+  readonly server: Server;
+  readonly kind: 'health' | 'agent';
+  readonly checker: Checker;
+  readonly inter: number;
 }
 
 /** All health checks of a configuration. */
 export class Checks {
   readonly #backends: readonly Backend[];
   readonly #pace: CheckPace;
-  #checkers: Checker[] = [];
-  #unwatch: (() => void)[] = [];
+  readonly #running = new Map<Server, Planned[]>();
 
   constructor(backends: readonly Backend[], pace: CheckPace = { spread: 0, maxSpread: undefined }) {
     this.#backends = backends;
     this.#pace = pace;
   }
 
-  /** The first round is spread over one interval, so that the checks never come all at once. */
-  start(): void {
+  /**
+   * The first round is spread over one interval, so that the checks never come all at once. Those
+   * that were under way before a reload (`previous`, stopped by this) come when they were due.
+   */
+  start(previous?: Checks): void {
+    const due = previous?.stop() ?? new Map<Server, Due>();
     const planned = this.#backends
       .flatMap((backend) => backend.servers)
       .flatMap((server) => this.#planOf(server));
     const paces = planned.map(({ inter }) => inter).filter((inter) => inter >= SPREAD_THRESHOLD);
     const pace = paces.length === 0 ? 0 : Math.min(...paces);
     const longest = this.#pace.maxSpread ?? Number.POSITIVE_INFINITY;
-    this.#checkers = planned.map(({ checker }) => checker);
-    for (const [index, { checker, inter }] of planned.entries()) {
-      checker.start((Math.min(longest, Math.max(pace, inter)) * index) / planned.length);
+    for (const [index, one] of planned.entries()) {
+      const spread = (Math.min(longest, Math.max(pace, one.inter)) * index) / planned.length;
+      const wait = due.get(one.server)?.[one.kind];
+      this.#run(one, wait === undefined ? spread : Math.min(one.inter, wait));
     }
   }
 
-  stop(): void {
-    for (const unwatch of this.#unwatch.splice(0)) unwatch();
-    for (const checker of this.#checkers) checker.stop();
-    this.#checkers = [];
+  /** Checks one more server from now on. */
+  add(server: Server): void {
+    for (const one of this.#planOf(server)) this.#run(one, 0);
+  }
+
+  /** Whether anything of that server is checked. */
+  has(server: Server): boolean {
+    return this.#running.has(server);
+  }
+
+  remove(server: Server): void {
+    for (const { checker } of this.#running.get(server) ?? []) checker.stop();
+    server.removeAllListeners('suspect');
+    this.#running.delete(server);
+  }
+
+  /** Returns when the next rounds were due, by what the servers are by now. */
+  stop(): Map<Server, Due> {
+    const due = new Map<Server, Due>();
+    for (const [server, planned] of [...this.#running]) {
+      const waits = planned.map(({ kind, checker }) => [kind, checker.wait] as const);
+      due.set(server.current, Object.fromEntries(waits));
+      this.remove(server);
+    }
+    return due;
+  }
+
+  #run(one: Planned, delay: number): void {
+    const planned = this.#running.get(one.server) ?? [];
+    planned.push(one);
+    this.#running.set(one.server, planned);
+    one.checker.start(delay);
   }
 
   #planOf(server: Server): Planned[] {
@@ -55,15 +89,16 @@ export class Checks {
     const planned: Planned[] = [];
     if (check) {
       const checker = new Checker(healthTask(server), spread);
-      planned.push({ checker, inter: check.inter });
-      const hurry = (): void => checker.hurry(check.fastinter);
-      server.on('suspect', hurry);
-      this.#unwatch.push(() => server.off('suspect', hurry));
+      planned.push({ server, kind: 'health', checker, inter: check.inter });
+      server.on('suspect', () => checker.hurry(check.fastinter));
     }
     if (health?.agent) {
       const checker = new Checker(agentTask(server), spread);
-      planned.push({ checker, inter: health.agent.inter });
+      planned.push({ server, kind: 'agent', checker, inter: health.agent.inter });
     }
     return planned;
   }
 }
+
+/** Milliseconds until the next round of each kind. */
+type Due = { readonly [kind in Planned['kind']]?: number };

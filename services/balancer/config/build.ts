@@ -37,6 +37,7 @@ export function build(draft: ConfigDraft, overrides: Overrides): BalancerConfig 
       daemon: overrides.daemon ?? global.daemon,
       node: global.node,
       description: global.description,
+      runtime: global.runtime,
       checkPace: { spread: global.checks.spread, maxSpread: global.checks.maxSpread },
     },
     proxies,

@@ -133,6 +133,7 @@ export interface GlobalDraft {
   daemon: boolean;
   node: string | undefined;
   description: string | undefined;
+  runtime: RuntimeConfig;
   checks: GlobalChecks;
   /** Set by the first TLS keyword. */
   tls?: GlobalTls;
@@ -231,6 +232,7 @@ export function newGlobal(): GlobalDraft {
     daemon: false,
     node: undefined,
     description: undefined,
+    runtime: newRuntimeConfig(),
     checks: {
       external: false,
       fork: false,

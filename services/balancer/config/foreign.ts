@@ -19,7 +19,7 @@ export const FOREIGN_GLOBAL = words(`
   maxzlibmem mworker-max-reloads nbproc no-memory-trimming noepoll nogetaddrinfo nopoll noreuseport
   nosplice numa-cpu-mapping pp2-never-send-local profiling.tasks quiet set-dumpable set-var
   set-var-fmt ssl-engine ssl-load-extra-del-ext ssl-load-extra-files ssl-mode-async ssl-propquery
-  ssl-provider ssl-provider-path ssl-skip-self-issued-ca stats strict-limits thread-group
+  ssl-provider ssl-provider-path ssl-skip-self-issued-ca strict-limits thread-group
   thread-groups tune.buffers.limit tune.buffers.reserve tune.bufsize tune.chksize
   tune.comp.maxlevel tune.fail-alloc tune.fd.edge-triggered tune.h2.header-table-size
   tune.h2.initial-window-size tune.h2.max-concurrent-streams tune.h2.max-frame-size

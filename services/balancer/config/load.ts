@@ -59,7 +59,8 @@ async function load(
     await hostNames.resolve(problems);
   }
   if (problems.alerts > 0) throw new BalancerConfigError(sorted(problems.list, sources));
-  return { config: build(draft, overrides), warnings: sorted(problems.list, sources) };
+  const config: BalancerConfig = { ...build(draft, overrides), patterns: shared.patterns };
+  return { config, warnings: sorted(problems.list, sources) };
 }
 
 /** In the order of the lines, whoever found them; those of the whole configuration last. */

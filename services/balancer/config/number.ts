@@ -13,13 +13,15 @@ interface Numbered {
  * past numbers that `id` has taken. An `id` used twice is an alert.
  */
 export function numberAll(draft: ConfigDraft, problems: Problems): void {
-  number(draft.proxies, (proxy, first) => {
+  // The first number belongs to the runtime sockets' own proxy, where there are any.
+  const from = draft.global.runtime.sockets.length > 0 ? 2 : 1;
+  number(draft.proxies, from, (proxy, first) => {
     const declared = `declared at ${formatPosition(first.position)}`;
     const message = `${describeProxy(proxy)} reuses same custom id as ${describeProxy(first)} (${declared}).`;
     problems.alert(proxy.position, message);
   });
   for (const proxy of draft.proxies) {
-    number(proxy.servers, (server, first) => {
+    number(proxy.servers, 1, (server, first) => {
       const where = `${formatPosition(first.position)} ('server ${first.name}')`;
       const message = `'server ${proxy.name}/${server.name}' : 'id' : custom id ${server.id} already used at ${where}.`;
       problems.alert(server.position, message);
@@ -27,7 +29,11 @@ export function numberAll(draft: ConfigDraft, problems: Problems): void {
   }
 }
 
-function number<T extends Numbered>(all: readonly T[], clash: (item: T, first: T) => void): void {
+function number<T extends Numbered>(
+  all: readonly T[],
+  from: number,
+  clash: (item: T, first: T) => void,
+): void {
   const taken = new Map<number, T>();
   for (const item of all) {
     if (!item.id) continue;
@@ -35,7 +41,7 @@ function number<T extends Numbered>(all: readonly T[], clash: (item: T, first: T
     if (first) clash(item, first);
     else taken.set(item.id, item);
   }
-  let next = 1;
+  let next = from;
   for (const item of all) {
     if (!item.id) {
       while (taken.has(next)) next++;

@@ -36,9 +36,12 @@ export function environmentOf(
   context: Context,
   position: Position,
   named?: CompileEnvironment['proxyNamed'],
+  tableNamed?: CompileEnvironment['tableNamed'],
 ): CompileEnvironment {
   return {
     variable: (name) => context.environment.get(name),
+    patterns: context.shared.patterns,
+    position,
     userlist: (name) => context.shared.userlist(name, position),
     readLines: (path) => {
       try {
@@ -48,6 +51,7 @@ export function environmentOf(
       }
     },
     ...(named && { proxyNamed: named }),
+    ...(tableNamed && { tableNamed }),
   };
 }
 
@@ -62,9 +66,18 @@ export function ruleContext(
   const { rules } = draft;
   return {
     acls: rules.acls,
-    environment: environmentOf(context, position, (kind, name) => {
-      rules.references.push({ kind, name, position });
-    }),
+    environment: environmentOf(
+      context,
+      position,
+      (kind, name) => {
+        rules.references.push({ kind, name, position });
+      },
+      (given) => {
+        const name = given === '' ? draft.name : given;
+        rules.references.push({ kind: 'table', name, position });
+        return name;
+      },
+    ),
     place: place === 'request' && hasBackend(draft.section) ? 'backend-request' : place,
     where: `${draft.section === 'listen' ? 'proxy' : draft.section} ${where}`,
     slots: {

@@ -2,6 +2,8 @@ import type net from 'node:net';
 import type { AcceptedConnection, ClientAddress } from '../listeners/handler.ts';
 import type { ProxyConfig } from '../model.ts';
 import type { TlsFacts } from '../samples/scope.ts';
+import type { LiveSession, SessionFacts } from '../servers/live-session.ts';
+import type { SeverReason } from '../servers/sever.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import { Account } from './account.ts';
 import { writeParts } from './body-flow.ts';
@@ -27,8 +29,8 @@ export type LocalResponder = (head: RequestHead, config: ProxyConfig) => LocalRe
  * requests, and keeps the limits between them (manual, `timeout http-request`, `timeout
  * http-keep-alive`, `timeout client`).
  */
-export class ClientConnection implements ExchangeClient {
-  readonly context: FrontendContext;
+export class ClientConnection implements ExchangeClient, LiveSession {
+  context: FrontendContext;
   readonly pools: Pools;
   readonly tls: TlsFacts | undefined;
   #session: SessionState | undefined;
@@ -39,6 +41,9 @@ export class ClientConnection implements ExchangeClient {
   /** What has come and is not used yet. */
   #input: Buffer | undefined;
   #user: ClientUser | undefined;
+  /** The request under way. */
+  #books: Account | undefined;
+  #exchange: Exchange | undefined;
   #requests = 0;
   /** Length of a head that was looked at and is incomplete. */
   #tried = 0;
@@ -104,6 +109,33 @@ export class ClientConnection implements ExchangeClient {
     if (this.#requests > 0 && !this.#user && !this.#input) this.#close();
   }
 
+  /** Another configuration is in force. */
+  reloaded(): void {
+    const { current } = this.context;
+    if (!current) return;
+    if (!this.#user) this.#follow(current);
+    if (current.retired) this.drain();
+  }
+
+  get facts(): SessionFacts {
+    const books = this.#books;
+    return {
+      client: this.#client,
+      startedAt: books?.startedAt ?? this.#headSince,
+      frontend: this.context,
+      backend: books?.backend,
+      server: books?.server,
+      bytesIn: books?.bytesFromClient ?? 0,
+      bytesOut: books?.bytesToClient ?? 0,
+    };
+  }
+
+  /** Ends it; a request under way is logged as ended for that reason. */
+  sever(reason: SeverReason): void {
+    if (this.#exchange) this.#exchange.severed(reason);
+    else this.#close();
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }
@@ -141,6 +173,8 @@ export class ClientConnection implements ExchangeClient {
 
   exchangeDone(keep: boolean): void {
     this.#user = undefined;
+    this.#books = undefined;
+    this.#exchange = undefined;
     this.#held = false;
     if (!keep || this.#closing || this.#draining) {
       this.#close();
@@ -204,6 +238,7 @@ export class ClientConnection implements ExchangeClient {
     }
     this.#tried = 0;
     this.#requests += 1;
+    if (this.context.current) this.#follow(this.context.current);
     if (typeof head === 'number') return this.#refuse(head, 'PR');
     const account = this.#account();
     const exchange = new Exchange(this, head, account);
@@ -212,9 +247,17 @@ export class ClientConnection implements ExchangeClient {
     this.#deadline.clear();
     this.#headOpen = false;
     this.#user = exchange;
+    this.#books = account;
+    this.#exchange = exchange;
     account.requestParsed(head.requestLine);
     exchange.begin(this.#respond);
     return next;
+  }
+
+  /** A reload in between: the next request is for the frontend as it is now. */
+  #follow(current: FrontendContext): void {
+    if (current !== this.context) this.context = current;
+    if (current.retired) this.#draining = true;
   }
 
   #openHead(): void {

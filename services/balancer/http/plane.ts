@@ -1,4 +1,6 @@
 import type { AcceptedConnection, ConnectionHandler } from '../listeners/handler.ts';
+import type { LiveSession } from '../servers/live-session.ts';
+import type { Server } from '../servers/server.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import { ClientConnection, type LocalResponder } from './client-connection.ts';
 import { Pools } from './pool.ts';
@@ -27,6 +29,16 @@ export class HttpPlane {
   /** Client connections now. */
   get size(): number {
     return this.#connections.size;
+  }
+
+  sessions(): Iterable<LiveSession> {
+    return this.#connections.keys();
+  }
+
+  /** Another configuration is in force: these are its servers. */
+  reloaded(servers: ReadonlySet<Server>): void {
+    this.pools.keepFor(servers);
+    for (const connection of this.#connections.keys()) connection.reloaded();
   }
 
   /** Ends idle connections, lets exchanges finish, then closes what is idle upstream. */

@@ -15,6 +15,7 @@ class ServerPool {
   readonly safe: Upstream[] = [];
   used = 0;
   #most = 0;
+  #open = true;
   #need = 0;
 
   get size(): number {
@@ -33,6 +34,7 @@ class ServerPool {
 
   /** Whether one that is still counted as used may stay. */
   wants(safe: boolean): boolean {
+    if (!this.#open) return false;
     if (this.safe.length === 0 && (safe || this.idle.length === 0)) return true;
     return this.used + this.size <= Math.max(this.used, this.#need);
   }
@@ -67,6 +69,12 @@ class ServerPool {
     this.#kill(this.size);
   }
 
+  /** Keeps none from now on. */
+  close(): void {
+    this.#open = false;
+    this.clear();
+  }
+
   /** The oldest first. */
   #kill(count: number): void {
     const idle = this.idle.splice(0, count);
@@ -78,6 +86,8 @@ class ServerPool {
 /** Idle server connections of the HTTP plane, per server; closed when their server goes down. */
 export class Pools {
   readonly #pools = new Map<Server, ServerPool>();
+  /** Of servers as they were before a reload: connections in use come back to these. */
+  readonly #former = new WeakMap<Server, ServerPool>();
   #timer: NodeJS.Timeout | undefined;
 
   /** An idle connection to the server, the one last used, that was asked by this name. */
@@ -112,7 +122,7 @@ export class Pools {
   put(upstream: Upstream, safe: boolean): void {
     const { server } = upstream;
     const pool = this.#of(server);
-    const keep = upstream.alive && server.running && pool.wants(safe);
+    const keep = upstream.alive && server.current.running && pool.wants(safe);
     pool.used -= 1;
     if (!keep) {
       upstream.destroy();
@@ -152,14 +162,29 @@ export class Pools {
     for (const pool of this.#pools.values()) pool.clear();
   }
 
+  /** After a reload: connections to servers that stay are kept, those to others closed. */
+  keepFor(servers: ReadonlySet<Server>): void {
+    for (const [server, pool] of this.#pools) {
+      if (servers.has(server)) continue;
+      this.#pools.delete(server);
+      this.#former.set(server, pool);
+      const { current } = server;
+      if (servers.has(current) && sameDestination(server, current)) this.#adopt(current, pool);
+      else pool.close();
+    }
+  }
+
+  #adopt(server: Server, pool: ServerPool): void {
+    this.#pools.set(server, pool);
+    server.on('down', () => pool.clear());
+    server.on('moved', () => pool.clear());
+  }
+
   #of(server: Server): ServerPool {
-    let pool = this.#pools.get(server);
+    let pool = this.#pools.get(server) ?? this.#former.get(server);
     if (!pool) {
-      const fresh = new ServerPool();
-      this.#pools.set(server, fresh);
-      server.on('down', () => fresh.clear());
-      server.on('moved', () => fresh.clear());
-      pool = fresh;
+      pool = new ServerPool();
+      this.#adopt(server, pool);
     }
     return pool;
   }
@@ -174,4 +199,15 @@ export class Pools {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
+}
+
+/** Whether a connection to one is as good as one to the other. */
+function sameDestination({ config: a }: Server, { config: b }: Server): boolean {
+  return (
+    a.host === b.host &&
+    a.port === b.port &&
+    a.tls === undefined &&
+    b.tls === undefined &&
+    a.sendProxy === b.sendProxy
+  );
 }

@@ -15,7 +15,7 @@ export class Admission {
   /** Accepted connections that wait for room, over all listeners. */
   held = 0;
   readonly holdLimit: number;
-  readonly #limit: number;
+  #limit: number;
   readonly #waiting = new Set<Waiting>();
 
   constructor(limit: number, holdLimit: number) {
@@ -25,6 +25,15 @@ export class Admission {
 
   get limit(): number {
     return this.#limit;
+  }
+
+  /** Another limit from now on; lower than what is there, it is reached as connections end. */
+  set limit(limit: number) {
+    this.#limit = limit;
+    for (const one of [...this.#waiting]) {
+      this.#waiting.delete(one);
+      one.admit();
+    }
   }
 
   get full(): boolean {

@@ -7,14 +7,23 @@ import { Counters } from '../servers/counters.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import type { Admission } from './admission.ts';
 
+/** `paused` takes nobody until it is resumed, `stopped` nobody any more. */
+export type FrontendState = 'open' | 'paused' | 'stopped';
+
 /** The client side of a `frontend` or `listen`. */
 export class Frontend implements FrontendContext {
   readonly config: ProxyConfig;
-  readonly counters = new Counters();
+  counters = new Counters();
   directory: Directory | undefined;
+  state: FrontendState = 'open';
+  /** Connections that came in under this configuration and are still there. */
+  live = 0;
   readonly #backend: Backend | undefined;
   readonly #log: ProxyLog;
   readonly #admission: Admission;
+  /** Shared by what it was and what it becomes, so that nobody keeps what lay in between. */
+  #lineage: { current: Frontend } = { current: this };
+  #retired = false;
 
   constructor(
     config: ProxyConfig,
@@ -42,5 +51,26 @@ export class Frontend implements FrontendContext {
 
   actconn(): number {
     return this.#admission.current;
+  }
+
+  /** Goes on from where the frontend of this name stood before a reload. */
+  takeOver(previous: Frontend): void {
+    this.counters = previous.counters;
+    this.#lineage = previous.#lineage;
+    this.#lineage.current = this;
+  }
+
+  /** A reload has left it out: who is still there finishes, and nobody comes. */
+  retire(): void {
+    this.#retired = true;
+  }
+
+  /** Itself, or what it became by reloads. */
+  get current(): Frontend {
+    return this.#lineage.current;
+  }
+
+  get retired(): boolean {
+    return this.#retired;
   }
 }

@@ -37,10 +37,10 @@ export interface ListenerDeps {
  * kernel's backlog; beyond what the process may hold they are refused.
  */
 export class Listener implements Waiting {
-  readonly bind: BindConfig;
-  readonly context: FrontendContext;
-  readonly #deps: ListenerDeps;
-  readonly #acceptor: TlsAcceptor | undefined;
+  bind: BindConfig;
+  context: FrontendContext;
+  #deps: ListenerDeps;
+  #acceptor: TlsAcceptor | undefined;
   readonly #waiting: TcpHandle[] = [];
   #server: net.Server | undefined;
   #forget = (): void => undefined;
@@ -85,6 +85,20 @@ export class Listener implements Waiting {
     this.#forget = opened.forget;
     const { _handle: handle } = server as unknown as { _handle: ListenHandle };
     handle.onconnection = (status, client) => this.#accepted(status, client);
+  }
+
+  /** Serves another frontend from now on, or the same one with other settings. */
+  serve(bind: BindConfig, context: FrontendContext, deps: ListenerDeps): void {
+    if (bind.tls !== this.bind.tls) this.#acceptor = bind.tls && acceptorFor(bind.tls);
+    this.bind = bind;
+    this.context = context;
+    this.#deps = deps;
+    if (this.#waiting.length > 0) this.admit();
+  }
+
+  /** Whether it holds its address. */
+  get listening(): boolean {
+    return this.#server !== undefined;
   }
 
   /** Begins to serve. */
@@ -181,38 +195,44 @@ export class Listener implements Waiting {
       handle.close();
       return;
     }
-    const { counters, config } = this.context;
+    const { context } = this;
+    const { counters, config } = context;
     this.#current += 1;
+    context.live = (context.live ?? 0) + 1;
     this.#deps.admission.enter();
     counters.connectionStarted(acceptedAt);
+    const ended = (): void => this.#ended(context);
     const accepted = { bind: this.bind, client, acceptedAt, head: undefined, handle };
     if (!this.bind.acceptProxy) {
-      this.#secure(accepted);
+      this.#secure(accepted, context, ended);
       return;
     }
     const limit = config.timeouts.client ?? DEFAULT_HEADER_TIMEOUT;
     receiveProxyHeader(handle, this.#deps.wheel, limit, (result) => {
-      if (result) this.#secure({ ...accepted, client: result.ends ?? client, head: result.rest });
-      else this.#ended();
+      if (!result) ended();
+      else {
+        const { ends, rest } = result;
+        this.#secure({ ...accepted, client: ends ?? client, head: rest }, context, ended);
+      }
     });
   }
 
   /** Shakes hands first where the line says `ssl`. */
-  #secure(accepted: AcceptedHandle): void {
+  #secure(accepted: AcceptedHandle, context: FrontendContext, ended: () => void): void {
     const acceptor = this.#acceptor;
     if (!acceptor) {
-      this.#hand(accepted);
+      this.#hand(accepted, context, ended);
       return;
     }
     const { handle, head } = accepted;
-    const limit = this.context.config.timeouts.client ?? DEFAULT_HEADER_TIMEOUT;
+    const limit = context.config.timeouts.client ?? DEFAULT_HEADER_TIMEOUT;
     const done = (result: SocketFacts | HandshakeFault): void => {
       if (typeof result !== 'string') {
-        this.#hand({ ...accepted, head: undefined, tls: result });
+        this.#hand({ ...accepted, head: undefined, tls: result }, context, ended);
         return;
       }
       this.#refused(accepted, result);
-      this.#ended();
+      ended();
     };
     acceptor.accept(handle, this.#deps.wheel, { head, limit, done });
   }
@@ -257,14 +277,15 @@ export class Listener implements Waiting {
     };
   }
 
-  #hand(accepted: AcceptedHandle): void {
-    this.context.counters.sessionCounted(accepted.acceptedAt);
-    this.#deps.handler(accepted, this.context, () => this.#ended());
+  #hand(accepted: AcceptedHandle, context: FrontendContext, ended: () => void): void {
+    context.counters.sessionCounted(accepted.acceptedAt);
+    this.#deps.handler(accepted, context, ended);
   }
 
-  #ended(): void {
+  #ended(context: FrontendContext): void {
     this.#current -= 1;
-    this.context.counters.sessionEnded();
+    context.live = (context.live ?? 1) - 1;
+    context.counters.sessionEnded();
     if (this.#waiting.length > 0) this.#deps.admission.wait(this);
     this.#deps.admission.leave();
   }

@@ -21,7 +21,7 @@ export interface OpenSocket {
  */
 export async function openSocket(bind: BindConfig, takeover: boolean): Promise<OpenSocket> {
   const { host, port, fd, backlog = BACKLOG } = bind;
-  const server = net.createServer();
+  const server = net.createServer({ allowHalfOpen: true });
   let forget = (): void => undefined;
   let file: string | undefined;
   if (fd !== undefined) {

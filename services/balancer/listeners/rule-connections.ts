@@ -17,12 +17,19 @@ export function ruleConnections(handler: HandleHandler): HandleHandler {
     for (const list of [rules.tcpConnection, rules.tcpSession]) {
       const verdict = runList(list, scope);
       if (verdict === 'pass') continue;
+      scope.sessionTrackers?.close();
       if (verdict === 'drop') connection.handle.reset();
       else connection.handle.close();
       done();
       return;
     }
-    handler({ ...connection, client: scope.client, session: scope.session }, context, done);
+    const { session } = scope;
+    session.trackers?.session();
+    const ended = (): void => {
+      session.trackers?.close();
+      done();
+    };
+    handler({ ...connection, client: scope.client, session }, context, ended);
   };
 }
 

@@ -70,10 +70,15 @@ export class ProxyLog {
 
 /** All log targets of a configuration, each opened once however many proxies name it. */
 export class BalancerLog {
-  readonly #config: BalancerConfig;
+  #config: BalancerConfig;
   readonly #outputs = new Map<string, Output>();
 
   constructor(config: BalancerConfig) {
+    this.#config = config;
+  }
+
+  /** Reads the settings of another configuration for the proxies that come; what is open stays. */
+  reconfigure(config: BalancerConfig): void {
     this.#config = config;
   }
 

@@ -73,17 +73,27 @@ export function compileCriterion(
   }
   const { keyword, source } = expression;
   const patterns = new PatternSet<true>(method, flags.ignoreCase);
+  const use = { set: patterns, add: (pattern: string) => patterns.add(pattern, true) };
+  const { file: from = '', line = 0 } = environment.position ?? {};
   for (const file of flags.files) {
-    for (const line of readFile(file, environment)) {
-      const text = line.replace(/^[ \t]+|[ \t\r]+$/g, '');
-      if (text !== '' && !text.startsWith('#')) patterns.add(text, true);
-    }
+    const lines = readFile(file, environment)
+      .map((text) => text.replace(/^[ \t]+|[ \t\r]+$/g, ''))
+      .filter((text) => text !== '' && !text.startsWith('#'));
+    for (const text of lines) use.add(text);
+    const description = `pattern loaded from file '${file}' used by acl at file '${from}' line ${line}`;
+    const entries = lines.map((text) => [text] as const);
+    environment.patterns?.list('acl', file, description).load(use, entries);
   }
   const rest = words.slice(flags.at);
   const numeric = method === 'int' || method === 'len';
   for (const pattern of numeric ? rangesOf(rest) : rest) {
     if (method === 'bool' || method === 'found') continue;
     patterns.add(pattern, true);
+  }
+  if (rest.length > 0 || flags.files.length === 0) {
+    const description = `acl '${criterion}' file '${from}' line ${line}`;
+    const entries = rest.map((text) => [text] as const);
+    environment.patterns?.list('acl', '', description).load(use, entries);
   }
   if (method === 'bool' || method === 'found') {
     return { keyword, source, test: without(expression, method) };

@@ -1,3 +1,4 @@
+import type { PatternRegistry } from './pattern-registry.ts';
 import type { Sample, SampleType } from './sample.ts';
 import type { Scope } from './scope.ts';
 

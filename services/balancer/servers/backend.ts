@@ -1,5 +1,5 @@
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
-import type { ProxyConfig } from '../model.ts';
+import type { ProxyConfig, ServerConfig } from '../model.ts';
 import { createPolicy, isDynamic } from '../policies/create.ts';
 import { createHasher, type Hasher } from '../policies/hashing/hasher.ts';
 import { type HashSubject, NO_HASH } from '../policies/hashing/subject.ts';
@@ -22,16 +22,16 @@ const IN_ORDER: ReadonlySet<string> = new Set(['roundrobin', 'static-rr', 'first
  */
 export class Backend {
   readonly config: ProxyConfig;
-  readonly servers: readonly Server[];
-  readonly counters = new Counters();
+  #servers: readonly Server[];
+  counters = new Counters();
   readonly queue = new WaitQueue();
   /** How often it was left without a usable server, and since when it is as it is (ms epoch). */
   timesDown = 0;
   lastChange: number;
   readonly #report: EventReport;
-  readonly #policy: Policy;
+  #policy: Policy;
   /** Over the backups, where all of them are used (`option allbackups`). */
-  readonly #backupPolicy: Policy | undefined;
+  #backupPolicy: Policy | undefined;
   readonly #takesTurns: boolean;
   readonly #hasher: Hasher | undefined;
   #downtime = 0;
@@ -43,12 +43,68 @@ export class Backend {
     this.config = config;
     this.lastChange = now;
     this.#report = report;
-    this.servers = config.servers.map((server) => new Server(server, this, now));
+    this.#servers = config.servers.map((server) => new Server(server, this, now));
     this.#count();
     this.#policy = this.#policyOf(false);
     this.#backupPolicy = config.allBackups ? this.#policyOf(true) : undefined;
     this.#takesTurns = IN_ORDER.has(config.balance.name);
     this.#hasher = createHasher(config.balance, config.hash);
+  }
+
+  get servers(): readonly Server[] {
+    return this.#servers;
+  }
+
+  /** Adds a server while sessions come; it begins in maintenance. */
+  add(config: ServerConfig): Server {
+    const server = new Server({ ...config, disabled: true }, this, Date.now());
+    server.dynamic = true;
+    this.#changeServers([...this.#servers, server]);
+    return server;
+  }
+
+  /** Takes a server out that has no sessions. */
+  remove(server: Server): void {
+    this.#changeServers(this.#servers.filter((one) => one !== server));
+    server.close();
+  }
+
+  #changeServers(servers: readonly Server[]): void {
+    this.#servers = servers;
+    this.#count();
+    this.#policy = this.#policyOf(false);
+    if (this.config.allBackups) this.#backupPolicy = this.#policyOf(true);
+  }
+
+  /**
+   * Goes on from where the backend of this name stood before a reload: its counters, its servers
+   * as far as they stay, and those who wait.
+   */
+  takeOver(previous: Backend): void {
+    this.counters = previous.counters;
+    this.timesDown = previous.timesDown;
+    this.#downtime = previous.#downtime;
+    for (const server of this.#servers) {
+      const before = previous.servers.find(({ config: { name } }) => name === server.config.name);
+      if (before) server.takeOver(before);
+    }
+    if (this.usable === previous.usable) this.lastChange = previous.lastChange;
+    else if (this.usable) this.#downtime += Date.now() - previous.lastChange;
+    this.#takeWaiters(previous);
+  }
+
+  /** Those who waited in the queues of `previous` wait here, or get a place at once. */
+  #takeWaiters(previous: Backend): void {
+    for (const queue of [previous.queue, ...previous.servers.map((server) => server.queue)]) {
+      for (let waiter = queue.first; waiter; waiter = queue.first) {
+        previous.#unlink(waiter);
+        const { owner } = queue;
+        // Whose own server is gone takes any.
+        const stays = owner !== undefined && owner.current !== owner;
+        this.#enter(stays ? owner.current.queue : this.queue, waiter);
+      }
+    }
+    for (const server of this.#servers) if (server.usable) this.#serve(server);
   }
 
   /** Whether weights may change while it runs, other than to 0 and back. */
@@ -246,7 +302,7 @@ export class Backend {
     const { queue } = waiter;
     if (!queue) return;
     const position = queue.positionOf(waiter);
-    if (queue === this.queue) waiter.backendQueue += position;
+    if (queue.owner === undefined) waiter.backendQueue += position;
     else waiter.serverQueue += position;
     queue.remove(waiter);
     this.#countersOf(queue).unqueued();

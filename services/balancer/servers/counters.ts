@@ -83,6 +83,25 @@ export class Counters {
     else this.hrspOther += 1;
   }
 
+  /** Forgets the highest values ever seen (`clear counters`). */
+  clearMaxima(): void {
+    this.smax = this.scur;
+    this.qmax = this.qcur;
+    for (const rate of [this.sessionRate, this.connectionRate, this.requestRate]) rate.max = 0;
+    for (const time of [this.qtime, this.ctime, this.rtime, this.ttime]) time.max = 0;
+  }
+
+  /** Starts anew, but for what is counted as present (`clear counters all`). */
+  clearAll(): void {
+    const { scur, qcur } = this;
+    Object.assign(this, plainNumbers());
+    this.scur = scur;
+    this.qcur = qcur;
+    this.lastSession = undefined;
+    this.clearMaxima();
+    for (const time of [this.qtime, this.ctime, this.rtime, this.ttime]) time.clear();
+  }
+
   queued(): void {
     this.qcur += 1;
     if (this.qcur > this.qmax) this.qmax = this.qcur;
@@ -96,4 +115,13 @@ export class Counters {
     this.scur += 1;
     if (this.scur > this.smax) this.smax = this.scur;
   }
+}
+
+/** The plain counts of one that is fresh. */
+function plainNumbers(): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(new Counters()).filter(
+      (entry): entry is [string, number] => typeof entry[1] === 'number',
+    ),
+  );
 }

@@ -20,8 +20,8 @@ export class Place implements Assignment {
   release(): void {
     if (!this.#held) return;
     this.#held = false;
-    const { server } = this;
-    server.counters.sessionEnded();
+    this.server.counters.sessionEnded();
+    const server = this.server.current;
     server.backend.released(server);
   }
 }

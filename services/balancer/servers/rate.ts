@@ -50,6 +50,13 @@ export class MovingAverage {
     this.#mean += (value - this.#mean) / this.#count;
   }
 
+  /** As before the first value. */
+  clear(): void {
+    this.max = 0;
+    this.#mean = 0;
+    this.#count = 0;
+  }
+
   /** Whole units of what was added; 0 before the first value. */
   read(): number {
     return Math.round(this.#mean);

@@ -5,6 +5,7 @@ import { type AdminState, causeOf, type SavedState } from './admin-state.ts';
 import { AgentState } from './agent-state.ts';
 import type { Backend } from './backend.ts';
 import { Counters } from './counters.ts';
+import type { AgentConfig } from './health-config.ts';
 import { limitAt } from './limit.ts';
 import { Observer } from './observer.ts';
 import { type Severable, severSessions } from './sever.ts';
@@ -44,7 +45,7 @@ export class Server extends EventEmitter<ServerEvents> {
   /** As configured, but for the address, which may change while it runs. */
   config: ServerConfig;
   readonly backend: Backend;
-  readonly counters = new Counters();
+  counters = new Counters();
   /** Sessions that may only go to this server. */
   readonly queue: WaitQueue = new WaitQueue(this);
   /** 0..256; 0 = gets no new session by balancing. */
@@ -53,6 +54,13 @@ export class Server extends EventEmitter<ServerEvents> {
   maxconn: number | undefined;
   /** Connections to it that are being established. */
   pending = 0;
+  /** Whether its checks, and the questions to its agent, are to run (`disable health`). */
+  checksEnabled = true;
+  agentEnabled = true;
+  /** Added while the process runs. */
+  dynamic = false;
+  /** Shared by what it was and what it becomes by reloads. */
+  #lineage: { current: Server } = { current: this };
   checkStatus: CheckStatus = 'UNK';
   /** Of the last check, milliseconds; undefined = never checked. */
   checkDuration: number | undefined;
@@ -68,11 +76,13 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly agent: AgentState | undefined;
   readonly observer: Observer | undefined;
   /** Its sessions, where some turn of a server may end them. */
-  readonly sessions: Set<Severable> | undefined;
+  sessions: Set<Severable> | undefined;
   #tracked: Server | undefined;
   readonly #trackers: Server[] = [];
   /** What it has taken over from the server that it tracks. */
   #follows = { running: true, leaving: false };
+  /** As its line has it. */
+  readonly #configured: ServerConfig;
   #wasRunning: boolean;
   #wasUsable: boolean;
   #health: number;
@@ -87,6 +97,7 @@ export class Server extends EventEmitter<ServerEvents> {
     super();
     this.config = config;
     this.backend = backend;
+    this.#configured = config;
     this.weight = config.weight;
     this.maxconn = config.maxconn;
     this.lastChange = now;
@@ -152,6 +163,11 @@ export class Server extends EventEmitter<ServerEvents> {
   /** The server whose state is this one's (`track`). */
   get tracked(): Server | undefined {
     return this.#tracked;
+  }
+
+  /** How many track it. */
+  get tracks(): number {
+    return this.#trackers.length;
   }
 
   /** Takes over the state of `server` from now on; chains are fine, circles are not. */
@@ -346,6 +362,125 @@ export class Server extends EventEmitter<ServerEvents> {
     this.lastChange = lastChange;
     this.backend.serverRestored(this);
     this.#followed();
+  }
+
+  /** Itself, or what it became by reloads. */
+  get current(): Server {
+    return this.#lineage.current;
+  }
+
+  /**
+   * Goes on from where the same server stood before a reload. What was changed by hand since holds
+   * as long as the line that it changed says what it said.
+   */
+  takeOver(previous: Server): void {
+    const before = previous.#configured;
+    const { config } = this;
+    this.counters = previous.counters;
+    if (this.sessions && previous.sessions) this.sessions = previous.sessions;
+    this.#downtime = previous.#downtime;
+    this.lastChange = previous.lastChange;
+    this.timesDown = previous.timesDown;
+    this.checksFailed = previous.checksFailed;
+    this.pending = previous.pending;
+    if (before.weight === config.weight) this.weight = previous.weight;
+    if (before.maxconn === config.maxconn) this.maxconn = previous.maxconn;
+    if (before.disabled === config.disabled) this.#admin = previous.#admin;
+    if (before.host === config.host && before.port === config.port) {
+      const { host, port } = previous.config;
+      this.config = { ...config, host, port };
+      this.#dynamicCookie = dynamicCookieOf(this.backend.config, this.config);
+    }
+    const { check } = config;
+    if (check && before.check) {
+      this.checksEnabled = previous.checksEnabled;
+      this.checkStatus = previous.checkStatus;
+      this.checkDuration = previous.checkDuration;
+      this.checkCode = previous.checkCode;
+      this.checkInfo = previous.checkInfo;
+      this.lastOutcome = previous.lastOutcome;
+      this.#stopping = previous.#stopping;
+      const { rise } = before.check;
+      const top = check.rise + check.fall - 1;
+      const full = previous.#health === rise + before.check.fall - 1;
+      // Serving stays serving, whatever `rise` and `fall` have become.
+      this.#health =
+        previous.#health < rise
+          ? Math.min(previous.#health, check.rise - 1)
+          : full
+            ? top
+            : Math.min(check.rise + (previous.#health - rise), top);
+    }
+    if (this.agent && previous.agent) {
+      this.agentEnabled = previous.agentEnabled;
+      Object.assign(this.agent, previous.agent);
+    }
+    previous.#warmUp.stop();
+    this.#lineage = previous.#lineage;
+    this.#lineage.current = this;
+    this.#remember();
+    this.backend.serverRestored(this);
+  }
+
+  /** Looks again at the server that it tracks, without telling anybody. */
+  retrack(): void {
+    const tracked = this.#tracked;
+    if (!tracked) return;
+    tracked.retrack();
+    this.#follows = { running: tracked.running, leaving: tracked.leaving };
+    this.#remember();
+    this.backend.serverRestored(this);
+  }
+
+  /** Says what its health is until the next check or word of its agent does. */
+  setHealth(health: 'up' | 'stopping' | 'down'): void {
+    const { check } = this.config;
+    if (!check || this.#tracked) return;
+    const wasUsable = this.usable;
+    const wasRunning = this.running;
+    this.#health = health === 'down' ? 0 : check.rise + check.fall - 1;
+    this.#stopping = health === 'stopping';
+    this.lastOutcome = undefined;
+    if (this.running !== wasRunning) this.#turned(wasUsable);
+    else if (this.usable !== wasUsable) this.#leaned(wasUsable);
+  }
+
+  /** The same for its agent. */
+  setAgentHealth(up: boolean): void {
+    const { agent } = this;
+    if (!agent || agent.up === up) return;
+    const wasUsable = this.usable;
+    const wasRunning = this.running;
+    agent.up = up;
+    if (this.running !== wasRunning) this.#turned(wasUsable);
+  }
+
+  /** Another secret, or none, makes its dynamic cookie another. */
+  cookieChanged(): void {
+    this.#dynamicCookie = dynamicCookieOf(this.backend.config, this.config);
+  }
+
+  /** Checks go elsewhere from now on. */
+  setCheckAddress(addr: string | undefined, port: number | undefined): void {
+    const { check } = this.config;
+    if (!check) return;
+    this.config = {
+      ...this.config,
+      check: { ...check, addr: addr ?? check.addr, port: port ?? check.port },
+    };
+  }
+
+  /** Its agent is asked elsewhere, or something else, from now on. */
+  setAgent(change: Partial<AgentConfig>): void {
+    const { health } = this.config;
+    if (!health?.agent) return;
+    const agent = { ...health.agent, ...change };
+    this.config = { ...this.config, health: { ...health, agent } };
+  }
+
+  /** As its line has it. */
+  get configured(): ServerConfig {
+    return this.#configured;
   }
 
   /** Ends what runs by itself. */

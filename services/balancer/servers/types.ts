@@ -112,10 +112,17 @@ export interface FrontendContext {
   readonly counters: Counters;
   /** The proxies of the configuration; set once they are all there. */
   readonly directory?: Directory | undefined;
+  /** Whether it takes connections (default `open`). */
+  readonly state?: 'open' | 'paused' | 'stopped';
   /** The default backend; undefined when the frontend has none. */
   backendFor(): Backend | undefined;
   /** Whether this proxy logs at all; where not, nobody need gather a record. */
   readonly logging: boolean;
+  /** What it became by reloads (itself without one), and whether one has left it out. */
+  readonly current?: FrontendContext;
+  readonly retired?: boolean;
+  /** Connections that came in under this configuration and are still there. */
+  live?: number;
   /** Formats and sends one line. */
   log(record: LogRecord): void;
   /** Connections of the whole process now, `actconn` of the logs. */

@@ -44,7 +44,7 @@ iid Key/Gauge/Service u32
 sid Key/Gauge/Service u32
 throttle Avg u32
 lbtot Counter u64
-tracked
+tracked Config/Name/Service str
 type Config/Gauge/Service u32
 rate Rate u32
 rate_lim Config/Limit u32
@@ -70,22 +70,22 @@ comp_byp Counter u64
 comp_rsp Counter u64
 lastsess Age s32
 last_chk Output str
-last_agt
+last_agt Output str
 qtime Avg u32
 ctime Avg u32
 rtime Avg u32
 ttime Avg u32
-agent_status
-agent_code
-agent_duration
+agent_status Output str
+agent_code Output u32
+agent_duration Duration u64
 check_desc Output str
-agent_desc
+agent_desc Output str
 check_rise Config/Gauge/Service u32
 check_fall Config/Gauge/Service u32
 check_health Config/Gauge/Service u32
-agent_rise
-agent_fall
-agent_health
+agent_rise Config/Gauge/Service u32
+agent_fall Config/Gauge/Service u32
+agent_health Config/Gauge/Service u32
 addr Config/Name/Service str
 cookie Config/Name/Service str
 mode Config/Gauge/Service str

@@ -73,14 +73,20 @@ export function buildRows(
   return rows.sort((a, b) => a.id - b.id).map(({ row }) => row);
 }
 
-function frontendRow({ config, counters }: FrontendContext, now: number): StatRow {
+function frontendStatus(state: FrontendContext['state'], full: boolean): string {
+  if (state === 'paused') return 'PAUSED';
+  if (state === 'stopped') return 'STOP';
+  return full ? 'FULL' : 'OPEN';
+}
+
+function frontendRow({ config, counters, state }: FrontendContext, now: number): StatRow {
   return {
     ...identity(config, 'FRONTEND', FRONTEND, 0),
     ...sessions(counters, now),
     slim: config.maxconn,
     dreq: counters.dreq,
     ereq: counters.ereq,
-    status: config.disabled ? 'STOP' : 'OPEN',
+    status: frontendStatus(state, counters.scur >= config.maxconn),
     rate_lim: 0,
     ...responses(config, counters),
     req_rate: counters.requestRate.read(now),
@@ -164,10 +170,11 @@ function serverRow(
     ...(server.tracked ? { tracked: nameOf(server.tracked) } : {}),
     ...(server.observer ? { hanafail: server.observer.reached } : {}),
     ...(http ? { ...responses(backend.config, counters), req_tot: counters.reqTot } : {}),
-    ...(config.check === undefined && !server.agent && !server.tracked
-      ? {}
-      : { lastchg: seconds(now - server.lastChange) }),
-    addr: `${config.host}:${config.port}`,
+    lastchg: seconds(now - server.lastChange),
+    addr: config.host.includes(':')
+      ? `[${config.host}]:${config.port}`
+      : `${config.host}:${config.port}`,
+    ...(server.cookie === undefined ? {} : { cookie: server.cookie }),
     srv_icur: idle + safe,
     idle_conn_cur: idle,
     safe_conn_cur: safe,

@@ -1,4 +1,5 @@
 import type { AcceptedHandle, HandleHandler } from '../listeners/handler.ts';
+import type { LiveSession } from '../servers/live-session.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import { TlsHandle } from '../tls/tls-handle.ts';
 import { Inspection, needsInspection } from './inspection.ts';
@@ -50,6 +51,11 @@ export class TcpPlane {
     const session = new TcpSession(accepted, context, this.#deps);
     this.#sessions.set(session, done);
     session.start();
+  }
+
+  /** Every session, for whoever lists or ends them. */
+  sessions(): Iterable<LiveSession> {
+    return this.#sessions.keys();
   }
 
   /** Ends every session now. */

@@ -1,9 +1,10 @@
 import { ERROR_CODES, systemCode } from '#core/errors.ts';
 import type { AcceptedHandle } from '../listeners/handler.ts';
 import { NO_HASH } from '../policies/hashing/subject.ts';
+import type { Scope } from '../samples/scope.ts';
 import type { Backend } from '../servers/backend.ts';
-import { afterFailure, countRetry } from '../servers/retry.ts';
 import type { LiveSession, SessionFacts } from '../servers/live-session.ts';
+import { afterFailure, countRetry } from '../servers/retry.ts';
 import type { Server } from '../servers/server.ts';
 import type { SeverReason } from '../servers/sever.ts';
 import type { Assignment, FrontendContext } from '../servers/types.ts';
@@ -156,7 +157,7 @@ export class TcpSession implements EndOwner, Watched, LiveSession {
       this.#hash = hashOf(this.context, backend, this.#accepted, this.#held);
     }
     // A server that could not be had is not insisted on.
-    const own = avoid ? undefined : rdpServer(backend, this.#held);
+    const own = avoid ? undefined : (rdpServer(backend, this.#held) ?? this.#stuckTo(backend));
     let place: Assignment | undefined;
     try {
       place = own ? backend.tryAssignTo(own) : backend.tryAssign(avoid, this.#hash);

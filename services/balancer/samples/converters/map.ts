@@ -19,9 +19,6 @@ const METHODS: readonly MatchMethod[] = [
 const OUTPUTS = ['str', 'int', 'ip'] as const;
 type Output = (typeof OUTPUTS)[number];
 
-/** Maps that were loaded, by file and match: what the runtime commands change. */
-export const LOADED_MAPS = new Map<string, PatternSet<Sample>>();
-
 function sampleOf(text: string, output: Output): Sample {
   if (output === 'str') return str(text);
   if (output === 'int') {
@@ -53,9 +50,12 @@ function map(method: MatchMethod, output: Output): Converter {
     summary: `the value that a file gives for it, keys matched as \`${method}\``,
     make: ([path = '', otherwise], environment) => {
       const patterns = new PatternSet<Sample>(method, false);
-      for (const [key, value] of readMap(linesOf(path, environment)))
-        patterns.add(key, sampleOf(value, output));
-      LOADED_MAPS.set(path, patterns);
+      const add = (key: string, value = ''): void => patterns.add(key, sampleOf(value, output));
+      const rows = readMap(linesOf(path, environment));
+      for (const [key, value] of rows) add(key, value);
+      const { file, line } = environment.position ?? { file: '', line: 0 };
+      const description = `pattern loaded from file '${path}' used by map at file '${file}' line ${line}`;
+      environment.patterns?.list('map', path, description).load({ set: patterns, add }, rows);
       const fallback = otherwise === undefined ? undefined : sampleOf(otherwise, output);
       return (sample) => patterns.find(sample) ?? fallback;
     },

@@ -1,0 +1,27 @@
+import type { CommandTable } from './command.ts';
+import { COUNTER_COMMANDS } from './commands/counters.ts';
+import { DYNAMIC_SERVER_COMMANDS } from './commands/dynamic-servers.ts';
+import { FRONTEND_COMMANDS } from './commands/frontends.ts';
+import { LIMIT_COMMANDS } from './commands/limits.ts';
+import { PATTERN_COMMANDS } from './commands/patterns.ts';
+import { PROCESS_COMMANDS } from './commands/process.ts';
+import { SERVER_COMMANDS } from './commands/servers.ts';
+import { SESSION_COMMANDS } from './commands/sessions.ts';
+import { SET_SERVER_COMMANDS } from './commands/set-server.ts';
+import { WEIGHT_COMMANDS } from './commands/weights.ts';
+import { STATISTICS_COMMANDS } from './statistics.ts';
+
+/** Every command, in the order of `help`. */
+export const COMMANDS: CommandTable = [
+  ...COUNTER_COMMANDS,
+  ...DYNAMIC_SERVER_COMMANDS,
+  ...FRONTEND_COMMANDS,
+  ...LIMIT_COMMANDS,
+  ...PATTERN_COMMANDS,
+  ...PROCESS_COMMANDS,
+  ...SERVER_COMMANDS,
+  ...SESSION_COMMANDS,
+  ...SET_SERVER_COMMANDS,
+  ...STATISTICS_COMMANDS,
+  ...WEIGHT_COMMANDS,
+].toSorted((a, b) => (a.usage < b.usage ? -1 : 1));

@@ -1,0 +1,4 @@
+import type { Balancer } from '../balancer.ts';
+
+/** Whom commands look at and change. */
+export type RuntimeHost = Balancer;
