@@ -11,13 +11,22 @@ export interface WantedPort {
 }
 
 /** Every port that a dev cluster will listen on, and for whom. */
-export function wantedPorts(ports: DevPorts, statsPage: boolean, tls = false): WantedPort[] {
+export function wantedPorts(
+  ports: DevPorts,
+  statsPage: boolean,
+  tls = false,
+  workers = 1,
+): WantedPort[] {
   const nodes = ports.nodes.flatMap((node, index) => {
     const n = index + 1;
     return [
       { port: node.mqtt, who: `broker-${n}` },
       { port: node.websocket, who: `broker-${n}, WebSocket` },
       { port: node.health, who: `broker-${n}, health` },
+      ...node.workerHealth.slice(0, workers - 1).map((port, more) => ({
+        port,
+        who: `broker-${n}, health of worker ${more + 2}`,
+      })),
       ...(tls
         ? [
             { port: node.mqttTls, who: `broker-${n}, TLS` },

@@ -33,9 +33,10 @@ export async function runDev(options: DevOptions): Promise<number> {
     const { plan, note } = preparePlan(options, data, nats);
     const durability = durabilityNote(nats, plan.cluster.mqtt.durability);
     for (const text of [note, durability]) if (text !== undefined) output.note(text);
+    const { mqtt } = plan.cluster;
     const statsPage = plan.cluster.balancer.stats !== undefined;
     await checkPorts(
-      wantedPorts(plan.ports, statsPage, plan.cluster.mqtt.tls !== undefined),
+      wantedPorts(plan.ports, statsPage, mqtt.tls !== undefined, mqtt.workers),
       plan.host,
       plan.nodes.length,
     );

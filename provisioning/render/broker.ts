@@ -27,6 +27,7 @@ export function renderBroker(plan: Plan, node: PlannedNode): string {
           }),
       health: { host, port: node.ports.health },
     },
+    workerHealth: node.ports.workerHealth.slice(0, cluster.mqtt.workers - 1),
     admin: { token: adminToken(cluster.cluster.secret) },
     trusted: [host],
     nats: {

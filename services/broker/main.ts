@@ -6,7 +6,6 @@ import { brokerConfigSchema } from '#core/contracts/service-config.ts';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import { runService } from '#core/lifecycle.ts';
 import { createLog } from '#core/log.ts';
-import { Broker } from './broker.ts';
 import { workerConfig, workersOf } from './workers/identity.ts';
 import { WorkerPool } from './workers/pool.ts';
 
@@ -51,6 +50,8 @@ async function main(): Promise<void> {
     await runService(pool, { name: 'broker', log, reload, drainTimeout: POOL_DRAIN });
     return;
   }
+  // Who only watches needs none of it.
+  const { Broker } = await import('./broker.ts');
   const own = workerConfig(config, worker ?? 1);
   const log = createLog({ service: 'broker', node: own.node });
   const broker = new Broker({ config: own, shared: count > 1, cluster, log });

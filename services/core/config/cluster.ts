@@ -127,6 +127,9 @@ const tls = z
     message: 'client certificates need the certificate of their authority',
   });
 
+/** A Pi has four cores, and its nats-server and its balancer need one. */
+const WORKERS_MAX = 3;
+
 /** What an acknowledgement is worth when the power of all nodes goes at once. */
 const durability = z
   .strictObject({
@@ -161,6 +164,11 @@ const mqtt = z
     /** Rules for everyone, after each user's own. */
     acl: z.array(aclRule).default([]),
     tls: tls.optional(),
+    /**
+     * Broker processes a node, on the same ports; `limits` hold for each. Each more can use a core
+     * of its own and takes about 120 MiB, and the first of them 60 MiB for who watches over them.
+     */
+    workers: z.number().int().min(1).max(WORKERS_MAX).default(1),
     /** `{ flush: 1s }`, or `power-loss` for `{ flush: always }`. Read when nats-server starts. */
     durability: z
       .preprocess((value) => (value === 'power-loss' ? { flush: 'always' } : value), durability)

@@ -27,6 +27,8 @@ export interface NodePorts {
   /** The broker's own TLS listeners, where cluster.yaml has `mqtt.tls`. */
   mqttTls: number;
   websocketTls: number;
+  /** Health of the broker's second and third worker (`mqtt.workers`). */
+  workerHealth: readonly [number, number];
 }
 
 /** What the whole cluster listens on in dev. */
@@ -53,8 +55,8 @@ const NODE_STEP = 10;
 /**
  * The dev layout. With `base`: mqtt +0, connectors +1, websocket +2, page +3, stats +4, balancer
  * health +5, stats health +6, supervisor +7; node i (from 0) has its broker's mqtt at
- * +10+10·i, websocket +1, health +2, nats +3, nats route +4, nats monitor +5, MQTT over TLS +6 and
- * WebSocket over TLS +7 from there.
+ * +10+10·i, websocket +1, health +2, nats +3, nats route +4, nats monitor +5, MQTT over TLS +6,
+ * WebSocket over TLS +7 and the health of more workers +8 and +9 from there.
  */
 export function devPorts(nodes: number, base?: number): DevPorts {
   const from = base ?? DEV_INTERNAL_BASE;
@@ -81,6 +83,7 @@ export function devPorts(nodes: number, base?: number): DevPorts {
         natsMonitor: first + 5,
         mqttTls: first + 6,
         websocketTls: first + 7,
+        workerHealth: [first + 8, first + 9],
       };
     }),
   };

@@ -22,6 +22,11 @@ export const brokerConfigSchema = z.strictObject({
     websocketTls: listen.extend({ proxyProtocol: z.boolean().default(false) }).optional(),
     health: listen,
   }),
+  /**
+   * Health ports of the second worker and the further ones: so many more processes share the
+   * listeners. The first one's `/readyz` tells of all.
+   */
+  workerHealth: z.array(port).optional(),
   /** Who may use `/admin/` on the health port; without it nobody. */
   admin: z.strictObject({ token: z.string().min(16) }).optional(),
   /** Addresses that may speak PROXY v2 to us. */

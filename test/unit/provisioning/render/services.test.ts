@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { parseYaml } from '#core/config/yaml-file.ts';
+import { devPortSpan } from '#core/contracts/ports.ts';
 import { brokerConfigSchema, statsConfigSchema } from '#core/contracts/service-config.ts';
+import { wantedPorts } from '../../../../provisioning/dev/ports.ts';
 import { renderAll } from '../../../../provisioning/render/all.ts';
 import { natsLogin } from '../../../../provisioning/render/nats.ts';
 import { planOf } from '../plan.ts';
@@ -40,6 +42,20 @@ test('broker-N.yaml is what the broker reads', () => {
     ...natsLogin(plan.cluster.cluster.secret, 'client'),
     pidFile: node.pidFile,
   });
+});
+
+test('mqtt.workers become health ports, the first worker having the old one', () => {
+  const more = planOf(2);
+  more.cluster.mqtt.workers = 3;
+  const text = renderAll(more).get('broker-2.yaml')!;
+  const config = parseYaml(text, 'broker-2.yaml', brokerConfigSchema);
+  const { ports } = more.nodes[1]!;
+  expect(config.listen.health.port).toBe(ports.health);
+  expect(config.workerHealth).toEqual(ports.workerHealth);
+  const wanted = wantedPorts(more.ports, true, true, 3).map(({ port }) => port);
+  expect(wanted).toEqual(expect.arrayContaining([...ports.workerHealth]));
+  expect(new Set(wanted).size).toBe(wanted.length);
+  expect(Math.max(...wanted)).toBeLessThan(40_000 + devPortSpan(2));
 });
 
 test('stats.yaml is what the page reads, and names everyone', () => {
