@@ -79,7 +79,10 @@ async function run(line: CommandLine): Promise<number | undefined> {
     return (await startInBackground((text) => console.raw(text))) ? EXIT_OK : EXIT_ERROR;
   }
   const { runBalancer } = await import('./command/run.ts');
-  await runBalancer(config, line, console);
+  const { zeroWarning } = line;
+  await runBalancer(config, line, console, (told) =>
+    loadWithProblems(() => load(line), { zeroWarning, console: told }),
+  );
   return undefined;
 }
 

@@ -11,12 +11,15 @@ export class Console {
   #descriptor: number | undefined;
   readonly #introduction: string;
   #introduced = false;
+  readonly #sink: ((text: string) => void) | undefined;
 
   /**
    * Nothing is written when `descriptor` is undefined. `introduction` is a notice that comes before
-   * the first message, to say whose messages these are.
+   * the first message, to say whose messages these are. A `sink` gets the text in place of the
+   * descriptor.
    */
-  constructor(descriptor: number | undefined, introduction: string) {
+  constructor(descriptor: number | undefined, introduction: string, sink?: (text: string) => void) {
+    this.#sink = sink;
     this.#descriptor = descriptor;
     this.#introduction = introduction;
   }
@@ -31,6 +34,10 @@ export class Console {
 
   /** Text that is not a message: passed on as it is. */
   raw(text: string): void {
+    if (this.#sink) {
+      this.#sink(text);
+      return;
+    }
     if (this.#descriptor === undefined) return;
     // A terminal or pipe that another process made non-blocking may be full for a moment.
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import { runService, type Service } from '#core/lifecycle.ts';
 import { Balancer } from '../balancer.ts';
+import type { Loaded } from '../config/load.ts';
 import type { BalancerConfig } from '../model.ts';
 import type { CommandLine } from './arguments.ts';
 import type { Console } from './console.ts';
@@ -9,6 +10,11 @@ import { reportDescriptor, reportReady } from './daemon.ts';
 import { stopOldProcesses } from './old-processes.ts';
 import { removePidfile, writePidfile } from './pidfile.ts';
 import { createProcessLog } from './process-log.ts';
+import { Transcript } from './transcript.ts';
+
+/** Whether anybody could connect. */
+export const listens = ({ proxies }: BalancerConfig): boolean =>
+  proxies.some((proxy) => !proxy.disabled && proxy.binds.length > 0);
 
 /** How long predecessors may take to give up their ports, in milliseconds. */
 const TAKEOVER_LIMIT = 5000;
@@ -16,11 +22,15 @@ const TAKEOVER_INTERVAL = 20;
 
 type Handover = Pick<CommandLine, 'finish' | 'terminate' | 'verbose'>;
 
+/** Reads the files once more; undefined when they are unusable, which the console was told. */
+export type Reread = (console: Console) => Promise<Loaded | undefined>;
+
 /** One balancer as a process: the id file, the predecessors, and the report of a daemon's start. */
 class BalancerProcess implements Service {
-  readonly #config: BalancerConfig;
+  #config: BalancerConfig;
   readonly #line: Handover;
   readonly #console: Console;
+  readonly #reread: Reread;
   readonly #log: ReturnType<typeof createProcessLog>;
   readonly #supervised = process.env.BRAMBLE_HEALTH !== undefined;
   #balancer: Balancer | undefined;
@@ -28,7 +38,8 @@ class BalancerProcess implements Service {
   /** The predecessors know that they are to go. */
   #told = false;
 
-  constructor(config: BalancerConfig, line: Handover, console: Console) {
+  constructor(config: BalancerConfig, line: Handover, console: Console, reread: Reread) {
+    this.#reread = reread;
     this.#config = config;
     this.#line = line;
     this.#console = console;
@@ -36,10 +47,15 @@ class BalancerProcess implements Service {
   }
 
   async run(): Promise<void> {
+    process.on('SIGUSR2', () => {
+      // It has been said what is wrong, and the old configuration is in force.
+      this.reload().catch(() => undefined);
+    });
     await runService(this, {
       name: 'balancer',
       log: this.#log,
       softStop: () => this.softStop(),
+      reload: () => this.reload(),
     });
   }
 
@@ -58,6 +74,36 @@ class BalancerProcess implements Service {
     if (report === undefined) return;
     reportReady(report);
     this.#console.silence();
+  }
+
+  /**
+   * Reads the files again and puts what changed in force (SIGUSR2, SIGHUP, `reload` on the runtime
+   * socket). Rejects, having told why, where the files or an address are not usable: then the old
+   * configuration goes on.
+   */
+  async reload(): Promise<void> {
+    const balancer = this.#balancer;
+    if (!balancer) return;
+    const transcript = new Transcript(this.#console, '');
+    const failed = (cause: unknown): BrambleError => {
+      if (cause !== undefined) transcript.say('ALERT', describeError(cause));
+      transcript.say('WARNING', 'Reload failed: the old configuration stays in force.');
+      balancer.startupLogs = transcript.text;
+      return new BrambleError(ERROR_CODES.CONFIG_INVALID, 'the configuration is not usable');
+    };
+    const loaded = await this.#reread(transcript.console);
+    if (!loaded) throw failed(undefined);
+    if (!listens(loaded.config)) {
+      throw failed("No enabled listener found (check for 'bind' directives) !");
+    }
+    try {
+      await balancer.reload(loaded.config);
+    } catch (error) {
+      throw failed(error);
+    }
+    this.#config = loaded.config;
+    transcript.say('NOTICE', 'Reloaded: the new configuration is in force.');
+    balancer.startupLogs = transcript.text;
   }
 
   /** Listens at once, or as soon as the predecessors have let go of the ports. */
@@ -89,6 +135,7 @@ class BalancerProcess implements Service {
     return new Balancer(this.#config, {
       log: this.#log,
       notice: this.#console.say,
+      reload: () => this.reload(),
       takeover: this.#line.finish.length + this.#line.terminate.length > 0,
       // Alone, SIGTERM ends it at once, as it does HAProxy; a supervisor's Ctrl-C may drain.
       ...(this.#supervised ? {} : { drainLimit: 0 }),
@@ -124,6 +171,7 @@ export async function runBalancer(
   config: BalancerConfig,
   line: Handover,
   console: Console,
+  reread: Reread,
 ): Promise<void> {
-  await new BalancerProcess(config, line, console).run();
+  await new BalancerProcess(config, line, console, reread).run();
 }
