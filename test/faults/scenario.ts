@@ -69,6 +69,7 @@ export async function runScenario(scenario: Scenario): Promise<Outcome> {
   const run = new Run(lab, rotation, faulty, scenario.rate ?? RATE);
   try {
     rotation.start();
+    await lab.settled();
     await run.prepare();
     run.produce();
     await pause(scenario.before ?? BEFORE);

@@ -9,6 +9,7 @@ import { freePorts } from './ports.ts';
 const ROOT = new URL('../../', import.meta.url).pathname;
 const START_TIMEOUT = 60_000;
 const HEALTH_TIMEOUT = 1_000;
+const SETTLE_TIMEOUT = 20_000;
 
 export interface LabOptions {
   /** Nodes `pi1`, `pi2`, … */
@@ -38,6 +39,8 @@ export interface LabNode extends Endpoint {
   whenReady(): Promise<void>;
   ready(): Promise<boolean>;
   status(): Promise<BrokerStatus>;
+  /** The server that leads each JetStream stream, as this node's server knows it. */
+  leaders(): Promise<Map<string, string>>;
   /** Starts what of it does not run, and waits until it serves. */
   start(): Promise<void>;
 }
@@ -67,6 +70,23 @@ export class ClusterLab {
       throw new Error(`the lab did not start\n${said.join('\n')}`, { cause: error });
     }
     return lab;
+  }
+
+  /**
+   * Resolves when the leaders of the log and of the sessions stand on different servers, as they do
+   * in a cluster that is older than a minute; or after a while.
+   */
+  async settled(): Promise<void> {
+    const until = performance.now() + SETTLE_TIMEOUT;
+    while (performance.now() < until) {
+      const leaders = await this.nodes[0]!.leaders();
+      const spread = ['BRAMBLE_LOG_', 'BRAMBLE_SESSIONS_'].every((family) => {
+        const names = [...leaders.keys()].filter((name) => name.startsWith(family));
+        return new Set(names.map((name) => leaders.get(name))).size === this.nodes.length;
+      });
+      if (spread) return;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
   }
 
   /** Ends every process at once, as a power cut does to processes; what the kernel holds stays. */
@@ -164,6 +184,11 @@ interface NodeParts extends Endpoint {
   urls: { broker: string; engine: string };
 }
 
+/** What of nats-server's `/jsz` is read. */
+interface JetStreamState {
+  account_details?: { stream_detail?: { name: string; cluster?: { leader?: string } }[] }[];
+}
+
 function node({ urls, ...parts }: NodeParts): LabNode {
   const { name, broker, engine } = parts;
   const ready = () => answers(`${urls.broker}/readyz`);
@@ -174,6 +199,12 @@ function node({ urls, ...parts }: NodeParts): LabNode {
     whenReady,
     async status() {
       return brokerStatusSchema.parse(await (await fetch(`${urls.broker}/status`)).json());
+    },
+    async leaders() {
+      const answer = await fetch(`${urls.engine}/jsz?accounts=true&streams=true`);
+      const { account_details: accounts = [] } = (await answer.json()) as JetStreamState;
+      const streams = accounts.flatMap(({ stream_detail: list = [] }) => list);
+      return new Map(streams.map(({ name, cluster }) => [name, cluster?.leader ?? '']));
     },
     async start() {
       if (!engine.running) engine.start();
