@@ -43,6 +43,12 @@ export function wantedPorts(
     { port: ports.mqtt, who: 'balancer, MQTT' },
     { port: ports.connectors, who: 'balancer, connectors' },
     { port: ports.websocket, who: 'balancer, WebSocket' },
+    ...(tls
+      ? [
+          { port: ports.mqttTls, who: 'balancer, MQTT over TLS' },
+          { port: ports.websocketTls, who: 'balancer, WebSocket over TLS' },
+        ]
+      : []),
     { port: ports.page, who: 'stats, the page' },
     ...(statsPage ? [{ port: ports.stats, who: 'balancer, statistics' }] : []),
     { port: ports.balancerHealth, who: 'balancer, health' },

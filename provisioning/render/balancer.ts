@@ -8,7 +8,7 @@ import { header, type Plan, type PlannedNode } from './plan.ts';
  * on different brokers.
  */
 export function renderBalancer(plan: Plan): string {
-  const { host, ports, nodes } = plan;
+  const { cluster, host, ports, nodes } = plan;
   const servers = (port: (node: PlannedNode) => number, health: (node: PlannedNode) => string) =>
     nodes
       .map((node) => `    server ${node.name} ${host}:${port(node)} ${health(node)} send-proxy-v2`)
@@ -69,7 +69,23 @@ listen websocket
     bind ${host}:${ports.websocket}
     balance leastconn
 ${followers((node) => node.ports.websocket)}
+${
+  cluster.mqtt.tls === undefined
+    ? ''
+    : `
+# The same over TLS, which passes through: the brokers have the certificate (mqtt.tls), and see
+# those of the clients.
+listen mqtt-tls
+    bind ${host}:${ports.mqttTls}
+    balance leastconn
+${followers((node) => node.ports.mqttTls)}
 
+listen websocket-tls
+    bind ${host}:${ports.websocketTls}
+    balance leastconn
+${followers((node) => node.ports.websocketTls)}
+`
+}
 ${statsPage(plan)}`;
 }
 

@@ -22,8 +22,8 @@ export function renderBroker(plan: Plan, node: PlannedNode): string {
       ...(cluster.mqtt.tls === undefined
         ? {}
         : {
-            mqttTls: { host, port: node.ports.mqttTls },
-            websocketTls: { host, port: node.ports.websocketTls },
+            mqttTls: { host, port: node.ports.mqttTls, proxyProtocol: true },
+            websocketTls: { host, port: node.ports.websocketTls, proxyProtocol: true },
           }),
       health: { host, port: node.ports.health },
     },

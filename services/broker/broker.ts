@@ -252,6 +252,7 @@ export class Broker implements Service, BrokerContext {
     this.gate.configure(this.limits);
     this.pacer.configure(this.limits);
     this.cluster?.configure(cluster);
+    this.retained.limit = this.limits.retained;
     this.retained.payloadLimit = this.limits.retainedPayload ?? Number.POSITIVE_INFINITY;
     for (const session of this.sessions.sessions) {
       session.access = this.access.listFor(session.user, session.clientId);

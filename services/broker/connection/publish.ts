@@ -34,9 +34,12 @@ export function handlePublish(connection: Connection, frame: Buffer, body: numbe
   const first = qos === 1 ? PUBACK : PUBREC;
   const refuse = (reason: number, why: string): void => {
     counters.denied++;
-    if (isPowerOfTen(++connection.refusals)) {
-      const { clientId, refusals } = connection;
-      context.log.info({ clientId, topic, reason, refusals }, `publish refused: ${why}`);
+    connection.refusals++;
+    if (reason !== REASON.NOT_AUTHORIZED) {
+      // Who judges by the rules has told of those itself.
+      const { clientId, user, transport } = connection;
+      const address = transport.remoteAddress;
+      context.audit.refuse('publish', { clientId, user, address, topic, reason, why });
     }
     // A 3.1.1 client cannot be told: the message is acknowledged and goes nowhere (3.3.5.2).
     const code = version === 5 ? reason : REASON.SUCCESS;
@@ -120,9 +123,4 @@ export function handleAcknowledgement(connection: Connection, frame: Buffer, bod
       });
     }
   }
-}
-
-/** A client that is refused at full speed leaves seven lines for ten million refusals. */
-function isPowerOfTen(count: number): boolean {
-  return Number.isInteger(Math.log10(count));
 }

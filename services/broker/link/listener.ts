@@ -9,7 +9,7 @@ import type { TlsAcceptor } from './tls-acceptor.ts';
 import type { Transport } from './transport.ts';
 import type { TrustedAddresses } from './trusted.ts';
 
-/** What all listeners of a node share. */
+/** What all listeners of a node share; the limits may change while they listen. */
 export interface SharedOptions {
   trusted: TrustedAddresses;
   door: Doorkeeper;

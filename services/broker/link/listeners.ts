@@ -32,6 +32,7 @@ const ENDS_SOON = 14 * 86_400_000;
 /** All that a broker listens on for MQTT: TCP, WebSocket, each plain and over TLS. */
 export class Listeners implements Service {
   readonly #options: ListenersOptions;
+  #limits: Mqtt['limits'];
   readonly #mqtt: TcpListener;
   readonly #websocket: WebSocketListener | undefined;
   readonly #mqttTls: TcpListener | undefined;
@@ -42,6 +43,8 @@ export class Listeners implements Service {
   constructor(options: ListenersOptions) {
     this.#options = options;
     const { config, mqtt } = options;
+    this.#limits = mqtt.limits;
+    const limits = (): Mqtt['limits'] => this.#limits;
     const { listen } = config;
     const wantsTls = listen.mqttTls !== undefined || listen.websocketTls !== undefined;
     this.#tls = wantsTls ? this.#createTls(mqtt) : undefined;
@@ -57,8 +60,12 @@ export class Listeners implements Service {
       shared: options.shared,
       trusted,
       door: options.door,
-      connectTimeout: mqtt.limits.connect,
-      packet: mqtt.limits.packet,
+      get connectTimeout() {
+        return limits().connect;
+      },
+      get packet() {
+        return limits().packet;
+      },
       refused: (address, why) => options.audit.refuse('connect', { address, why }),
       onTransport: options.onTransport,
     });
@@ -89,9 +96,10 @@ export class Listeners implements Service {
     for (const listener of this.#all()) await listener.start();
   }
 
-  /** Takes the certificates as they are now. Throws CONFIG_INVALID and keeps the old ones. */
+  /** Takes the certificates and the limits as they are now. Throws CONFIG_INVALID and keeps the old ones. */
   reload(mqtt: Mqtt): void {
     if (this.#tls !== undefined) this.#tls.replace(this.#settings(mqtt));
+    this.#limits = mqtt.limits;
   }
 
   async close(): Promise<void> {
@@ -110,7 +118,7 @@ export class Listeners implements Service {
   #createTls(mqtt: Mqtt): TlsAcceptor {
     return new TlsAcceptor({
       settings: this.#settings(mqtt),
-      handshakeTimeout: mqtt.limits.connect,
+      handshakeTimeout: () => this.#limits.connect,
       refused: ({ address }, why) => {
         this.#options.audit.refuse('connect', { address, why: `TLS: ${why}` });
       },

@@ -7,7 +7,7 @@ import type { TlsSettings } from './tls-settings.ts';
 export interface TlsAcceptorOptions {
   settings: TlsSettings;
   /** Longest handshake, milliseconds. */
-  handshakeTimeout: number;
+  handshakeTimeout: () => number;
   /** A client did not get through the handshake. */
   refused: (arrival: Arrival, why: string) => void;
 }
@@ -54,7 +54,7 @@ export class TlsAcceptor {
 
   /** A server that never listens: it only carries handshakes. */
   #create(settings: TlsSettings): tls.Server {
-    const { handshakeTimeout } = this.#options;
+    const handshakeTimeout = this.#options.handshakeTimeout();
     const { clientCertificate } = settings;
     const server = tls.createServer({
       ...settings.context,

@@ -29,7 +29,6 @@ export class WebSocketListener implements Service {
     this.#listener = new Listener(options, (accepted, rest) => this.#accept(accepted, rest));
     this.#webSockets = new WebSocketServer({
       noServer: true,
-      maxPayload: options.packet + PROXY_HEADER_MAX,
       perMessageDeflate: false,
       handleProtocols: (offered) => (offered.has('mqtt') ? 'mqtt' : false),
     });
@@ -40,8 +39,7 @@ export class WebSocketListener implements Service {
   }
 
   async start(): Promise<void> {
-    const headersTimeout = this.#options.connectTimeout;
-    const upgrades = http.createServer({ headersTimeout }, (_, response) => {
+    const upgrades = http.createServer((_, response) => {
       response.writeHead(426, { connection: 'close', upgrade: 'websocket' });
       response.end('MQTT over WebSocket only\n');
     });
@@ -55,6 +53,7 @@ export class WebSocketListener implements Service {
         socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
         return;
       }
+      this.#webSockets.options.maxPayload = this.#options.packet + PROXY_HEADER_MAX;
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         this.#upgraded(socket as Socket, webSocket);
       });

@@ -23,16 +23,17 @@ interface Entry {
  */
 export class RetainedStore {
   readonly #tree = new TopicTree<Entry>();
-  readonly #limit: number;
   readonly #log: RetainedLog | undefined;
   /** Topics of this node alone (`$SYS`): neither counted nor logged. */
   readonly #local = new Set<string>();
   #bytes = 0;
+  /** Topics that are kept; beyond, no new one is admitted. */
+  limit: number;
   /** Largest payload that is kept, bytes. */
   payloadLimit = Number.POSITIVE_INFINITY;
 
   constructor(limit: number, log: RetainedLog | undefined) {
-    this.#limit = limit;
+    this.limit = limit;
     this.#log = log;
   }
 
@@ -47,7 +48,7 @@ export class RetainedStore {
   /** Whether the limits leave room for it: a topic that is there already always has. */
   admits(message: Message): boolean {
     if (message.payload.length > this.payloadLimit) return false;
-    if (message.payload.length === 0 || this.size < this.#limit) return true;
+    if (message.payload.length === 0 || this.size < this.limit) return true;
     return this.#tree.get(message.topic) !== undefined;
   }
 

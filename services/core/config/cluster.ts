@@ -166,7 +166,7 @@ const mqtt = z
     tls: tls.optional(),
     /**
      * Broker processes a node, on the same ports; `limits` hold for each. Each more can use a core
-     * of its own and takes about 120 MiB, and the first of them 60 MiB for who watches over them.
+     * of its own and takes about 130 MiB, and the second one 100 MiB for who watches over them.
      */
     workers: z.number().int().min(1).max(WORKERS_MAX).default(1),
     /** `{ flush: 1s }`, or `power-loss` for `{ flush: always }`. Read when nats-server starts. */

@@ -36,6 +36,9 @@ export interface DevPorts {
   mqtt: number;
   connectors: number;
   websocket: number;
+  /** Where cluster.yaml has `mqtt.tls`. */
+  mqttTls: number;
+  websocketTls: number;
   page: number;
   stats: number;
   balancerHealth: number;
@@ -45,7 +48,15 @@ export interface DevPorts {
 }
 
 /** Public ports of `bramble dev` without `--base-port`: the standard ones that need no privilege. */
-const DEV_PUBLIC = { mqtt: 1883, connectors: 1884, websocket: 8083, page: 8080, stats: 8081 };
+const DEV_PUBLIC = {
+  mqtt: 1883,
+  connectors: 1884,
+  websocket: 8083,
+  mqttTls: 8883,
+  websocketTls: 8084,
+  page: 8080,
+  stats: 8081,
+};
 /** Base of the internal ports without `--base-port`. */
 const DEV_INTERNAL_BASE = 21_880;
 /** Offset of the first node's ports from the base, and from one node to the next. */
@@ -54,7 +65,7 @@ const NODE_STEP = 10;
 
 /**
  * The dev layout. With `base`: mqtt +0, connectors +1, websocket +2, page +3, stats +4, balancer
- * health +5, stats health +6, supervisor +7; node i (from 0) has its broker's mqtt at
+ * health +5, stats health +6, supervisor +7, MQTT over TLS +8, WebSocket over TLS +9; node i (from 0) has its broker's mqtt at
  * +10+10·i, websocket +1, health +2, nats +3, nats route +4, nats monitor +5, MQTT over TLS +6,
  * WebSocket over TLS +7 and the health of more workers +8 and +9 from there.
  */
@@ -66,6 +77,8 @@ export function devPorts(nodes: number, base?: number): DevPorts {
     websocket: from + 2,
     page: from + 3,
     stats: from + 4,
+    mqttTls: from + 8,
+    websocketTls: from + 9,
   };
   return {
     ...(base === undefined ? DEV_PUBLIC : moved),

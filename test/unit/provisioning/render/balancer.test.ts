@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
+import { parseYaml } from '#core/config/yaml-file.ts';
+import { brokerConfigSchema } from '#core/contracts/service-config.ts';
 import { findProgram } from '../../../../provisioning/dev/find-program.ts';
 import { renderBalancer } from '../../../../provisioning/render/balancer.ts';
+import { renderBroker } from '../../../../provisioning/render/broker.ts';
 import { planOf } from '../plan.ts';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'bramble-cfg-'));
@@ -42,6 +45,29 @@ test('every broker is behind each of the three doors', () => {
       expect(text).toContain(`server ${name} 127.0.0.1:${port} track mqtt/${name} send-proxy-v2`);
     }
   }
+});
+
+test('TLS passes through to the brokers, where there is some', () => {
+  const plan = planOf(2);
+  expect(renderBalancer(plan)).not.toContain('-tls');
+  const clients = { certificate: 'none', user: 'common-name' } as const;
+  plan.cluster.mqtt.tls = { certificate: 'a.crt', key: 'a.key', clients };
+  const text = renderBalancer(plan);
+  expect(text).toContain(`bind 127.0.0.1:${plan.ports.mqttTls}\n`);
+  expect(text).toContain(`bind 127.0.0.1:${plan.ports.websocketTls}\n`);
+  for (const { name, ports } of plan.nodes) {
+    for (const port of [ports.mqttTls, ports.websocketTls]) {
+      expect(text).toContain(`server ${name} 127.0.0.1:${port} track mqtt/${name} send-proxy-v2`);
+    }
+  }
+  const broker = parseYaml(renderBroker(plan, plan.nodes[0]!), 'b.yaml', brokerConfigSchema);
+  expect(broker.listen.mqttTls?.proxyProtocol).toBe(true);
+  expect(broker.listen.websocketTls?.proxyProtocol).toBe(true);
+  const file = path.join(dir, 'tls.cfg');
+  writeFileSync(file, text.replace(/^ *option mqtt-check.*$/m, ''));
+  const { status, stderr } = spawnSync(PROGRAMS.haproxy, ['-c', '-f', file], { encoding: 'utf8' });
+  expect(stderr).not.toMatch(/ALERT|WARNING/);
+  expect(status).toBe(0);
 });
 
 test('without a user for it there is no statistics page', () => {
