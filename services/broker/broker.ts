@@ -109,7 +109,7 @@ export class Broker implements Service, BrokerContext {
         router: () => this.router,
         sessions: () => this.sessions,
         retained: () => this.retained,
-        onLogged: (message) => this.router.receiveLogged(message),
+        onLogged: (message) => this.#intake.logged(message),
         publishWill: (message, clientId) => this.#intake.publishWillDurably(message, clientId),
         onLost: (clientId, messages) => this.#lost(clientId, messages),
         onUnsaved: (clientId, error) => this.#unsaved(clientId, error),
@@ -122,7 +122,7 @@ export class Broker implements Service, BrokerContext {
       new MemoryLog({
         messages: this.limits.offline,
         bytes: this.limits.queue * SESSION_BYTES_FACTOR,
-        onMessage: (message) => this.router.receiveLogged(message),
+        onMessage: (message) => this.#intake.logged(message),
         floor: () => this.sessions.floor(1, this.groups.sessions)[0]!,
       });
     this.retained = new RetainedStore(this.limits.retained, this.cluster?.retained);

@@ -124,6 +124,8 @@ export class ClusterParts {
       node,
       nodes: () => this.#nodes,
       log,
+      messages: () => this.messages,
+      onDuty: () => bus.connected && members.isFirst,
       apply: (message, position) => options.retained().apply(message, position),
       replayed: (topics, position) => options.retained().replayed(topics, position),
     });
@@ -224,6 +226,11 @@ export class ClusterParts {
       this.messages.start(signal),
       this.index.start(signal),
     ]);
+    const retained = this.#options.retained();
+    await this.retained.recall(
+      (topic) => retained.get(topic),
+      (message) => retained.take(message),
+    );
     await this.#care.start();
     this.vault.start();
     this.#caretaker.start();
@@ -331,6 +338,7 @@ export class ClusterParts {
     const away = await this.vault.awayFloor((owner) => members.isAlive(owner));
     if (away === undefined) return;
     floors.push(away);
+    if (this.retained.floor !== undefined) floors.push(this.retained.floor);
     const { shards } = this.messages;
     const floor = Array.from({ length: shards }, (_, shard) =>
       Math.min(...floors.map((one) => one[shard] ?? 0)),

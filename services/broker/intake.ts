@@ -1,7 +1,6 @@
-import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
+import { describeError } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import type { MessageLog, Receipt } from './log/message-log.ts';
-import type { LogPosition } from './log/position.ts';
 import type { Message } from './message.ts';
 import type { Router } from './router/router.ts';
 import type { RetainedStore } from './store/retained.ts';
@@ -37,25 +36,19 @@ export class Intake {
 
   /** `receipt` is told when the message is durable; without one nobody waits for that. */
   accept(message: Message, receipt: Receipt | undefined): void {
-    const { node, retained, router, messages } = this.#options;
+    const { node, router, messages } = this.#options;
     message.origin = node;
     message.sequence = ++this.#sequence;
-    const stored = message.retain ? retained.store(message) : undefined;
-    if (message.qos === 0) {
-      stored?.catch((error: unknown) => this.#notRetained(message, error));
-      router.publish(message);
-      return;
-    }
-    if (stored === undefined) {
-      messages().append(message, receipt ?? NOBODY);
-      return;
-    }
-    const both = new BothReceipt(receipt ?? NOBODY);
-    messages().append(message, both);
-    stored.then(
-      () => both.retained(undefined),
-      (error: unknown) => both.retained(asError(error)),
-    );
+    // What is retained is so by the order of the log, QoS 0 too: there it is for nobody else.
+    if (message.qos > 0 || message.retain) messages().append(message, receipt ?? NOBODY);
+    if (message.qos === 0) router.publish(message);
+  }
+
+  /** Takes each message as it is read from the log. */
+  logged(message: Message): void {
+    const { router, retained } = this.#options;
+    if (message.retain) retained.take(message);
+    if (message.qos > 0) router.receiveLogged(message);
   }
 
   /** What a publisher has to wait for while the log does not keep up, if anything. */
@@ -97,39 +90,4 @@ export class Intake {
   #notSent({ topic, publisher }: Message, error: Error): void {
     this.#options.log.warn({ clientId: publisher, topic }, `will: ${describeError(error)}`);
   }
-
-  #notRetained({ topic }: Message, error: unknown): void {
-    this.#options.log.warn({ topic }, `not retained: ${describeError(error)}`);
-  }
-}
-
-/** Settled when both the log and the retained store have the message, or one of them has failed. */
-class BothReceipt implements Receipt {
-  readonly #receipt: Receipt;
-  #position: LogPosition | undefined;
-  #error: Error | undefined;
-  #waits = 2;
-
-  constructor(receipt: Receipt) {
-    this.#receipt = receipt;
-  }
-
-  settle(error: Error | undefined, position: LogPosition | undefined): void {
-    this.#position = position;
-    this.#one(error);
-  }
-
-  retained(error: Error | undefined): void {
-    this.#one(error);
-  }
-
-  #one(error: Error | undefined): void {
-    this.#error ??= error;
-    if (--this.#waits === 0) this.#receipt.settle(this.#error, this.#position);
-  }
-}
-
-function asError(error: unknown): Error {
-  if (error instanceof Error) return error;
-  return new BrambleError(ERROR_CODES.ENGINE_UNAVAILABLE, 'not stored', { cause: error });
 }

@@ -14,7 +14,7 @@ export async function handleSubscribe(
   const session = connection.session!;
   if (packet.requests.some(wantsRetained)) {
     // What was published before is retained, and not live: this node has to have read it first.
-    await Promise.all([context.messages.caughtUp(), context.retained.caughtUp()]);
+    await context.messages.caughtUp();
     if (connection.state !== 'open') return;
   }
   const granted: number[] = [];

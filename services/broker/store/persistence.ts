@@ -65,7 +65,7 @@ export class AedesPersistence {
     const message = new Message(topic, qos, true, Buffer.from(payload as string), NO_BYTES);
     this.#packets.set(message, { ...packet });
     if (topic.startsWith('$SYS/')) this.#retained.storeLocal(message);
-    else await this.#retained.store(message);
+    else this.#retained.take(message);
   }
 
   createRetainedStream(pattern: string): Readable {

@@ -13,15 +13,18 @@ import {
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import { asBuffer, type Bus } from '../cluster/bus.ts';
-import { ReadBarrier } from '../log/read-barrier.ts';
+import type { MessageLog } from '../log/message-log.ts';
 import type { Message } from '../message.ts';
 import { encodeEnvelope, readEnvelope, readRecords } from '../router/envelope.ts';
+import { Materializer } from './materializer.ts';
 import type { RetainedLog } from './retained.ts';
 import { StreamFollower } from './stream-follower.ts';
 import { replicasFor } from './stream-plan.ts';
 
 export const RETAINED_STREAM = 'BRAMBLE_RETAINED';
 const SUBJECT = 'bramble.retained';
+/** How far the stream reflects the log; no digest is as short. */
+const PROGRESS = `${SUBJECT}.progress`;
 /** Longest wait for JetStream's acknowledgement, milliseconds. */
 const APPEND_TIMEOUT = 5_000;
 const RETRY = 200;
@@ -41,6 +44,9 @@ export interface RetainedStreamOptions {
   /** Nodes of the cluster that run a broker now. */
   nodes: () => number;
   log: Logger;
+  messages: () => Pick<MessageLog, 'head' | 'reader'>;
+  /** Whether this broker is the one that writes the stream. */
+  onDuty: () => boolean;
   /** Takes each message in the order of the stream. */
   apply: (message: Message, position: number) => void;
   /** The whole content has been applied: these topics, up to this position. */
@@ -59,17 +65,21 @@ export class RetainedStream implements RetainedLog {
   readonly #follower: StreamFollower;
   /** Topics seen in the replay that is going on. */
   #replay: Set<string> | undefined;
-  readonly #barrier: ReadBarrier;
-  #applied = 0;
+  readonly #materializer: Materializer;
   readonly #onUp = (): void => this.#follower.restart();
   #purges = new Map<string, { sequence: number; at: number }>();
   #purgeTimer: NodeJS.Timeout | undefined;
 
   constructor(options: RetainedStreamOptions) {
     this.#options = options;
-    this.#barrier = new ReadBarrier({
-      last: async () => (await this.#manager!.streams.info(RETAINED_STREAM)).state.last_seq,
-      applied: () => this.#applied,
+    this.#materializer = new Materializer({
+      log: options.log,
+      messages: options.messages,
+      onDuty: options.onDuty,
+      write: (message) => this.#append(message),
+      writeProgress: async (cursor) => {
+        await this.#jetstream?.publish(PROGRESS, cursor, { timeout: APPEND_TIMEOUT });
+      },
     });
     this.#follower = new StreamFollower({
       jetstream: () => this.#jetstream!,
@@ -105,6 +115,7 @@ export class RetainedStream implements RetainedLog {
         await new Promise((resolve) => setTimeout(resolve, RETRY));
       }
     }
+    this.#materializer.start();
     bus.on('up', this.#onUp);
     const ended = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
@@ -115,16 +126,31 @@ export class RetainedStream implements RetainedLog {
   close(): void {
     this.#options.bus.off('up', this.#onUp);
     clearInterval(this.#purgeTimer);
+    this.#materializer.close();
     this.#follower.close();
   }
 
-  async append(message: Message): Promise<void> {
+  take(message: Message): void {
+    this.#materializer.take(message);
+  }
+
+  /** After the log was opened: what it has and the stream has not. */
+  recall(stored: (topic: string) => Message | undefined, apply: (message: Message) => void) {
+    return this.#materializer.recall(stored, apply);
+  }
+
+  /** By shard of the log: the first record that is still needed here. */
+  get floor(): number[] | undefined {
+    return this.#materializer.floor;
+  }
+
+  async #append(message: Message): Promise<void> {
     const js = this.#jetstream;
     if (js === undefined) {
       throw new BrambleError(ERROR_CODES.ENGINE_UNAVAILABLE, 'the retained store is not open');
     }
     const subject = subjectOf(message.topic);
-    const bytes = encodeEnvelope(message, this.#options.node, 0);
+    const bytes = encodeEnvelope(message, message.origin, 0);
     try {
       const ack = await js.publish(subject, bytes, { timeout: APPEND_TIMEOUT });
       if (message.payload.length === 0) {
@@ -135,10 +161,6 @@ export class RetainedStream implements RetainedLog {
         cause,
       });
     }
-  }
-
-  caughtUp(): Promise<void> | undefined {
-    return this.#options.bus.connected ? this.#barrier.pass() : undefined;
   }
 
   /** Every node does so: the second purge of the same message finds nothing. */
@@ -166,13 +188,16 @@ export class RetainedStream implements RetainedLog {
   }
 
   #take({ data, seq: sequence, subject, time }: JsMsg): void {
-    this.#applied = sequence;
     try {
       const bytes = asBuffer(data);
+      if (subject === PROGRESS) {
+        this.#materializer.reached(bytes);
+        return;
+      }
       const { origin, offset } = readEnvelope(bytes);
       readRecords(bytes, offset, origin, (message) => {
         this.#replay?.add(message.topic);
-        this.#options.apply(message, sequence);
+        if (this.#materializer.shown(message)) this.#options.apply(message, sequence);
         const old = Date.now() - time.getTime() > TOMBSTONE_KEPT;
         if (message.payload.length === 0 && old) this.#purges.set(subject, { sequence, at: 0 });
         if (message.payload.length > 0) this.#purges.delete(subject);

@@ -1,25 +1,23 @@
 import type { Message } from '../message.ts';
 import { TopicTree } from './topic-tree.ts';
 
-/** Where retained messages are kept beyond this process. */
+/** Where the last message of each topic is kept beyond this process. */
 export interface RetainedLog {
-  /** Resolves when the message is durable; an empty payload removes the topic's message. */
-  append(message: Message): Promise<void>;
+  /** Takes what was read from the log; an empty payload removes the topic's message. */
+  take(message: Message): void;
   /** Takes a message out that has expired, unless a newer one has come. */
   expire(topic: string, position: number): void;
-  /** Resolves when everything that was acknowledged anywhere until now has been applied here. */
-  caughtUp(): Promise<void> | undefined;
 }
 
 interface Entry {
   message: Message;
-  /** Position in the log; 0 = written here and not seen in the log yet. */
+  /** Position in the stream; 0 = from the log, and not seen in the stream yet. */
   position: number;
 }
 
 /**
  * The retained messages of the cluster (MQTT 5, 3.3.1.3), all of them in memory on each node. The
- * order of the log decides; what this node writes shows here at once.
+ * order of the log decides.
  */
 export class RetainedStore {
   readonly #tree = new TopicTree<Entry>();
@@ -52,18 +50,13 @@ export class RetainedStore {
     return this.#tree.get(message.topic) !== undefined;
   }
 
-  /** Keeps the message, or with an empty payload forgets the topic's ([MQTT-3.3.1-6], -7). */
-  store(message: Message): Promise<void> | undefined {
-    const before = this.#tree.get(message.topic);
+  /**
+   * Keeps the message, or with an empty payload forgets the topic's ([MQTT-3.3.1-6], -7): called
+   * with each one that is read from the log.
+   */
+  take(message: Message): void {
     this.#put(message, 0);
-    return this.#log?.append(message).catch((error: unknown) => {
-      // Not stored, so not retained: what was there before is.
-      const now = this.#tree.get(message.topic);
-      const ours = message.payload.length === 0 ? now === undefined : now?.message === message;
-      if (ours && before !== undefined) this.#put(before.message, before.position);
-      else if (ours) this.#delete(message.topic);
-      throw error;
-    });
+    this.#log?.take(message);
   }
 
   /** Keeps a message on this node only. */
@@ -72,19 +65,14 @@ export class RetainedStore {
     this.#put(message, 0);
   }
 
-  /** To be waited for before `match`, so that what was acknowledged elsewhere is seen. */
-  caughtUp(): Promise<void> | undefined {
-    return this.#log?.caughtUp();
-  }
-
-  /** Takes what the log says, in its order. */
+  /** Takes what the stream says, in its order. */
   apply(message: Message, position: number): void {
     const known = this.#tree.get(message.topic);
     if (known !== undefined && known.position > position) return;
     this.#put(message, position);
   }
 
-  /** The log was told from its beginning: what it does not have any more goes. */
+  /** The stream was told from its beginning: what it does not have any more goes. */
   replayed(topics: ReadonlySet<string>, position: number): void {
     const gone: string[] = [];
     for (const { message, position: known } of this.#tree.values()) {

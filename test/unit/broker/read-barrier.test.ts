@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Message } from '../../../services/broker/message.ts';
 import { ReadBarrier } from '../../../services/broker/log/read-barrier.ts';
+import { Message } from '../../../services/broker/message.ts';
 import { startInProcess } from '../../support/broker-peer.ts';
 
 test('waits until what the log has is applied; readers share a question', async () => {
@@ -40,9 +40,9 @@ test('a position that never comes holds readers up once; a log without answer, n
 
 test('SUBACK waits for it, so that the retained messages behind it are complete', async () => {
   const server = await startInProcess();
-  const { retained } = server.broker;
-  let caughtUp = (): void => {};
-  retained.caughtUp = () =>
+  const { retained, messages } = server.broker;
+  let caughtUp = (_?: unknown): void => {};
+  messages.caughtUp = () =>
     new Promise((go) => {
       caughtUp = go;
     });
