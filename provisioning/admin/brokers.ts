@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { loadCluster } from '#core/config/cluster.ts';
 import { loadYamlFile } from '#core/config/yaml-file.ts';
 import { brokerConfigSchema } from '#core/contracts/service-config.ts';
+import { workerConfig, workersOf } from '#core/contracts/workers.ts';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 
 /** One broker's `/admin/`. */
@@ -38,10 +39,14 @@ export function findBrokers(data: string): AdminTarget[] {
   for (const name of names.sort()) {
     const config = loadYamlFile(path.join(rendered, name), brokerConfigSchema);
     const { nodes } = loadCluster(config.cluster);
-    const { host, port } = config.listen.health;
     if (config.admin === undefined || !nodes.some((node) => node.name === config.node)) continue;
-    const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    targets.push({ node: config.node, url: `http://${authority}`, token: config.admin.token });
+    const { token } = config.admin;
+    for (let worker = 1; worker <= workersOf(config); worker++) {
+      const { node, listen } = workerConfig(config, worker);
+      const { host, port } = listen.health;
+      const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+      targets.push({ node, url: `http://${authority}`, token });
+    }
   }
   return targets;
 }

@@ -36,8 +36,10 @@ export const devCommand: Command = {
 
   MQTT 1883 (+0)   connectors 1884 (+1)   WebSocket 8083 (+2)   page 8080 (+3)
   balancer statistics 8081 (+4)           health of balancer, stats, supervisor (+5, +6, +7)
+  with mqtt.tls in cluster.yaml: MQTT over TLS 8883 (+8)   WebSocket over TLS 8084 (+9)
   node i, from 0, at +10+10i: MQTT +0, WebSocket +1, health +2, nats +3, its peers +4, its
-  monitoring +5, and with mqtt.tls in cluster.yaml MQTT over TLS +6, WebSocket over TLS +7;
+  monitoring +5, with mqtt.tls MQTT over TLS +6 and WebSocket over TLS +7, and the health of
+  its second and third worker (mqtt.workers) +8, +9;
   without --base-port these count from 21880
 
 DIR/cluster.yaml is written at the first run, with generated credentials, and is yours to edit;

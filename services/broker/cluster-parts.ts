@@ -1,5 +1,6 @@
 import type { ClusterConfig } from '#core/config/cluster.ts';
 import type { BrokerConfig } from '#core/contracts/service-config.ts';
+import { nodeOfWorker } from '#core/contracts/workers.ts';
 import type { Unreadiness } from '#core/health.ts';
 import type { Logger } from '#core/log.ts';
 import { Bus } from './cluster/bus.ts';
@@ -27,7 +28,6 @@ import { RETAINED_STREAM, RetainedStream } from './store/retained-stream.ts';
 import { SessionIndex } from './store/session-index.ts';
 import { SESSION_SHARDS, SessionStore, sessionStream } from './store/session-store.ts';
 import { StreamCare } from './store/stream-care.ts';
-import { nodeOfWorker } from './workers/identity.ts';
 
 export interface ClusterPartsOptions {
   nats: NonNullable<BrokerConfig['nats']>;

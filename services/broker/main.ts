@@ -3,10 +3,10 @@ import { parseArgs } from 'node:util';
 import { loadCluster } from '#core/config/cluster.ts';
 import { loadYamlFile } from '#core/config/yaml-file.ts';
 import { brokerConfigSchema } from '#core/contracts/service-config.ts';
+import { workerConfig, workersOf } from '#core/contracts/workers.ts';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import { runService } from '#core/lifecycle.ts';
 import { createLog } from '#core/log.ts';
-import { workerConfig, workersOf } from './workers/identity.ts';
 import { WorkerPool } from './workers/pool.ts';
 
 /** sysexits(3): wrong usage, wrong configuration. */

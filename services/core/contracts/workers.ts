@@ -1,4 +1,4 @@
-import type { BrokerConfig } from '#core/contracts/service-config.ts';
+import type { BrokerConfig } from './service-config.ts';
 
 /** No host label has it (RFC 1123), so a worker's name is never another node's. */
 const SEPARATOR = '.';

@@ -1,11 +1,6 @@
 import { expect, test } from 'vitest';
 import { brokerConfigSchema } from '#core/contracts/service-config.ts';
-import {
-  nodeOfWorker,
-  workerConfig,
-  workerName,
-  workersOf,
-} from '../../../../services/broker/workers/identity.ts';
+import { nodeOfWorker, workerConfig, workerName, workersOf } from '#core/contracts/workers.ts';
 
 const listen = { host: '127.0.0.1', port: 1 };
 const config = brokerConfigSchema.parse({
