@@ -36,6 +36,8 @@ export class Materializer {
   #timer: NodeJS.Timeout | undefined;
   #progress: Cursor | undefined;
   #progressAt = 0;
+  /** A place in the log, and what of before it the stream has not shown. */
+  #candidate: { cursor: Cursor; waiting: Set<Message> } | undefined;
   #failures = 0;
 
   constructor(options: MaterializerOptions) {
@@ -62,6 +64,7 @@ export class Materializer {
 
   /** A retained message was read from the log. */
   take(message: Message): void {
+    this.#settle(this.#pending.get(message.topic));
     this.#pending.delete(message.topic);
     this.#pending.set(message.topic, message.detach());
     if (this.#options.onDuty()) this.#writeSome();
@@ -73,6 +76,7 @@ export class Materializer {
     if (pending === undefined) return true;
     if (messageKey(pending) !== messageKey(message)) return false;
     this.#pending.delete(message.topic);
+    this.#settle(pending);
     return true;
   }
 
@@ -89,8 +93,9 @@ export class Materializer {
     stored: (topic: string) => Message | undefined,
     apply: (message: Message) => void,
   ): Promise<void> {
-    if (this.#progress === undefined) return;
-    const reader = this.#options.messages().reader(this.#progress);
+    const messages = this.#options.messages();
+    const shards = messages.head.sequences.length;
+    const reader = messages.reader(this.#progress ?? Cursor.start(shards));
     const last = new Map<string, Message>();
     const until = performance.now() + RECALL;
     while (performance.now() < until) {
@@ -112,11 +117,22 @@ export class Materializer {
     if (!this.#options.onDuty()) return;
     this.#writeSome();
     const now = performance.now();
-    if (this.#pending.size > 0 || now - this.#progressAt < PROGRESS_INTERVAL) return;
+    if (this.#candidate !== undefined || now - this.#progressAt < PROGRESS_INTERVAL) return;
     const { head } = this.#options.messages();
     if (this.#progress?.equals(head) === true) return;
     this.#progressAt = now;
-    this.#options.writeProgress(head.clone().encode()).catch(() => {
+    this.#candidate = { cursor: head.clone(), waiting: new Set(this.#pending.values()) };
+    this.#settle(undefined);
+  }
+
+  /** What the candidate waited for is in the stream, or a later one has taken its place. */
+  #settle(message: Message | undefined): void {
+    const candidate = this.#candidate;
+    if (candidate === undefined) return;
+    if (message !== undefined) candidate.waiting.delete(message);
+    if (candidate.waiting.size > 0) return;
+    this.#candidate = undefined;
+    this.#options.writeProgress(candidate.cursor.encode()).catch(() => {
       // The next round tells it.
     });
   }

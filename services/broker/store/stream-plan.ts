@@ -5,6 +5,9 @@ export const REPLICAS_MAX = 3;
 /** Raft entries that a replica under load is behind and still counts as whole. */
 const LAG_MAX = 512;
 
+/** The client merges what changes into what is there, and leaves out what is undefined. */
+const NOWHERE = undefined as unknown as NonNullable<StreamConfig['placement']>;
+
 /** Limits that a stream gets later too, when the configuration has changed. */
 export type StreamLimits = Partial<Pick<StreamConfig, 'max_age' | 'max_bytes'>>;
 
@@ -33,7 +36,10 @@ export function dueChange(
     config.num_replicas === num_replicas &&
     config.max_age === max_age &&
     config.max_bytes === max_bytes;
-  return same ? undefined : { num_replicas, max_age, max_bytes };
+  if (same) return undefined;
+  const change: Partial<StreamConfig> = { num_replicas, max_age, max_bytes };
+  // One that was taken in stands where it was; further replicas stand where they may.
+  return config.placement === undefined ? change : { ...change, placement: NOWHERE };
 }
 
 /**
