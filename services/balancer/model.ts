@@ -3,8 +3,11 @@ import type { SavedServer } from './checks/server-state.ts';
 import type { CheckMethod } from './checks/steps.ts';
 import type { LogFormatter } from './log/log-format.ts';
 import type { ProxyRules } from './rules/model.ts';
+import type { RuntimeConfig } from './runtime/config.ts';
 import type { Expression } from './samples/compile.ts';
+import type { PatternRegistry } from './samples/pattern-registry.ts';
 import type { HealthConfig } from './servers/health-config.ts';
+import type { StickTableConfig } from './stickiness/table/config.ts';
 import type { BindTls, ServerTls } from './tls/config.ts';
 
 /**
@@ -278,6 +281,7 @@ export interface ProxyConfig {
   errorLocations?: ReadonlyMap<number, ErrorLocation>;
   /** Everything that looks at traffic; undefined where nothing does. */
   rules?: ProxyRules | undefined;
+  stickTable?: StickTableConfig | undefined;
   /** `log-format` and `log-format-sd`. */
   logFormat?: LogFormatter | undefined;
   logFormatSd?: LogFormatter | undefined;

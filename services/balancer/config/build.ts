@@ -54,7 +54,18 @@ function defaultFullconn(backend: ProxyConfig, proxies: readonly ProxyConfig[]):
 }
 
 function buildProxy(
-  { section, name, id, position, settings, binds, servers, savedServers, finished }: ProxyDraft,
+  {
+    section,
+    name,
+    id,
+    position,
+    settings,
+    binds,
+    servers,
+    savedServers,
+    finished,
+    stickTable,
+  }: ProxyDraft,
   { global }: ConfigDraft,
   defaultMaxconn: number,
   logTag: string,
@@ -104,6 +115,7 @@ function buildProxy(
     },
     errorFiles: settings.errorFiles,
     errorLocations: settings.errorLocations,
+    stickTable,
     rules: finished?.rules,
     logFormat: finished?.logFormat,
     logFormatSd: finished?.logFormatSd,

@@ -14,7 +14,9 @@ import type {
   StatsConfig,
   Timeouts,
 } from '../model.ts';
+import { newRuntimeConfig, type RuntimeConfig } from '../runtime/config.ts';
 import { DEFAULT_HEALTH, type HealthConfig } from '../servers/health-config.ts';
+import type { StickTableConfig } from '../stickiness/table/config.ts';
 import { type CheckSettings, inheritCheckSettings, newCheckSettings } from './check-settings.ts';
 import type { FinishedRules } from './finish-rules.ts';
 import {
@@ -103,6 +105,7 @@ export interface ProxyDraft {
   binds: BindConfig[];
   servers: ServerConfig[];
   rules: RulesDraft;
+  stickTable?: StickTableConfig;
   /** Set once everything is read. */
   finished?: FinishedRules;
   /** What a state file knows of them. */

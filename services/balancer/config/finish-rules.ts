@@ -38,11 +38,25 @@ export function finishRules(draft: ConfigDraft, context: Context): void {
       logFormatSd: frontend ? compile('log-format-sd', logFormatSd, false, context) : undefined,
     };
   }
+  storeServers(draft);
   for (const [name, position] of context.shared.undefinedLists()) {
     context.problems.alert(
       position,
       `unable to find userlist '${name}' referenced in arg 1 of ACL keyword 'http_auth'.`,
     );
+  }
+}
+
+/** What `stick` leads to servers by remembers them. */
+function storeServers({ proxies }: ConfigDraft): void {
+  const named = new Set(proxies.flatMap(({ rules }) => rules.sticks.map(({ table }) => table)));
+  for (const proxy of proxies) {
+    const table = proxy.stickTable;
+    if (!table || !named.has(table.name)) continue;
+    const missing = (['server_id', 'server_key'] as const)
+      .filter((name) => !table.store.some((each) => each.name === name))
+      .map((name) => ({ name, period: 0, elements: 1 }));
+    proxy.stickTable = { ...table, store: [...table.store, ...missing] };
   }
 }
 
@@ -69,7 +83,7 @@ function checkReference(
   { kind, name, position }: Reference,
   proxy: ProxyDraft,
   draft: ConfigDraft,
-  { problems }: Context,
+  { problems, shared }: Context,
 ): void {
   const backends = draft.proxies.filter((each) => hasBackend(each.section));
   if (kind === 'capture') {
@@ -79,6 +93,11 @@ function checkReference(
     if (!hasFrontend(proxy.section) || Number(slot) < list.length) return;
     const message = `Proxy '${proxy.name}': unable to find capture id '${slot}' referenced by http-${side} capture rule.`;
     problems.alert(position, message);
+  } else if (kind === 'table' || kind === 'stick-table') {
+    if (shared.stickTables.has(name)) return;
+    const hint = suggestion(name, shared.stickTables.keys());
+    const what = kind === 'table' ? 'table' : 'stick-table';
+    problems.alert(position, `Proxy '${proxy.name}': unable to find ${what} '${name}'${hint}.`);
   } else if (kind === 'use_backend') {
     checkBackend(name, position, proxy, backends, { problems });
   } else if (kind === 'use-server') {

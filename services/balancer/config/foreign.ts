@@ -40,7 +40,7 @@ export const FOREIGN_PROXY = words(`
   backlog bind-process clitcpka-cnt clitcpka-idle clitcpka-intvl clitimeout compression contimeout
   declare description dispatch email-alert error-log-format filter grace http-error
   http-reuse http-send-name-header max-keep-alive-queue max-session-srv-conns
-  rate-limit srvtcpka-cnt srvtcpka-idle srvtcpka-intvl srvtimeout stick stick-table tcp-response use-fcgi-app
+  rate-limit srvtcpka-cnt srvtcpka-idle srvtcpka-intvl srvtimeout tcp-response use-fcgi-app
   usesrc
 `);
 

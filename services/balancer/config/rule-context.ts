@@ -4,6 +4,8 @@ import type { RuleContext } from '../rules/context.ts';
 import type { Place } from '../rules/place.ts';
 import { UserList } from '../rules/users.ts';
 import type { CompileEnvironment } from '../samples/fetch.ts';
+import { PatternRegistry } from '../samples/pattern-registry.ts';
+import type { KeyType } from '../stickiness/table/config.ts';
 import { hasBackend, type ProxyDraft } from './draft.ts';
 import type { Context } from './keyword.ts';
 import { systemReason } from './source.ts';
@@ -11,6 +13,10 @@ import { systemReason } from './source.ts';
 /** What sections define for rules anywhere in the configuration. */
 export class SharedDefinitions {
   readonly #lists = new Map<string, { list: UserList; position: Position | undefined }>();
+  /** Lists of patterns that rules match against. */
+  readonly patterns = new PatternRegistry();
+  /** Stick-tables by the name of their proxy. */
+  readonly stickTables = new Map<string, { owner: string; position: Position; type: KeyType }>();
   /** Files by status, by name of their `http-errors` section. */
   readonly errorSections = new Map<string, Map<number, string>>();
 

@@ -10,10 +10,19 @@ import type {
   Rule,
   TcpAction,
 } from '../rules/model.ts';
+import type { StickRule } from '../stickiness/table/sticking.ts';
 
 /** A proxy or server that a rule names, to be looked up once everything is read. */
 export interface Reference {
-  readonly kind: 'backend' | 'frontend' | 'server' | 'use_backend' | 'use-server' | 'capture';
+  readonly kind:
+    | 'backend'
+    | 'frontend'
+    | 'server'
+    | 'use_backend'
+    | 'use-server'
+    | 'capture'
+    | 'table'
+    | 'stick-table';
   readonly name: string;
   readonly position: Position;
 }
@@ -31,6 +40,7 @@ export class RulesDraft {
   readonly useBackend: Rule<string | LogFormatter>[] = [];
   readonly useServer: Rule<string | LogFormatter>[] = [];
   readonly persistence: Rule<Persistence>[] = [];
+  readonly sticks: StickRule[] = [];
   readonly monitorFail: Condition[] = [];
   readonly requestCaptures: FieldCapture[] = [];
   readonly responseCaptures: FieldCapture[] = [];

@@ -6,6 +6,7 @@ import type { Counters } from '../servers/counters.ts';
 import type { Server } from '../servers/server.ts';
 import type { Assignment, FrontendContext } from '../servers/types.ts';
 import type { StickySession } from '../stickiness/sticky-session.ts';
+import { countBytes } from '../stickiness/table/trackers.ts';
 import type { HttpScope } from './http-scope.ts';
 
 /**
@@ -203,6 +204,7 @@ export class Account {
     if (this.frontend.logging && this.scope?.logLevel !== 'silent') {
       this.frontend.log(this.record(termination, total));
     }
+    this.#untrack();
   }
 
   /** As `close`, for a connection that ends without a word: nothing is written. */
@@ -210,6 +212,14 @@ export class Account {
     if (this.#closed) return;
     this.#closed = true;
     this.backend?.counters.sessionEnded();
+    this.#untrack();
+  }
+
+  #untrack(): void {
+    const { scope } = this;
+    if (!scope) return;
+    countBytes(scope, this.bytesFromClient, this.bytesToClient);
+    scope.trackers?.close();
   }
 
   #each(count: (counters: Counters) => void): void {

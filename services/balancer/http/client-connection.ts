@@ -5,6 +5,7 @@ import type { TlsFacts } from '../samples/scope.ts';
 import type { LiveSession, SessionFacts } from '../servers/live-session.ts';
 import type { SeverReason } from '../servers/sever.ts';
 import type { FrontendContext } from '../servers/types.ts';
+import { countEvent } from '../stickiness/table/trackers.ts';
 import { Account } from './account.ts';
 import { writeParts } from './body-flow.ts';
 import { LF } from './chars.ts';
@@ -278,6 +279,9 @@ export class ClientConnection implements ExchangeClient, LiveSession {
   #refuse(status: ErrorStatus, termination: string): -1 {
     const account = this.#account();
     account.refused(status);
+    const pair = { sessionTrackers: this.#session?.trackers };
+    countEvent(pair, 'http_req');
+    countEvent(pair, 'http_err');
     const { text, body } = errorResponse(status, this.context.config);
     if (text !== '') this.send(`${text}connection: close\r\n\r\n`, [body]);
     account.close(termination);

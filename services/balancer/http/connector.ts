@@ -2,6 +2,7 @@ import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import type { Backend } from '../servers/backend.ts';
 import { afterFailure, countRetry, type Hold } from '../servers/retry.ts';
 import type { Server } from '../servers/server.ts';
+import type { SeverReason } from '../servers/sever.ts';
 import type { Assignment } from '../servers/types.ts';
 import { encodeProxyHeader } from '../tcp/proxy-header.ts';
 import { requestedName } from '../tls/outgoing.ts';
@@ -20,7 +21,7 @@ export interface ConnectorOwner {
   obtained(upstream: Upstream): void;
   unobtainable(why: Unobtainable): void;
   /** A turn of some server ends it; `reason` is for the log. */
-  severed(reason: 'D' | 'U'): void;
+  severed(reason: SeverReason): void;
 }
 
 /**
@@ -107,7 +108,7 @@ export class Connector implements UpstreamUser {
     this.#queued?.abort();
   }
 
-  sever(reason: 'D' | 'U'): void {
+  sever(reason: SeverReason): void {
     this.#owner.severed(reason);
   }
 
@@ -124,9 +125,7 @@ export class Connector implements UpstreamUser {
 
   #assign(previous: Server | undefined): void {
     // Stickiness holds for the first attempt; a redispatch is free to go elsewhere.
-    const wanted = previous
-      ? undefined
-      : (this.#account.sticky?.wanted ?? this.#account.scope?.wantedServer);
+    const wanted = previous ? undefined : this.#wanted;
     this.#direct = wanted !== undefined;
     let assignment: Assignment | undefined;
     try {
@@ -164,6 +163,12 @@ export class Connector implements UpstreamUser {
         if (!this.#released) this.#refused(error);
       },
     );
+  }
+
+  /** The server that rules, a cookie or a table name, in this order of weight. */
+  get #wanted(): Server | undefined {
+    const { sticky, scope } = this.#account;
+    return sticky?.wanted ?? scope?.wantedServer ?? scope?.sticking?.wanted;
   }
 
   #refused(error: unknown): void {

@@ -1,6 +1,7 @@
 import type { Backend } from '../servers/backend.ts';
 import { faultSign } from '../servers/observer.ts';
 import type { SeverReason } from '../servers/sever.ts';
+import { countEvent } from '../stickiness/table/trackers.ts';
 import type { Account } from './account.ts';
 import { BodyFlow } from './body-flow.ts';
 import type { ExchangeClient } from './client-side.ts';
@@ -107,7 +108,10 @@ export abstract class ExchangeEnds {
 
   ruledOut({ response, termination, denied, silent, stats }: RuledOut): void {
     if (stats) this.account.statistics();
-    if (denied) this.account.denied('request');
+    if (denied) {
+      this.account.denied('request');
+      if (this.account.scope) countEvent(this.account.scope, 'http_err');
+    }
     if (silent) this.rules?.scope.setLogLevel('silent');
     this.account.answeredLocally(response.status);
     this.answer(response, termination);

@@ -10,6 +10,8 @@ import type { ServerEnds, TlsFacts } from '../samples/scope.ts';
 import { PROCESS_VARIABLES, type VariableName, Variables } from '../samples/variables.ts';
 import type { Server } from '../servers/server.ts';
 import { setCookieOf } from '../stickiness/cookies.ts';
+import type { Sticking } from '../stickiness/table/sticking.ts';
+import { Trackers } from '../stickiness/table/trackers.ts';
 import type { Account } from './account.ts';
 import type { Message } from './message.ts';
 import type { SessionState } from './session-state.ts';
@@ -28,8 +30,12 @@ export class HttpScope implements RuleScope {
   serverEnds: ServerEnds | undefined;
   /** A level for the log line; undefined = the usual one. */
   logLevel: string | undefined;
+  /** What it counts in stick-tables. */
+  trackers: Trackers | undefined;
   /** Where `use-server` sends it. */
   wantedServer: Server | undefined;
+  /** What `stick` rules have found and are to keep. */
+  sticking: Sticking | undefined;
   /** What `force-persist` or `ignore-persist` says of it. */
   persistence: Persistence | undefined;
   serverTimeout: number | undefined;
@@ -133,6 +139,19 @@ export class HttpScope implements RuleScope {
   responded(response: Message): void {
     this.response = response;
     this.#message = undefined;
+  }
+
+  get sessionTrackers(): Trackers | undefined {
+    return this.#session.trackers;
+  }
+
+  track(session: boolean): Trackers {
+    if (!session) {
+      this.trackers ??= new Trackers();
+      return this.trackers;
+    }
+    this.#session.trackers ??= new Trackers();
+    return this.#session.trackers;
   }
 
   capture(side: 'request' | 'response', slot: number, value: string): void {

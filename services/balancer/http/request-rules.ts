@@ -2,6 +2,8 @@ import type { ProxyConfig } from '../model.ts';
 import type { HttpAction, ProxyRules, Rule, TcpAction } from '../rules/model.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { FrontendContext } from '../servers/types.ts';
+import { Sticking } from '../stickiness/table/sticking.ts';
+import { countEvent } from '../stickiness/table/trackers.ts';
 import { errorResponse, type LocalResponse } from './errors.ts';
 import type { HttpScope } from './http-scope.ts';
 
@@ -35,7 +37,7 @@ export interface RulesOwner {
   statistics(config: ProxyConfig): LocalResponse | undefined;
 }
 
-type Step = Rule<HttpAction> | Rule<TcpAction> | 'statistics' | 'buffer';
+type Step = Rule<HttpAction> | Rule<TcpAction> | 'count' | 'statistics' | 'buffer';
 type Outcome = 'next' | 'end-of-list' | 'over' | 'wait';
 
 /** Milliseconds, where neither `timeout tarpit` nor `timeout connect` is set. */
@@ -61,7 +63,7 @@ export class RequestRules {
     this.#frontend = scope.frontend;
     this.#owner = owner;
     this.#config = scope.frontend.config;
-    this.#lists = listsOf(this.#config.rules);
+    this.#lists = listsOf(this.#config.rules, COUNT);
   }
 
   run(): void {
@@ -116,6 +118,10 @@ export class RequestRules {
 
   #take(step: Step): Outcome {
     if (step === 'statistics') return this.#statistics();
+    if (step === 'count') {
+      countEvent(this.#scope, 'http_req');
+      return 'next';
+    }
     if (step === 'buffer') {
       const { httpRequest } = this.#frontend.config.timeouts;
       return this.#owner.awaitBody(httpRequest, 0) ? 'wait' : 'next';
@@ -224,7 +230,18 @@ export class RequestRules {
     const persistence = this.#config.rules?.persistence.find(({ when }) => when!(this.#scope));
     this.#scope.persistence = persistence?.action;
     this.#chooseServer();
+    this.#stick();
     this.#owner.passed(this.#backend);
+  }
+
+  #stick(): void {
+    const sticks = this.#config.rules?.sticks;
+    if (!sticks || sticks.length === 0 || !this.#backend) return;
+    const { persistence, wantedServer } = this.#scope;
+    this.#scope.sticking = new Sticking(sticks, this.#scope, this.#backend, {
+      persist: this.#config.persist || persistence === 'force',
+      assigned: wantedServer !== undefined,
+    });
   }
 
   /** `use-server`: the first whose condition holds and whose server is up. */
@@ -248,10 +265,13 @@ export class RequestRules {
 const node = (host: string): string => (host.includes(':') ? `"[${host}]"` : host);
 
 /** What is done in one proxy, in order. Statistics stand before redirects (HAProxy). */
-function listsOf(rules: ProxyRules | undefined): readonly (readonly Step[])[] {
+function listsOf(rules: ProxyRules | undefined, first = NOTHING): readonly (readonly Step[])[] {
   if (!rules) return STATISTICS_ONLY;
   const buffer: readonly Step[] = rules.bufferRequest ? ['buffer'] : [];
-  return [rules.tcpContent, rules.request, ['statistics'], rules.redirects, buffer];
+  return [first, rules.tcpContent, rules.request, ['statistics'], rules.redirects, buffer];
 }
 
+const NOTHING: readonly Step[] = [];
+/** Requests are counted once; who tracks later counts them itself. */
+const COUNT: readonly Step[] = ['count'];
 const STATISTICS_ONLY: readonly (readonly Step[])[] = [['statistics']];

@@ -1,5 +1,6 @@
 import type { ProxyConfig } from '../model.ts';
 import type { HttpAction, Rule } from '../rules/model.ts';
+import { countStatus } from '../stickiness/table/trackers.ts';
 import type { LocalResponse } from './errors.ts';
 import type { ResponseHead } from './head.ts';
 import type { HttpScope } from './http-scope.ts';
@@ -21,7 +22,10 @@ function proxiesOf(scope: HttpScope): ProxyConfig[] {
 /** Runs `http-response` and `http-after-response` on a server's response. */
 export function ruleResponse(scope: HttpScope, head: ResponseHead): ResponseVerdict {
   const message = new Message(head);
+  countStatus(scope, head.status);
   scope.responded(message);
+  const { server, sticking } = scope;
+  if (sticking && server) sticking.served(scope, server);
   scope.captureResponse();
   for (const config of proxiesOf(scope)) {
     const verdict = runList(config.rules?.response, scope, config);

@@ -6,6 +6,7 @@ import { asText } from '../samples/cast.ts';
 import { ExpressionError } from '../samples/fetch.ts';
 import { pathAndQuery, pathOf } from '../samples/fetches/http-names.ts';
 import { compileRegex, expand } from '../samples/regex.ts';
+import { countEvent } from '../stickiness/table/trackers.ts';
 import { expressionOf, type RuleContext, textOf } from './context.ts';
 import type { HttpAction, RuleScope } from './model.ts';
 import { parseRedirect } from './redirect.ts';
@@ -18,6 +19,7 @@ import {
   unsetVarAction,
 } from './shared-actions.ts';
 import { durationOf } from './time.ts';
+import { TRACK_ACTIONS } from './track-actions.ts';
 import { NORMALIZERS, setPath, setPathAndQuery, setQuery, setTarget } from './uri.ts';
 import type { Words } from './words.ts';
 
@@ -165,7 +167,8 @@ function parseAuth(words: Words): HttpAction {
   }
   return {
     kind: 'return',
-    reply: (_scope, proxy) => {
+    reply: (scope, proxy) => {
+      countEvent(scope, 'http_err');
       const page = errorResponse(401, proxy);
       const line = `www-authenticate: Basic realm="${realm || proxy.name}"`;
       return withField(page, line);
@@ -181,6 +184,7 @@ const withField = (page: LocalResponse, line: string): LocalResponse => ({
 
 /** Actions of `http-request`, `http-response` and `http-after-response`: manual, section 4.2. */
 export const HTTP_ACTIONS: Readonly<Record<string, HttpActionRow>> = {
+  ...TRACK_ACTIONS,
   allow: single('allow', 'no more rules of this list', ALL),
   reject: single('reject', 'closes the connection without a response', REQUEST),
   'silent-drop': {

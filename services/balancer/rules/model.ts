@@ -5,6 +5,8 @@ import type { Position, ProxyConfig } from '../model.ts';
 import type { Expression } from '../samples/compile.ts';
 import type { Sample } from '../samples/sample.ts';
 import type { Scope } from '../samples/scope.ts';
+import type { StickRule } from '../stickiness/table/sticking.ts';
+import type { Trackers } from '../stickiness/table/trackers.ts';
 import type { Condition } from './condition.ts';
 
 /** What rules may change besides the messages themselves. */
@@ -13,6 +15,8 @@ export interface RuleScope extends Scope {
   record(): SessionRecord;
   capture(side: 'request' | 'response', slot: number, value: string): void;
   setAddress(which: 'source' | 'target', what: 'host' | 'port', value: Sample): void;
+  /** What counts in stick-tables: of the connection, or of the request alone. */
+  track(session: boolean): Trackers;
   /** A syslog level's name, or `silent`. */
   setLogLevel(level: string): void;
   /** Milliseconds. */
@@ -72,6 +76,8 @@ export interface ProxyRules {
   readonly useServer: readonly Rule<string | LogFormatter>[];
   /** `force-persist` and `ignore-persist`. */
   readonly persistence: readonly Rule<Persistence>[];
+  /** `stick` lines. */
+  readonly sticks: readonly StickRule[];
   readonly monitorUri: string | undefined;
   readonly monitorFail: readonly Condition[];
   readonly requestCaptures: readonly FieldCapture[];

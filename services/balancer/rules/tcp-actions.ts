@@ -9,6 +9,7 @@ import {
   setVarFormatAction,
   unsetVarAction,
 } from './shared-actions.ts';
+import { TRACK_ACTIONS } from './track-actions.ts';
 import type { Words } from './words.ts';
 
 export type TcpPhase = 'connection' | 'session' | 'content';
@@ -54,4 +55,7 @@ export const TCP_ACTIONS: Readonly<Record<string, TcpActionRow>> = {
   'set-src-port': shared(setAddressAction('source', 'port'), EVERYWHERE),
   'set-dst': shared(setAddressAction('target', 'host'), EVERYWHERE),
   'set-dst-port': shared(setAddressAction('target', 'port'), EVERYWHERE),
+  ...Object.fromEntries(
+    Object.entries(TRACK_ACTIONS).map(([name, row]) => [name, shared(row, EVERYWHERE)]),
+  ),
 };

@@ -25,6 +25,11 @@ export interface CompileEnvironment {
   userlist?(name: string): UserListLike | undefined;
   /** Lines of a file, for maps. Throws when it cannot be read. */
   readLines?(path: string): string[];
+  /** Where lists of patterns are kept for runtime commands, and the line that is being read. */
+  readonly patterns?: PatternRegistry;
+  readonly position?: { readonly file: string; readonly line: number };
+  /** Told of each stick-table; returns its full name, that of the proxy where none is given. */
+  tableNamed?(name: string): string;
   /** Told of each proxy that an expression names, to be checked once all are known. */
   proxyNamed?(kind: 'frontend' | 'backend' | 'server', name: string): void;
 }

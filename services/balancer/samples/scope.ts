@@ -3,6 +3,8 @@ import type { ClientAddress } from '../listeners/handler.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { Server } from '../servers/server.ts';
 import type { FrontendContext } from '../servers/types.ts';
+import type { StickTable } from '../stickiness/table/table.ts';
+import type { TrackerPair } from '../stickiness/table/trackers.ts';
 import type { Sample } from './sample.ts';
 import type { VariableName } from './variables.ts';
 
@@ -27,6 +29,8 @@ export interface TlsFacts {
 export interface Directory {
   frontend(name: string): FrontendContext | undefined;
   backend(name: string): Backend | undefined;
+  /** A stick-table, by the name of its proxy. */
+  table?(name: string): StickTable | undefined;
 }
 
 /** Both ends of the connection to the server. */
@@ -41,7 +45,7 @@ export interface ServerEnds {
  * What an expression may look at: a connection, and of its request whatever is known so far. What
  * is missing makes a fetch yield nothing.
  */
-export interface Scope {
+export interface Scope extends TrackerPair {
   readonly frontend: FrontendContext;
   readonly directory: Directory | undefined;
   readonly backend: Backend | undefined;

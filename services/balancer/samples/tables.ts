@@ -6,6 +6,7 @@ import { MAP_CONVERTERS } from './converters/map.ts';
 import { MQTT_CONVERTERS } from './converters/mqtt.ts';
 import { NUMBER_CONVERTERS } from './converters/number.ts';
 import { STATE_CONVERTERS } from './converters/state.ts';
+import { TABLE_CONVERTERS } from './converters/table.ts';
 import { TEXT_CONVERTERS } from './converters/text.ts';
 import { VARIABLE_CONVERTERS } from './converters/variable.ts';
 import type { FetchTable } from './fetch.ts';
@@ -15,6 +16,7 @@ import { FIELD_FETCHES } from './fetches/fields.ts';
 import { HTTP_FETCHES } from './fetches/http.ts';
 import { PAYLOAD_FETCHES } from './fetches/payload.ts';
 import { STATE_FETCHES } from './fetches/state.ts';
+import { TABLE_FETCHES } from './fetches/table.ts';
 
 /** Every fetch by name: HAProxy 2.6 manual, sections 7.3.2 to 7.3.6. */
 export const FETCHES: FetchTable = {
@@ -24,6 +26,7 @@ export const FETCHES: FetchTable = {
   ...PAYLOAD_FETCHES,
   ...FIELD_FETCHES,
   ...HTTP_FETCHES,
+  ...TABLE_FETCHES,
 };
 
 /** Every converter by name: HAProxy 2.6 manual, section 7.3.1. */
@@ -36,5 +39,6 @@ export const CONVERTERS: ConverterTable = {
   ...MAP_CONVERTERS,
   ...MQTT_CONVERTERS,
   ...STATE_CONVERTERS,
+  ...TABLE_CONVERTERS,
   ...VARIABLE_CONVERTERS,
 };

@@ -2,6 +2,7 @@ import type { AcceptedHandle } from '../listeners/handler.ts';
 import type { ProxyRules, Rule, TcpAction } from '../rules/model.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { FrontendContext } from '../servers/types.ts';
+import { countBytes } from '../stickiness/table/trackers.ts';
 import { End, type EndOwner } from './end.ts';
 import { TcpScope } from './tcp-scope.ts';
 import { Ticket, type TimerWheel, type Watched, wheelNow } from './timer-wheel.ts';
@@ -181,6 +182,8 @@ export class Inspection implements EndOwner, Watched {
       this.#done({ ...this.#accepted, client, head, backend, scope: this.#scope });
       return;
     }
+    countBytes(this.#scope, this.#held.length, 0);
+    this.#scope.trackers?.close();
     if (reset) this.#client.reset();
     else this.#client.close();
     this.#done(undefined);

@@ -2,6 +2,7 @@ import type { AcceptedHandle } from '../listeners/handler.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { Server } from '../servers/server.ts';
 import type { FrontendContext } from '../servers/types.ts';
+import { countBytes, type TrackerPair } from '../stickiness/table/trackers.ts';
 
 /** The books of one session in mode tcp: its times, its bytes, everybody's counters, its line. */
 export class SessionAccount {
@@ -55,6 +56,10 @@ export class SessionAccount {
   close(termination: string, held: boolean): void {
     this.#countEnd(termination);
     this.#log(termination, held);
+    const { scope, session } = this.#accepted;
+    const pair: TrackerPair = scope ?? { sessionTrackers: session?.trackers };
+    countBytes(pair, this.bytesIn, this.bytesOut);
+    pair.trackers?.close();
   }
 
   #countEnd(termination: string): void {

@@ -9,6 +9,7 @@ import type { Server } from '../servers/server.ts';
 import type { SeverReason } from '../servers/sever.ts';
 import type { Assignment, FrontendContext } from '../servers/types.ts';
 import { rdpServer } from '../stickiness/rdp-server.ts';
+import { Sticking } from '../stickiness/table/sticking.ts';
 import { requestedName } from '../tls/outgoing.ts';
 import { ConnectionScope, hashOf } from './connection-scope.ts';
 import { Dial } from './dial.ts';
@@ -51,6 +52,7 @@ export class TcpSession implements EndOwner, Watched, LiveSession {
   #server: End | undefined;
   #phase: Phase = 'new';
   #place: Assignment | undefined;
+  #sticking: Sticking | undefined;
   #dial: Dial | undefined;
   #leaveQueue: AbortController | undefined;
   #held: Buffer[] = [];
@@ -170,6 +172,20 @@ export class TcpSession implements EndOwner, Watched, LiveSession {
     else this.#queue(avoid, own);
   }
 
+  /** The server that `stick` rules name. */
+  #stuckTo(backend: Backend): Server | undefined {
+    const sticks = backend.config.rules?.sticks;
+    if (!sticks || sticks.length === 0) return undefined;
+    const { persist } = backend.config;
+    const scope = this.#ruleScope();
+    this.#sticking ??= new Sticking(sticks, scope, backend, { persist, assigned: false });
+    return this.#sticking.wanted;
+  }
+
+  #ruleScope(): Scope {
+    return this.#accepted.scope ?? this.#scope();
+  }
+
   #queue(avoid: Server | undefined, own: Server | undefined): void {
     this.#phase = 'queue';
     this.#leaveQueue = new AbortController();
@@ -270,6 +286,7 @@ export class TcpSession implements EndOwner, Watched, LiveSession {
     this.#account.connectedAt = Date.now();
     this.#backend!.observed(server, this.#account.connectedAt - this.#account.assignedAt);
     server.observer?.sign('connected');
+    this.#sticking?.served(this.#ruleScope(), server);
     const client = this.#client;
     const end = new End(dial.handle, this);
     this.#server = end;

@@ -7,6 +7,7 @@ import type { Sample } from '../samples/sample.ts';
 import { PROCESS_VARIABLES, type VariableName, Variables } from '../samples/variables.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { FrontendContext } from '../servers/types.ts';
+import { Trackers } from '../stickiness/table/trackers.ts';
 
 /** A connection in mode tcp, or any before its first request, as rules and log formats see it. */
 export class TcpScope implements RuleScope {
@@ -17,6 +18,8 @@ export class TcpScope implements RuleScope {
   final = true;
   missing = false;
   logLevel: string | undefined;
+  /** What it counts in stick-tables. */
+  trackers: Trackers | undefined;
   readonly again = false;
   readonly server = undefined;
   readonly tls: AcceptedHandle['tls'];
@@ -96,6 +99,19 @@ export class TcpScope implements RuleScope {
     if (scope === 'sess') return this.session.variables;
     if (create) this.#transaction ??= new Variables();
     return this.#transaction;
+  }
+
+  get sessionTrackers(): Trackers | undefined {
+    return this.session.trackers;
+  }
+
+  track(session: boolean): Trackers {
+    if (!session) {
+      this.trackers ??= new Trackers();
+      return this.trackers;
+    }
+    this.session.trackers ??= new Trackers();
+    return this.session.trackers;
   }
 
   capture(side: 'request' | 'response', slot: number, value: string): void {

@@ -12,6 +12,7 @@ import {
   parseTcpRule,
   parseUse,
 } from './rules.ts';
+import { parseStick, parseStickTable, STICK_TABLE_USAGE, STICK_USAGE } from './stick.ts';
 
 const EVERYWHERE: readonly ProxySection[] = ['defaults', 'frontend', 'listen', 'backend'];
 const PROXIES: readonly ProxySection[] = ['frontend', 'listen', 'backend'];
@@ -126,6 +127,14 @@ export const RULE_KEYWORDS: KeywordTable<ProxyKeyword> = {
     PROXIES,
     'alert',
     parseRedirectLine,
+  ),
+  stick: row(STICK_USAGE, 'keep a key at its server', ['listen', 'backend'], 'warning', parseStick),
+  'stick-table': row(
+    STICK_TABLE_USAGE,
+    'what is remembered of keys',
+    PROXIES,
+    'alert',
+    parseStickTable,
   ),
   'tcp-request': row(
     `inspect-delay <time> | { connection | session | content } <action> ${CONDITION}`,
