@@ -34,6 +34,7 @@ export function renderBroker(plan: Plan, node: PlannedNode): string {
       url: `nats://${host}:${node.ports.nats}`,
       ...natsLogin(cluster.cluster.secret, 'client'),
       pidFile: node.pidFile,
+      monitor: `http://${host}:${node.ports.natsMonitor}`,
     },
   };
   return `${header(`Broker of ${node.name}: where it listens and whom it calls`, plan)}

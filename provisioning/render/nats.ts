@@ -34,6 +34,8 @@ export function renderNats(plan: Plan, node: PlannedNode): string {
   return `${header(`nats-server of ${node.name}`, plan)}
 
 server_name: ${JSON.stringify(node.name)}
+# Where streams of this node are to stay when it joins others.
+server_tags: [${JSON.stringify(`node:${node.name}`)}]
 
 # The broker ends this process when it runs and does not answer.
 pid_file: ${JSON.stringify(node.pidFile)}

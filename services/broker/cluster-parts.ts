@@ -23,6 +23,7 @@ import { SessionVault } from './session/vault.ts';
 import { Dispatch } from './sharing/dispatch.ts';
 import { isGroupId } from './sharing/group-id.ts';
 import type { GroupKeeper, SharingCluster } from './sharing/keeper.ts';
+import { Adoption } from './store/adoption.ts';
 import type { RetainedStore } from './store/retained.ts';
 import { RETAINED_STREAM, RetainedStream } from './store/retained-stream.ts';
 import { SessionIndex } from './store/session-index.ts';
@@ -77,6 +78,7 @@ export class ClusterParts {
   readonly #recovery: Recovery;
   readonly #care: StreamCare;
   readonly #guard: EngineGuard | undefined;
+  readonly #adoption: Adoption | undefined;
   readonly #options: ClusterPartsOptions;
   #nodes: number;
   /** Their processes. */
@@ -90,12 +92,17 @@ export class ClusterParts {
     this.#options = options;
     this.#nodes = nodesOf(cluster);
     this.#brokers = this.#nodes * cluster.mqtt.workers;
-    const { pidFile, ...login } = nats;
+    const { pidFile, monitor, ...login } = nats;
     const bus = new Bus({ ...login, node, log });
     this.#guard = pidFile === undefined ? undefined : new EngineGuard({ bus, pidFile, log });
     const members = new Members(bus, node);
     this.bus = bus;
     this.members = members;
+    if (monitor !== undefined) {
+      const brokers = (): number => this.#brokers;
+      const here = nodeOfWorker(node);
+      this.#adoption = new Adoption({ bus, members, node: here, monitor, brokers, log });
+    }
     this.mesh = new Mesh({
       bus,
       members,
@@ -220,6 +227,7 @@ export class ClusterParts {
     this.mesh.start();
     this.ownership.start();
     await this.members.start();
+    await this.#adoption?.run(signal);
     await this.store.start(signal);
     await Promise.all([
       this.retained.start(signal),

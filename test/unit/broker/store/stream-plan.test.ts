@@ -50,6 +50,12 @@ test('replicas grow with the nodes up to three, and never shrink', () => {
   expect(dueChange(stream('a', [], 1), 3)).toEqual({ num_replicas: 3, ...limits });
   expect(dueChange(stream('a', ['b', 'c']), 7)).toBeUndefined();
   expect(dueChange(stream('a', ['b', 'c']), 1)).toBeUndefined();
+  const placed = stream('a', [], 1);
+  placed.config.placement = { cluster: 'c', tags: ['node:a'] };
+  const change = dueChange(placed, 3);
+  expect(change).toMatchObject({ num_replicas: 3 });
+  expect(Object.keys(change!)).toContain('placement');
+  expect(change!.placement).toBeUndefined();
   expect(dueChange(stream('a', ['b', 'c']), 3, { max_bytes: 50 })).toEqual({
     num_replicas: 3,
     max_age: 7,
