@@ -45,7 +45,7 @@ export async function handleSubscribe(
     }
   }
   // What comes from elsewhere a moment later is among the retained messages already.
-  session.ignoreEchoes(retained.flatMap(([, messages]) => messages));
+  session.echoes.add(retained.flatMap(([, messages]) => messages));
   const saved = session.subscriptionsChanged();
   if (saved !== undefined) waits.push(saved);
   if (waits.length > 0) await Promise.all(waits);

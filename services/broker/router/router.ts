@@ -1,6 +1,7 @@
 import { matchesFilter, parseShared } from '../codec/topic.ts';
 import { lowerQos, type Message } from '../message.ts';
-import type { Handover, Session } from '../session/session.ts';
+import type { Handover } from '../session/outgoing.ts';
+import type { Session } from '../session/session.ts';
 import type { Subscription } from '../session/subscription.ts';
 import { ShareGroup } from './share-group.ts';
 import { nodeOfMember, type RemoteShare } from './shares.ts';

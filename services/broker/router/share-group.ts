@@ -1,5 +1,6 @@
 import { lowerQos, type Message } from '../message.ts';
-import type { Handover, Session } from '../session/session.ts';
+import type { Handover } from '../session/outgoing.ts';
+import type { Session } from '../session/session.ts';
 import type { Subscription } from '../session/subscription.ts';
 
 interface Member {

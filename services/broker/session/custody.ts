@@ -1,7 +1,8 @@
 import type { Epoch } from '../cluster/clock.ts';
 import { FencedError, type SessionStore } from '../store/session-store.ts';
 import { decodeMeta, encodeMeta, type SessionMeta } from './meta.ts';
-import type { Session, SessionJournal } from './session.ts';
+import type { SessionJournal } from './outgoing.ts';
+import type { Session } from './session.ts';
 import { encodeSnapshot, floorOf } from './snapshot.ts';
 
 export interface CustodyOptions {

@@ -3,7 +3,8 @@ import type { LogReader, LogRecord, MessageLog } from '../log/message-log.ts';
 import type { LogPosition } from '../log/position.ts';
 import { lowerQos, type Message } from '../message.ts';
 import type { SessionTarget } from '../router/target.ts';
-import type { Outgoing, Session } from './session.ts';
+import type { Outgoing } from './outgoing.ts';
+import type { Session } from './session.ts';
 
 /** The log as sessions use it. */
 export interface SessionLog {

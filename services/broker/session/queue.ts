@@ -29,6 +29,17 @@ export class Queue<T> {
     return item;
   }
 
+  /** Takes out those that fit, the others keep their order. */
+  extract(fits: (item: T) => boolean): T[] {
+    const all = [...this];
+    const taken = all.filter(fits);
+    if (taken.length > 0) {
+      this.#items = all.filter((item) => !fits(item));
+      this.#head = 0;
+    }
+    return taken;
+  }
+
   clear(): void {
     this.#items = [];
     this.#head = 0;

@@ -8,7 +8,8 @@ import type { Message } from '../message.ts';
 import type { Pressure } from '../router/pressure.ts';
 import type { Router } from '../router/router.ts';
 import type { SessionLog } from './log-backlog.ts';
-import { NEVER, Session, type SessionEvents, type SessionLimits } from './session.ts';
+import type { SessionEvents, SessionLimits } from './outgoing.ts';
+import { NEVER, Session } from './session.ts';
 import type { SessionVault } from './vault.ts';
 
 export interface RegistryOptions {

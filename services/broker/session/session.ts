@@ -3,76 +3,22 @@ import type { Cursor } from '../log/cursor.ts';
 import type { LogPosition } from '../log/position.ts';
 import type { Message, Qos } from '../message.ts';
 import { Backlog, type Pressure } from '../router/pressure.ts';
+import { Echoes } from './echoes.ts';
 import { LogBacklog, type SessionLog } from './log-backlog.ts';
+import type {
+  Handover,
+  Inflight,
+  Outgoing,
+  SessionEvents,
+  SessionJournal,
+  SessionLimits,
+  SessionOutlet,
+} from './outgoing.ts';
 import { Queue } from './queue.ts';
 import type { Subscription } from './subscription.ts';
 
 /** Session expiry interval that means never (MQTT 5, 3.1.2.11.2), seconds. */
 export const NEVER = 0xffff_ffff;
-
-/** A message on its way to one session. */
-export interface Outgoing {
-  message: Message;
-  qos: Qos;
-  retain: boolean;
-  /** Identifiers of the subscriptions that match; undefined = none. */
-  ids: readonly number[] | undefined;
-  /** A shared message: who is to be told what became of it. */
-  told?: Handover | undefined;
-}
-
-/** What becomes of a shared message that a session was given: one of them is called, once. */
-export interface Handover {
-  /** The client has acknowledged it, or the session owns it for good. */
-  done(): void;
-  /** The client is gone before it did: somebody else may have it. */
-  handBack(): void;
-}
-
-/** An Outgoing with QoS 1 or 2 that has its packet identifier. */
-export interface Inflight extends Outgoing {
-  /** QoS 2: PUBREC has come, PUBREL is or will be out. The message itself is no longer needed. */
-  released: boolean;
-  /** Written to the client by this process; until then it may have to be saved first. */
-  sent: boolean;
-}
-
-/** The part of a live connection that a session writes to. */
-export interface SessionOutlet {
-  /** QoS 1 and 2 that the client takes at a time (its Receive Maximum). */
-  readonly window: number;
-  /** Whether its socket keeps up. */
-  readonly ready: boolean;
-  /** Writes a PUBLISH; false when it is too large for this client and counts as delivered. */
-  send(outgoing: Outgoing, packetId: number, dup: boolean): boolean;
-  sendRelease(packetId: number): void;
-  /** The session can hold no more: the connection must go. */
-  overflow(): void;
-}
-
-/** Where a session's state is saved, when it has to outlive its node. */
-export interface SessionJournal {
-  /** Something changed that must be durable before `done` is called. */
-  urgent(done: () => void): void;
-  /** Something changed that may be saved later. */
-  touch(): void;
-  /** The subscriptions have changed; resolves when that is durable. */
-  subscribed(): Promise<void> | undefined;
-}
-
-export interface SessionLimits {
-  /** Messages outside the log (retained ones) that wait for one session. */
-  messages: number;
-  /** Bytes of them, and of what is in flight. */
-  bytes: number;
-}
-
-export interface SessionEvents {
-  /** A message could not be kept or sent: too slow, too large, expired, gone from the log. */
-  dropped: (clientId: string, why: DropReason, count?: number) => void;
-}
-
-export type DropReason = 'queue-full' | 'too-large' | 'expired' | 'slow' | 'retention';
 
 export interface SessionOptions {
   clientId: string;
@@ -83,13 +29,6 @@ export interface SessionOptions {
 }
 
 const PACKET_ID_MAX = 65_535;
-/** How long a message may take from one node to another, milliseconds. */
-const ECHO = 3_000;
-
-/** What tells a message from all others in the cluster. */
-export function messageKey({ origin, sequence }: Message): string {
-  return `${origin}\0${sequence}`;
-}
 
 /**
  * What a client id owns beyond a connection (MQTT 5, 4.1): subscriptions, what is in flight, and
@@ -130,6 +69,7 @@ export class Session {
   exactlyOnce = false;
   /** Packet identifier given last. */
   lastId = 0;
+  readonly echoes = new Echoes();
   #publishing = 0;
   #doubtful = false;
   #onPublished: (() => void) | undefined;
@@ -140,8 +80,6 @@ export class Session {
   #inflightBytes = 0;
   /** In flight, and not sent until their identifiers are saved. */
   #unsaved = 0;
-  #echoes: Set<string> | undefined;
-  #echoTimer: NodeJS.Timeout | undefined;
 
   constructor({ clientId, limits, events, pressure, log }: SessionOptions) {
     this.clientId = clientId;
@@ -173,7 +111,7 @@ export class Session {
   /** Takes a message that was just read from the log, or one with QoS 0. Never waits. */
   deliver(message: Message, qos: Qos, retain: boolean, ids: readonly number[] | undefined): void {
     const outlet = this.outlet;
-    if (this.#echoes?.has(messageKey(message)) === true) return;
+    if (this.echoes.has(message)) return;
     if (qos === 0) {
       this.deliverOnce(message, retain, ids);
       return;
@@ -232,19 +170,6 @@ export class Session {
     if (outgoing.message.expired(Date.now())) this.#events.dropped(this.clientId, 'expired');
     else this.#track(this.outlet!, outgoing);
     return true;
-  }
-
-  /** For a while, drops what was taken as retained and comes by the ordinary way as well. */
-  ignoreEchoes(messages: readonly Message[]): void {
-    if (messages.length === 0) return;
-    const echoes = this.#echoes ?? new Set<string>();
-    for (const message of messages) echoes.add(messageKey(message));
-    this.#echoes = echoes;
-    clearTimeout(this.#echoTimer);
-    this.#echoTimer = setTimeout(() => {
-      this.#echoes = undefined;
-    }, ECHO);
-    this.#echoTimer.unref();
   }
 
   /** From now on it reads the log by itself, from `cursor`. */
@@ -384,17 +309,9 @@ export class Session {
       this.#inflightBytes -= message.size;
       back.push(told);
     }
-    const waiting = [...this.queue];
-    if (waiting.some(({ told }) => told !== undefined)) {
-      this.queue.clear();
-      this.queuedBytes = 0;
-      for (const outgoing of waiting) {
-        if (outgoing.told !== undefined) back.push(outgoing.told);
-        else {
-          this.queuedBytes += outgoing.message.size;
-          this.queue.push(outgoing);
-        }
-      }
+    for (const { told, message } of this.queue.extract(({ told: one }) => one !== undefined)) {
+      this.queuedBytes -= message.size;
+      back.push(told!);
     }
     for (const told of back) told.handBack();
   }

@@ -2,7 +2,8 @@ import type { Epoch } from '../cluster/clock.ts';
 import { Cursor } from '../log/cursor.ts';
 import type { LogPosition } from '../log/position.ts';
 import type { Qos } from '../message.ts';
-import type { Inflight, Outgoing, Session } from './session.ts';
+import type { Inflight, Outgoing } from './outgoing.ts';
+import type { Session } from './session.ts';
 
 /** Where a message that was on its way can be found again: in the log, or as retained. */
 export interface MessageReference {

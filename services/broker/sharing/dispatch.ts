@@ -2,7 +2,7 @@ import type { Members } from '../cluster/members.ts';
 import type { LogPosition } from '../log/position.ts';
 import type { Message } from '../message.ts';
 import { encodeEnvelope, readEnvelope, readRecords } from '../router/envelope.ts';
-import type { Handover } from '../session/session.ts';
+import type { Handover } from '../session/outgoing.ts';
 
 export interface DispatchOptions {
   members: Members;

@@ -1,5 +1,6 @@
 import type { Message } from '../message.ts';
-import type { Handover, Outgoing, Session, SessionOutlet } from '../session/session.ts';
+import type { Handover, Outgoing, SessionOutlet } from '../session/outgoing.ts';
+import type { Session } from '../session/session.ts';
 
 /** The members of a shared subscription, wherever they are. */
 export interface GroupMembers {

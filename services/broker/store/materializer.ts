@@ -3,7 +3,7 @@ import type { Logger } from '#core/log.ts';
 import { Cursor } from '../log/cursor.ts';
 import type { MessageLog } from '../log/message-log.ts';
 import type { Message } from '../message.ts';
-import { messageKey } from '../session/session.ts';
+import { messageKey } from '../session/outgoing.ts';
 
 export interface MaterializerOptions {
   log: Logger;

@@ -6,11 +6,8 @@ import { Message, type Qos } from '../../../services/broker/message.ts';
 import { Pressure } from '../../../services/broker/router/pressure.ts';
 import { Router } from '../../../services/broker/router/router.ts';
 import { Fences } from '../../../services/broker/session/fences.ts';
-import {
-  type Outgoing,
-  Session,
-  type SessionOutlet,
-} from '../../../services/broker/session/session.ts';
+import type { Outgoing, SessionOutlet } from '../../../services/broker/session/outgoing.ts';
+import { Session } from '../../../services/broker/session/session.ts';
 import { encodeSnapshot, latestSnapshot } from '../../../services/broker/session/snapshot.ts';
 
 const everything = new AccessList({ admin: true, sys: false, rules: [] });
