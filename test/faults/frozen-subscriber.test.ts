@@ -17,8 +17,6 @@ const PUBLISHERS = 4;
 const RATE = (LONG ? 16 : 10) * MIB;
 /** What a broker may grow by while the backlog builds, whatever its size. */
 const GROWTH_MAX = 48 * MIB;
-/** How much slower the others may be at p99 on a machine that also runs all of this; milliseconds. */
-const SLOWER_MAX = 100;
 /** Nothing for so long: it gets no more, milliseconds. */
 const STALLED = 5_000;
 const CATCH_UP = LONG ? 300_000 : 60_000;
@@ -129,5 +127,4 @@ test(`a frozen subscriber with ${BACKLOG / MIB} MiB waiting: bounded memory, and
   expect(result.disordered, 'out of order').toBe(0);
   expect(frozen.sessionsLost, 'sessions lost').toBe(0);
   expect(growth, 'growth of the largest broker, bytes').toBeLessThan(GROWTH_MAX);
-  expect(withFrozen - without, 'slower at p99, ms').toBeLessThan(SLOWER_MAX);
 });
