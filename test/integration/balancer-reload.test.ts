@@ -145,7 +145,7 @@ test('50 reloads reset no connection, fail no request and leave no memory behind
   const failures: string[] = [];
   const agent = new http.Agent({ keepAlive: true, maxSockets: CLIENTS });
   const client = async (index: number): Promise<void> => {
-    for (let count = 0; !stop; count++) {
+    while (!stop) {
       // Every third one on a connection of its own, as browsers come and go.
       const fresh = index % 3 === 0;
       try {

@@ -20,6 +20,8 @@ export interface SavedServer {
 }
 
 const VERSION = '1';
+/** What HAProxy shows for one without checks that serves: its default `rise`. */
+const UNCHECKED_HEALTH = 2;
 /** Columns in their order. */
 const FIELDS = (
   'be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight ' +
@@ -77,7 +79,7 @@ function restore(server: Server, state: SavedServer, now: number): void {
   const { administrative } = state;
   // What the configuration had ordered is for the present one to order.
   const admin =
-    (administrative & FORCED_MAINT) !== 0
+    (administrative & (FORCED_MAINT | CONFIGURED_MAINT)) === FORCED_MAINT
       ? 'maint'
       : (administrative & FORCED_DRAIN) !== 0
         ? 'drain'
@@ -110,8 +112,11 @@ function lineOf(server: Server, now: number): string {
   const operational = !server.running ? 0 : server.state === 'stopping' ? 3 : 2;
   const status = server.checkStatus;
   const unknown = status === 'UNK' || status === 'INI';
+  const disabled = config.disabled && !server.dynamic;
   // Configured and enabled; paused while in maintenance.
-  const checkState = check ? 6 + (server.state === 'maint' ? 8 : 0) : 0;
+  const paused = server.state === 'maint' && (check !== undefined || disabled);
+  const checkState = (check ? 6 : 0) + (paused ? 8 : 0);
+  const health = check ? server.health : server.running ? UNCHECKED_HEALTH : 0;
   const agentState = agent ? 6 + 16 : 0;
   return [
     backend.config.id,
@@ -124,9 +129,10 @@ function lineOf(server: Server, now: number): string {
     server.weight,
     config.weight,
     Math.floor((now - server.lastChange) / 1000),
-    STATUS_NUMBERS.indexOf(status),
+    // One without checks is as one before the first.
+    STATUS_NUMBERS.indexOf(status === 'UNK' ? 'INI' : status),
     unknown ? 0 : RESULTS[verdictOf(status)],
-    check ? server.health : 0,
+    health,
     checkState,
     agentState,
     0,
@@ -145,7 +151,8 @@ function lineOf(server: Server, now: number): string {
 function adminBits(server: Server): number {
   const { admin, tracked, config } = server;
   let bits = 0;
-  if (admin === 'maint') bits |= config.disabled ? CONFIGURED_MAINT : FORCED_MAINT;
+  if (admin === 'maint') bits |= FORCED_MAINT;
+  if (admin === 'maint' && config.disabled && !server.dynamic) bits |= CONFIGURED_MAINT;
   if (admin === 'drain') bits |= FORCED_DRAIN;
   if (tracked?.state === 'maint') bits |= INHERITED_MAINT;
   if (tracked?.state === 'drain') bits |= INHERITED_DRAIN;

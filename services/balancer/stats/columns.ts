@@ -86,7 +86,7 @@ check_health Config/Gauge/Service u32
 agent_rise Config/Gauge/Service u32
 agent_fall Config/Gauge/Service u32
 agent_health Config/Gauge/Service u32
-addr Config/Name/Service str
+addr Config/Gauge/Service str
 cookie Config/Name/Service str
 mode Config/Gauge/Service str
 algo Config/Gauge/Service str

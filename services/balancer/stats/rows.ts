@@ -284,7 +284,7 @@ function checkPart(server: Server, rise: number, fall: number, now: number): Sta
     check_health: server.health,
     ...(checkCode === undefined ? {} : { check_code: checkCode }),
     ...(checkDuration === undefined ? {} : { check_duration: Math.round(checkDuration) }),
-    ...(checkInfo === undefined ? {} : { last_chk: checkInfo }),
+    last_chk: checkInfo ?? '',
   };
 }
 
@@ -301,7 +301,7 @@ function agentPart({ agent }: Server): StatRow {
     agent_health: up ? 1 : 0,
     ...(code === undefined ? {} : { agent_code: code }),
     ...(duration === undefined ? {} : { agent_duration: Math.round(duration) }),
-    ...(info === undefined ? {} : { last_agt: info }),
+    last_agt: info ?? '',
   };
 }
 

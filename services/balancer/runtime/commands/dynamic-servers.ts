@@ -42,9 +42,9 @@ async function addServer({ host, words, word }: Call): Promise<Reply> {
   const [backendName, name] = word(0).split('/');
   if (!backendName || !name) return bareFailure("Require 'backend/server'.");
   const backend = backendOf(host, backendName);
-  if (!backend) return failure('No such backend.');
+  if (!backend) return bareFailure('No such backend.');
   if (!backend.dynamic) {
-    return failure('Backend must use a dynamic load balancing to support dynamic servers.');
+    return bareFailure('Backend must use a dynamic load balancing to support dynamic servers.');
   }
   if (backend.servers.some(({ config }) => config.name === name)) {
     return failure('Already exists a server with the same name in backend.');

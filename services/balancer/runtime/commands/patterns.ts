@@ -127,11 +127,11 @@ export const PATTERN_COMMANDS: CommandTable = [
     usage: 'add map [@<ver>] <map> <key> <val>',
     summary: 'add a map entry (payload supported instead of key/val)',
     run: (call) => {
-      const { payload, word, words } = call;
+      const { payload, word } = call;
       if (word(0) === '' || (payload === undefined && word(2) === '')) return MAP_USAGE;
       return onList('map', (list) =>
         payload === undefined
-          ? (add(list, word(1), words.slice(2).join(' ')) ?? NOTHING)
+          ? (add(list, word(1), word(2)) ?? NOTHING)
           : addAll(payload, (line) => {
               const [, key = '', value] = /^(\S+)[ \t]+(.+)$/.exec(line) ?? [];
               return value === undefined
@@ -146,15 +146,13 @@ export const PATTERN_COMMANDS: CommandTable = [
     usage: 'set map <map> [<key>|#<ref>] <value>',
     summary: 'modify a map entry',
     run: (call) => {
-      const { word, words } = call;
+      const { word } = call;
       if (word(2) === '') {
         return failure("'set map' expects three parameters: map identifier, key and value.");
       }
       return onList('map', (list) => {
         try {
-          return list.change(word(1), words.slice(2).join(' '))
-            ? NOTHING
-            : failure('Key or pattern not found.');
+          return list.change(word(1), word(2)) ? NOTHING : failure('entry not found.');
         } catch (error) {
           if (error instanceof ExpressionError) return failure(`${error.message}.`);
           throw error;

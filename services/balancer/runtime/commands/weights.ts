@@ -1,6 +1,6 @@
 import type { Server } from '../../servers/server.ts';
 import type { CommandTable } from '../command.ts';
-import { bareFailure, failure, info, NOTHING, type Reply } from '../reply.ts';
+import { bareFailure, data, failure, NOTHING, type Reply } from '../reply.ts';
 import { isReply, serverOf } from '../targets.ts';
 
 const MAX_WEIGHT = 256;
@@ -36,7 +36,7 @@ export const WEIGHT_COMMANDS: CommandTable = [
     run: ({ host, word }) => {
       const server = serverOf(host, word(0));
       if (isReply(server)) return server;
-      return info(`${server.weight} (initial ${server.configured.weight})`);
+      return data(`${server.weight} (initial ${server.configured.weight})\n`);
     },
   },
   {
