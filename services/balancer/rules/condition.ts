@@ -93,8 +93,18 @@ export function compileCondition(
 /** What cannot be told yet is neither true nor false. */
 const not =
   (term: Term): Term =>
-  (scope) =>
-    !term(scope) && !(scope.missing === true && !scope.final);
+  (scope) => {
+    const before = scope.missing ?? false;
+    scope.missing = false;
+    if (term(scope)) {
+      // It holds, whatever else may come.
+      scope.missing = before;
+      return false;
+    }
+    const unknown = scope.missing && !scope.final;
+    scope.missing ||= before;
+    return !unknown;
+  };
 
 function combine(alternatives: readonly Term[][], positive: boolean): Condition {
   const [only] = alternatives;

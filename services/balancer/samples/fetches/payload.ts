@@ -30,7 +30,11 @@ const slice = (summary: string): Fetch => ({
       const all = bytes(scope);
       if (!all || from > all.length) return wanting(scope);
       // No length stands for all that there is.
-      if (count === 0) return from < all.length ? bin(textOf(all.subarray(from))) : wanting(scope);
+      if (count === 0) {
+        // It may become more: only a match is final.
+        wanting(scope);
+        return from < all.length ? bin(textOf(all.subarray(from))) : undefined;
+      }
       return from + count <= all.length
         ? bin(textOf(all.subarray(from, from + count)))
         : wanting(scope);
