@@ -44,6 +44,7 @@ check: node_modules/.installed ## Format, lint, types
 
 bench: setup-test ## Print ratios against real peers in the same run
 	node test/bench/main.ts
+	node test/bench/broker.ts
 
 screenshot: setup-test ## Take the README's picture of a running cluster again
 	node test/tools/screenshot.ts

@@ -8,7 +8,7 @@ import { type Outcome, type Ports, runScenario, type Scenario } from './mqtt/run
 import { rss } from './rss.ts';
 
 /**
- * `make bench-broker`: brokers without the balancer beside Mosquitto, in the same run, alternately:
+ * The second part of `make bench`: brokers without the balancer beside Mosquitto, in the same run, alternately:
  * one with the durable log on one nats-server, one without any log, and three as a cluster where
  * publishers and subscribers are on different nodes. Mosquitto keeps nothing on disk.
  */
