@@ -123,8 +123,9 @@ export class Fences {
   }
 }
 
-function keyOf({ position }: Message): string {
-  return position === undefined ? '' : `${position.shard}.${position.sequence}.${position.index}`;
+/** By the message and not by its place: its record may stand in two shards, and either be read. */
+function keyOf({ origin, sequence }: Message): string {
+  return `${origin} ${sequence}`;
 }
 
 /** The oldest go first. */

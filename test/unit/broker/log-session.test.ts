@@ -250,6 +250,8 @@ describe('fences', () => {
     made.publisher = publisher;
     made.publisherEpoch = epoch;
     made.position = { shard, sequence, index: 0 };
+    made.origin = 'pi1';
+    made.sequence = sequence;
     return made;
   };
 
@@ -269,5 +271,9 @@ describe('fences', () => {
     );
     expect(verdicts).toEqual([false, true, true]);
     expect([fences.wasDropped(late), fences.wasDropped(before)]).toEqual([true, false]);
+    // The writer had not heard of it and wrote it again into another shard.
+    const copy = message('c', 10, 0, 9);
+    copy.position = { shard: 1, sequence: 77, index: 0 };
+    expect(fences.wasDropped(copy)).toBe(true);
   });
 });
