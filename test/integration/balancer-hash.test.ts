@@ -96,6 +96,7 @@ describe('a key leads to the server that HAProxy chooses', () => {
     ...FIELDS.map((value) => ({ headers: value === undefined ? {} : { 'X-Key': value } })),
     { headers: { 'x-key': ['first', 'second'] } },
     ...['www.example.org', 'example.org', 'a.org:80'].map((host) => ({ headers: { host } })),
+    ...['/a?id=5?x=7', '/a?x=1?id=6', '/?id=', '/?'].map((path) => ({ path })),
     ...words(12).map((word) => ({ path: `/${word}?id=${word}`, headers: { 'x-key': word } })),
   ];
   const KEYS = [
@@ -121,6 +122,9 @@ describe('a key leads to the server that HAProxy chooses', () => {
     'balance hash req.hdr(host),field(1,.)',
     'balance hash path,length',
     'balance hash req.hdr(x-key),crc32',
+    'balance hash query',
+    'balance hash url_param(id)',
+    'balance hash path,field(2,/)',
   ];
 
   it.each(['hash-type map-based crc32 avalanche', 'hash-type consistent wt6'])(

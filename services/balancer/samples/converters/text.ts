@@ -54,8 +54,7 @@ export function fieldAt(text: string, delimiters: string, index: number, count: 
   if (number < 1 || number > total) return undefined;
   const [first, last] = spanOf(number, index < 0, count, total);
   const end = last === total ? text.length : starts[last]! - 1;
-  const found = text.slice(starts[first - 1], end);
-  return found === '' ? undefined : found;
+  return text.slice(starts[first - 1], end);
 }
 
 /** Words between runs of delimiters. */

@@ -53,8 +53,12 @@ const trim = (text: string): string => text.replace(/^[ \t]+|[ \t]+$/g, '');
 const unquoted = (text: string): string => /^"(.*)"$/.exec(text)?.[1] ?? text;
 
 /** Name and value of each parameter between delimiters; only those with a sign. */
-export function* parametersOf(text: string): Generator<[name: string, value: string]> {
-  for (const part of text.split(/[&;]/)) {
+export function* parametersOf(
+  text: string,
+  delimiter = '&',
+): Generator<[name: string, value: string]> {
+  // What opens the list ends a parameter, too (HAProxy).
+  for (const part of text.replaceAll(delimiter, '&').split(/[&;]/)) {
     const equals = part.indexOf('=');
     if (equals >= 0) yield [part.slice(0, equals), part.slice(equals + 1)];
   }

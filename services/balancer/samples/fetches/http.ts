@@ -103,7 +103,7 @@ function parameters({ request }: Scope, name: string, delimiter = '?'): string[]
   const target = request?.target ?? '';
   const at = target.indexOf(delimiter);
   if (at < 0) return [];
-  return [...parametersOf(target.slice(at + 1))].flatMap(([key, value]) =>
+  return [...parametersOf(target.slice(at + 1), delimiter)].flatMap(([key, value]) =>
     name === '' || key === name ? [value] : [],
   );
 }
@@ -227,7 +227,9 @@ export const HTTP_FETCHES: FetchTable = {
   ),
   path: request('str', 'the path, without the query', (target) => nonEmpty(pathOf(target))),
   pathq: request('str', 'the path with the query', (target) => nonEmpty(pathAndQuery(target))),
-  query: request('str', 'what follows the question mark', (target) => str(queryOf(target) ?? '')),
+  query: request('str', 'what follows the question mark', (target) =>
+    optional(queryOf(target), str),
+  ),
   url: request('str', 'the target as it was sent', (target) => str(target)),
   url_ip: request('ipv4', "the target's host, when it is an address", (target) => {
     const found = /^[a-z]+:\/\/(\d+\.\d+\.\d+\.\d+)/i.exec(target);
