@@ -35,8 +35,8 @@ unit: setup-test ## Run the unit tests (seconds)
 integration: setup-test ## Run the tests with real parts
 	vitest run --project integration
 
-test-faults: setup-test ## Break nodes under load and count messages (BRAMBLE_FAULTS=long: as long as promised)
-	vitest run --config vitest.faults.config.ts
+test-faults: setup-test ## Break nodes under load and count messages (FAULTS=names, BRAMBLE_FAULTS=long)
+	vitest run --config vitest.faults.config.ts $(FAULTS)
 
 check: node_modules/.installed ## Format, lint, types
 	biome check .
