@@ -80,7 +80,7 @@ export class Balancer implements Service, StatsView {
     this.#now = this.#generation(config);
     this.#now.restore();
     const stats = new StatsResponder(this, this.#http.pools);
-    this.#http.answerWith((head, proxy) => stats.respond(head, proxy));
+    this.#http.answerWith((head, proxy, scope) => stats.respond(head, proxy, scope));
     this.#runtime = new RuntimeSockets(this, deps.log);
   }
 

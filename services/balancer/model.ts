@@ -2,6 +2,7 @@ import type { CheckPace } from './checks/checks.ts';
 import type { SavedServer } from './checks/server-state.ts';
 import type { CheckMethod } from './checks/steps.ts';
 import type { LogFormatter } from './log/log-format.ts';
+import type { Condition } from './rules/condition.ts';
 import type { ProxyRules } from './rules/model.ts';
 import type { RuntimeConfig } from './runtime/config.ts';
 import type { Expression } from './samples/compile.ts';
@@ -152,6 +153,15 @@ export interface StatsConfig {
   /** Seconds. */
   refresh: number | undefined;
   hideVersion: boolean;
+  /** Addresses, cookies and algorithms are shown. */
+  legends?: boolean;
+  /** Name and description that the page shows. */
+  node?: string | undefined;
+  description?: string | undefined;
+  /** Only these proxies are shown; '.' = the one that asks. Empty = all. */
+  scope?: string[];
+  /** When servers may be changed on the page; undefined = never. */
+  admin?: readonly Condition[] | undefined;
 }
 
 /** Shape of one log line: HAProxy 2.6 manual, section 4.2 "log", and RFC 3164, RFC 5424. */
@@ -263,6 +273,9 @@ export interface ProxyConfig {
     logHealthChecks: boolean;
     /** keep-alive (default), server-close, or close after each exchange. */
     httpConnection: 'keep-alive' | 'server-close' | 'close';
+    pretendKeepAlive?: boolean;
+    abortOnClose?: boolean;
+    ignoreProbes?: boolean;
     forwardFor: { header: string; except: string | undefined; ifNone: boolean } | undefined;
   };
   /** Stickiness; undefined without it and in mode tcp. */

@@ -14,6 +14,7 @@ import type {
   StatsConfig,
   Timeouts,
 } from '../model.ts';
+import type { Condition } from '../rules/condition.ts';
 import { newRuntimeConfig, type RuntimeConfig } from '../runtime/config.ts';
 import { DEFAULT_HEALTH, type HealthConfig } from '../servers/health-config.ts';
 import type { StickTableConfig } from '../stickiness/table/config.ts';
@@ -108,6 +109,8 @@ export interface ProxyDraft {
   stickTable?: StickTableConfig;
   /** Set once everything is read. */
   finished?: FinishedRules;
+  /** Conditions of `stats admin`. */
+  statsAdmin?: Condition[];
   /** What a state file knows of them. */
   savedServers?: SavedServer[];
   /** Lines with TLS. */

@@ -23,7 +23,12 @@ import { SessionState } from './session-state.ts';
 const LINGER = 2000;
 
 /** Answers requests to a proxy that need no server, such as those for the statistics page. */
-export type LocalResponder = (head: RequestHead, config: ProxyConfig) => LocalResponse | undefined;
+export type LocalResponder = (
+  head: RequestHead,
+  config: ProxyConfig,
+  /** What rules know of the request, its body included; only where they look at requests. */
+  scope?: HttpScope,
+) => LocalResponse | undefined;
 
 /**
  * One client connection: reads heads, lets one exchange after the other run in the order of the
@@ -323,7 +328,13 @@ export class ClientConnection implements ExchangeClient, LiveSession {
 
   /** A connection that brought nothing is not worth a line where `option dontlognull` says so. */
   #probed(status: ErrorStatus, termination: string): void {
-    const silent = this.#requests === 0 && !this.#input && this.context.config.options.dontlognull;
+    const { dontlognull, ignoreProbes } = this.context.config.options;
+    const nothing = this.#requests === 0 && !this.#input;
+    if (nothing && ignoreProbes) {
+      this.#close();
+      return;
+    }
+    const silent = nothing && dontlognull;
     if (!silent) {
       this.#refuse(status, termination);
       return;
@@ -353,5 +364,6 @@ export class ClientConnection implements ExchangeClient, LiveSession {
     const user = this.#user;
     this.#user = undefined;
     user?.clientClosed();
+    this.#own?.close();
   }
 }

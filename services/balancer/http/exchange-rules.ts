@@ -1,6 +1,7 @@
 import type { ProxyConfig } from '../model.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { Account } from './account.ts';
+import type { LocalResponder } from './client-connection.ts';
 import type { ExchangeClient } from './client-side.ts';
 import type { LocalResponse } from './errors.ts';
 import type { RequestHead } from './head.ts';
@@ -29,6 +30,7 @@ export const needsRules = (config: ProxyConfig | undefined): boolean =>
   config !== undefined &&
   (config.rules !== undefined ||
     config.logFormat !== undefined ||
+    config.stats?.admin !== undefined ||
     config.balance.name === 'hash' ||
     config.servers.some(({ tls }) => tls?.sni !== undefined));
 
@@ -41,7 +43,7 @@ export class ExchangeRules implements RulesOwner {
   readonly #head: RequestHead;
   readonly #request: Message;
   readonly #rules: RequestRules;
-  readonly #respond: (head: RequestHead, config: ProxyConfig) => LocalResponse | undefined;
+  readonly #respond: LocalResponder;
   /** Bytes of the body that are waited for; undefined = nobody waits. */
   #wanted: number | undefined;
   #delay: NodeJS.Timeout | undefined;
@@ -51,7 +53,7 @@ export class ExchangeRules implements RulesOwner {
     client: ExchangeClient,
     account: Account,
     head: RequestHead,
-    respond: (head: RequestHead, config: ProxyConfig) => LocalResponse | undefined,
+    respond: LocalResponder,
   ) {
     this.#exchange = exchange;
     this.#client = client;
@@ -122,7 +124,7 @@ export class ExchangeRules implements RulesOwner {
   }
 
   statistics(config: ProxyConfig): LocalResponse | undefined {
-    return this.#respond(this.#ruledHead(), config);
+    return this.#respond(this.#ruledHead(), config, this.scope);
   }
 
   awaitBody(limit: number | undefined, bytes: number): boolean {

@@ -37,7 +37,7 @@ export interface RulesOwner {
   statistics(config: ProxyConfig): LocalResponse | undefined;
 }
 
-type Step = Rule<HttpAction> | Rule<TcpAction> | 'count' | 'statistics' | 'buffer';
+type Step = Rule<HttpAction> | Rule<TcpAction> | 'count' | 'order' | 'statistics' | 'buffer';
 type Outcome = 'next' | 'end-of-list' | 'over' | 'wait';
 
 /** Milliseconds, where neither `timeout tarpit` nor `timeout connect` is set. */
@@ -118,6 +118,7 @@ export class RequestRules {
 
   #take(step: Step): Outcome {
     if (step === 'statistics') return this.#statistics();
+    if (step === 'order') return this.#awaitOrder();
     if (step === 'count') {
       countEvent(this.#scope, 'http_req');
       return 'next';
@@ -159,6 +160,14 @@ export class RequestRules {
     const denied = kind !== 'return';
     this.#owner.ruledOut({ response, termination, denied, delay, silent: false, stats: false });
     return 'over';
+  }
+
+  /** An order given on the page is in the body. */
+  #awaitOrder(): Outcome {
+    const { stats, timeouts } = this.#config;
+    const { request } = this.#scope;
+    const asked = stats?.admin && request?.method === 'POST' && request.target.includes(stats.uri);
+    return asked && this.#owner.awaitBody(timeouts.httpRequest, 0) ? 'wait' : 'next';
   }
 
   #statistics(): Outcome {
@@ -268,10 +277,10 @@ const node = (host: string): string => (host.includes(':') ? `"[${host}]"` : hos
 function listsOf(rules: ProxyRules | undefined, first = NOTHING): readonly (readonly Step[])[] {
   if (!rules) return STATISTICS_ONLY;
   const buffer: readonly Step[] = rules.bufferRequest ? ['buffer'] : [];
-  return [first, rules.tcpContent, rules.request, ['statistics'], rules.redirects, buffer];
+  return [first, rules.tcpContent, rules.request, ['order', 'statistics'], rules.redirects, buffer];
 }
 
 const NOTHING: readonly Step[] = [];
 /** Requests are counted once; who tracks later counts them itself. */
 const COUNT: readonly Step[] = ['count'];
-const STATISTICS_ONLY: readonly (readonly Step[])[] = [['statistics']];
+const STATISTICS_ONLY: readonly (readonly Step[])[] = [['order', 'statistics']];

@@ -3,6 +3,7 @@ import type { ProxyConfig } from '../model.ts';
 import type { Directory } from '../samples/scope.ts';
 import type { Backend } from './backend.ts';
 import type { Counters } from './counters.ts';
+import type { LiveSession } from './live-session.ts';
 import type { Server } from './server.ts';
 
 /**
@@ -136,6 +137,8 @@ export interface StatsView {
   readonly backends: readonly Backend[];
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
+  /** Sessions under way. */
+  sessions?(): Iterable<LiveSession>;
 }
 
 /**

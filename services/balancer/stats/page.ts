@@ -1,4 +1,5 @@
 import type { StatsConfig } from '../model.ts';
+import { ACTIONS, RESULTS } from './admin.ts';
 import { BACKEND, FRONTEND, SERVER, type StatRow } from './rows.ts';
 import { STYLE } from './style.ts';
 
@@ -11,6 +12,10 @@ export interface PageOptions {
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   readonly now: number;
+  /** Servers may be changed on it. */
+  readonly admin?: boolean;
+  /** How the order before ended, as in `;st=`. */
+  readonly result?: string | undefined;
 }
 
 type Cell = string | number | undefined;
@@ -42,11 +47,11 @@ const CELLS: readonly (readonly [heading: string, show: (row: StatRow) => Cell])
 const CLASSES: readonly (readonly [RegExp, string, string])[] = [
   [/^OPEN$/, 'plain', 'open'],
   [/^UP$/, 'up', 'up'],
-  [/^UP \d/, 'change', 'up, going down'],
-  [/^DOWN \d/, 'change', 'down, coming up'],
+  [/^UP \d/, 'sinking', 'up, going down'],
+  [/^DOWN \d/, 'rising', 'down, coming up'],
   [/^DOWN/, 'down', 'down'],
-  [/^(MAINT|STOP)/, 'off', 'in maintenance'],
-  [/^(DRAIN|NOLB)/, 'off', 'draining'],
+  [/^(MAINT|STOP|PAUSED)/, 'maint', 'in maintenance'],
+  [/^(DRAIN|NOLB)/, 'drain', 'draining'],
   [/^no check/, 'plain', 'not checked'],
 ];
 
@@ -76,12 +81,12 @@ export function renderPage(rows: readonly StatRow[], options: PageOptions): stri
 </head>
 <body>
 <header>
-<h1>Balancer statistics${stats.hideVersion ? '' : ' <small>Bramble</small>'}</h1>
+<h1>Balancer statistics${stats.hideVersion ? '' : ' <small>Bramble</small>'}${subject(stats)}</h1>
 <nav>${links.join('')}</nav>
 ${totals(rows, now - startedAt)}
-</header>
+${notice(options)}</header>
 <main>
-${[...proxies.values()].map((group) => section(group, options.upOnly)).join('\n')}
+${[...proxies.values()].map((group) => section(group, options)).join('\n')}
 </main>
 <footer>Sessions, queue and rates: now, and the most so far. Bytes as clients see them.
 Process ${process.pid}, as of ${new Date(now).toISOString()}.</footer>
@@ -90,30 +95,63 @@ Process ${process.pid}, as of ${new Date(now).toISOString()}.</footer>
 `;
 }
 
-function section(rows: readonly StatRow[], upOnly: boolean): string {
+function subject({ node, description }: StatsConfig): string {
+  const words = [node === undefined ? '' : `on ${node}`, description ?? ''].filter(Boolean);
+  return words.length === 0 ? '' : ` <small>${escapeHtml(words.join(': '))}</small>`;
+}
+
+/** What became of the order that led here. */
+function notice({ result, stats }: PageOptions): string {
+  const found = result === undefined ? undefined : RESULTS[result];
+  if (!found) return '';
+  const [tone, text] = found;
+  const close = `<a href="${escapeHtml(stats.uri)}" title="Remove this message">[X]</a>`;
+  return `<p class="notice ${tone}" role="status">${close} ${text}</p>\n`;
+}
+
+/** The menu of a backend on a page that may change it. */
+function menu(backend: string): string {
+  const entries = Object.entries(ACTIONS).map(
+    ([value, { label }]) => `<option value="${value}">${label}</option>`,
+  );
+  return (
+    `<p class="menu"><label>Choose the action to perform on the checked servers : ` +
+    `<select name="action"><option value=""></option>${entries.join('')}</select></label>` +
+    `<input type="hidden" name="b" value="#${backend}"> <input type="submit" value="Apply"></p>`
+  );
+}
+
+function section(rows: readonly StatRow[], { upOnly, admin = false, stats }: PageOptions): string {
   const visible = upOnly
     ? rows.filter((row) => row.type !== SERVER || !String(row.status).startsWith('DOWN'))
     : rows;
   const used = CELLS.filter(([, show]) => visible.some((row) => show(row) !== undefined));
   const head = used.map(([heading]) => `<th scope="col">${heading}</th>`).join('');
   const first = rows[0]!;
-  return `<section>
+  const orders = admin && rows.some((row) => row.type === SERVER);
+  return `<section>${orders ? '<form method="post">' : ''}
 <h2 id="${escapeHtml(String(first.pxname))}">${escapeHtml(String(first.pxname))}<span>mode ${first.mode}</span></h2>
 <div class="scroll"><table>
 <thead><tr><td></td><th scope="col" class="state">State</th>${head}</tr></thead>
 <tbody>
-${visible.map((row) => line(row, used)).join('\n')}
+${visible.map((row) => line(row, used, admin, stats.legends ?? false)).join('\n')}
 </tbody>
-</table></div>
+</table></div>${orders ? `${menu(String(first.iid))}</form>` : ''}
 </section>`;
 }
 
-function line(row: StatRow, used: typeof CELLS): string {
+function line(row: StatRow, used: typeof CELLS, admin: boolean, legends: boolean): string {
   const status = String(row.status);
   const state = CLASSES.find(([pattern]) => pattern.test(status));
   const [name, word] = state ? [state[1], state[2]] : ['plain', ''];
-  const kind = row.type === SERVER ? '' : ' sum';
+  const kind = row.type !== SERVER ? ' sum' : row.bck === 1 ? ' backup' : '';
+  const box =
+    admin && row.type === SERVER
+      ? `<input type="checkbox" name="s" value="${escapeHtml(String(row.svname))}"> `
+      : '';
+  const legend = legends ? legendOf(row) : '';
   const title = row.type === FRONTEND ? 'Frontend' : row.type === BACKEND ? 'Backend' : row.svname;
+  const label = escapeHtml(String(title));
   const age = row.lastchg === undefined ? '' : ` <i>${since(row.lastchg)}</i>`;
   const cells = used.map(([heading, show]) => {
     const value = show(row);
@@ -123,10 +161,21 @@ function line(row: StatRow, used: typeof CELLS): string {
   });
   const backup = row.bck === 1 && row.type === SERVER ? ' <i>backup</i>' : '';
   return (
-    `<tr class="${name}${kind}"><th scope="row">${escapeHtml(String(title))}${backup}</th>` +
+    `<tr class="${name}${kind}"><th scope="row">${box}${legend === '' ? label : `<span${legend}>${label}</span>`}${backup}</th>` +
     `<td class="state" data-of="State"><span title="${word}">${escapeHtml(status)}${age}</span></td>` +
     `${cells.join('')}</tr>`
   );
+}
+
+/** Where it is and how it is told, as a hint. */
+function legendOf(row: StatRow): string {
+  const parts = [
+    row.addr === undefined ? '' : `address: ${row.addr}`,
+    row.cookie === undefined ? '' : `cookie: ${row.cookie}`,
+    row.algo === undefined ? '' : `balancing: ${row.algo}`,
+    `id: ${row.type === SERVER ? row.sid : row.iid}`,
+  ].filter(Boolean);
+  return ` title="${escapeHtml(parts.join(', '))}"`;
 }
 
 function totals(rows: readonly StatRow[], uptime: number): string {

@@ -1,17 +1,22 @@
 import { errorResponse, type LocalResponse, localResponse } from '../http/errors.ts';
 import { fieldOf, type RequestHead } from '../http/head.ts';
+import type { HttpScope } from '../http/http-scope.ts';
 import type { ProxyConfig, StatsConfig } from '../model.ts';
 import type { StatsView } from '../servers/types.ts';
+import { obey, type Result } from './admin.ts';
 import { authorized } from './auth.ts';
-import { toCsv, toJson } from './formats.ts';
+import { toCsv, toJson, toTyped } from './formats.ts';
 import { renderPage } from './page.ts';
 import { buildRows, type ServerConnections, type StatRow } from './rows.ts';
 
 const NO_CACHE = 'cache-control: no-cache';
+/** Longest form, bytes: what is held of a body. */
+const MAX_FORM = 15_360;
 
 /**
  * Answers requests for the statistics (manual, `stats enable` and its options): the page, and
- * with an option behind the address `;csv`, `;json`, `;up`, `;norefresh`. undefined = the
+ * with an option behind the address `;csv`, `;json`, `;typed`, `;up`, `;norefresh`; a POST is an
+ * order to servers (`stats admin`). undefined = the
  * request is for somebody else.
  */
 export class StatsResponder {
@@ -24,9 +29,9 @@ export class StatsResponder {
   }
 
   /** For a request to this proxy. */
-  respond(head: RequestHead, config: ProxyConfig): LocalResponse | undefined {
+  respond(head: RequestHead, config: ProxyConfig, scope?: HttpScope): LocalResponse | undefined {
     return config.stats && this.#at(config, head)
-      ? this.#answer(config.stats, config, head)
+      ? this.#answer(config.stats, config, head, scope)
       : undefined;
   }
 
@@ -36,42 +41,61 @@ export class StatsResponder {
     return pathOf(head.target).startsWith(stats.uri);
   }
 
-  #answer(stats: StatsConfig, config: ProxyConfig, head: RequestHead): LocalResponse {
+  #answer(
+    stats: StatsConfig,
+    config: ProxyConfig,
+    head: RequestHead,
+    scope: HttpScope | undefined,
+  ): LocalResponse {
     if (!authorized(stats.users, fieldOf(head, 'authorization')))
       return unauthorized(stats, config);
-    // No admin actions: HAProxy tells a form that it was denied.
+    const admin = scope !== undefined && (stats.admin?.some((when) => when(scope)) ?? false);
     if (head.method === 'POST') {
-      const location = `location: ${stats.uri};st=DENY`;
+      const result = admin ? this.#obey(scope) : 'DENY';
+      const location = `location: ${stats.uri};st=${result}`;
       const fields = [NO_CACHE, 'content-type: text/plain', 'content-length: 0', location];
       return localResponse(303, 'See Other', fields, Buffer.alloc(0));
     }
     const options = pathOf(head.target).slice(stats.uri.length);
     const refresh = options.includes(';norefresh') ? undefined : stats.refresh;
-    const { type, body } = this.#body(stats, options, refresh);
+    const { type, body } = this.#body(stats, options, { refresh, admin, proxy: config.name });
     const fields = [NO_CACHE, `content-type: ${type}`, `content-length: ${body.length}`];
     if (refresh !== undefined) fields.push(`refresh: ${refresh}`);
     return localResponse(200, 'OK', fields, body);
   }
 
+  #obey({ body = '' }: HttpScope): Result {
+    return body.length > MAX_FORM ? 'EXCD' : obey(body, this.#view);
+  }
+
   #body(
     stats: StatsConfig,
     options: string,
-    refresh: number | undefined,
+    { refresh, admin, proxy }: { refresh: number | undefined; admin: boolean; proxy: string },
   ): { type: string; body: Buffer } {
     const now = Date.now();
     const upOnly = options.includes(';up');
-    const rows = buildRows(this.#view, this.#connections, now);
+    const { legends = false, scope = [] } = stats;
+    const all = buildRows(this.#view, this.#connections, now);
+    const rows = scope.length === 0 ? all : all.filter((row) => isInScope(row, scope, proxy));
     if (options.includes(';csv')) {
-      return { type: 'text/plain', body: Buffer.from(toCsv(shown(rows, upOnly))) };
+      return { type: 'text/plain', body: Buffer.from(toCsv(shown(rows, upOnly), legends)) };
     }
     if (options.includes(';json')) {
-      return { type: 'application/json', body: Buffer.from(toJson(shown(rows, upOnly))) };
+      return { type: 'application/json', body: Buffer.from(toJson(shown(rows, upOnly), legends)) };
     }
     const { startedAt } = this.#view;
-    const page = renderPage(rows, { stats, refresh, upOnly, startedAt, now });
+    if (options.includes(';typed')) {
+      return { type: 'text/plain', body: Buffer.from(toTyped(shown(rows, upOnly))) };
+    }
+    const result = /;st=([A-Z]{4})/.exec(options)?.[1];
+    const page = renderPage(rows, { stats, refresh, upOnly, startedAt, now, admin, result });
     return { type: 'text/html', body: Buffer.from(page) };
   }
 }
+
+const isInScope = (row: StatRow, scope: readonly string[], own: string): boolean =>
+  scope.some((name) => (name === '.' ? own : name) === row.pxname);
 
 /** `;up` leaves out servers that are down. */
 function shown(rows: StatRow[], upOnly: boolean): StatRow[] {

@@ -305,6 +305,12 @@ function agentPart({ agent }: Server): StatRow {
   };
 }
 
+/** ` 1/3` for one that serves and is not fully up. */
+function between({ config: { check }, health }: Server): string {
+  if (!check || health < check.rise || health >= check.rise + check.fall - 1) return '';
+  return ` ${health - check.rise + 1}/${check.fall}`;
+}
+
 /** HAProxy's words, with the place between two states where there is one (`UP 1/3`). */
 export function serverStatus(server: Server): string {
   // One that tracks is shown as the end of its chain is.
@@ -317,17 +323,17 @@ export function serverStatus(server: Server): string {
     case 'no-check':
       return 'no check';
     case 'drain':
-      return source.agent ? 'DRAIN (agent)' : 'DRAIN';
+      return source.agent ? 'DRAIN (agent)' : `DRAIN${between(source)}`;
     case 'stopping':
-      return 'NOLB';
+      return `NOLB${between(source)}`;
     case 'down':
       return source.agent && !source.agent.up ? 'DOWN (agent)' : 'DOWN';
     case 'going-up':
       return `DOWN ${source.health}/${check?.rise ?? 1}`;
     case 'going-down':
-      return `UP ${source.health - (check?.rise ?? 1) + 1}/${check?.fall ?? 1}`;
+      return source.checksEnabled ? `UP${between(source)}` : 'no check';
     case 'up':
-      return 'UP';
+      return source.checksEnabled ? 'UP' : 'no check';
   }
 }
 

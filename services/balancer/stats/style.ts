@@ -1,20 +1,25 @@
-/** The page's looks: light and dark after the reader's system, cards instead of tables on phones. */
+/**
+ * The page's looks: rows in HAProxy's colours, light and dark after the reader's system, cards
+ * instead of tables on phones.
+ */
 export const STYLE = `
 :root {
   color-scheme: light dark;
   --ground: #f6f7f4; --sheet: #fff; --ink: #1c2320; --faint: #5d6963; --line: #dde2dd;
   --accent: #8a1c4a;
-  --up: #d9f2df; --up-ink: #14532d; --down: #fbdcdc; --down-ink: #7f1d1d;
-  --change: #fdf0cc; --change-ink: #713f12; --off: #e6e4ee; --off-ink: #43386b;
-  --plain: #e8ecea; --plain-ink: #37413c;
+  --up: #c0ffc0; --up-ink: #14532d; --down: #ff9090; --down-ink: #5f0f0f;
+  --rising: #ffd020; --sinking: #ffffa0; --change-ink: #5c330c;
+  --maint: #c07820; --maint-ink: #1c1206; --drain: #20a0ff; --drain-ink: #05203a;
+  --backup: #b0d0ff; --plain: #e0e0e0; --plain-ink: #37413c; --sum: #e8e8d0;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #14181a; --sheet: #1c2225; --ink: #e7ecea; --faint: #98a5a0; --line: #2f383b;
     --accent: #f08cb4;
     --up: #12351f; --up-ink: #a7e8bb; --down: #481a1c; --down-ink: #ffb9b9;
-    --change: #42340f; --change-ink: #f6d98a; --off: #2b2740; --off-ink: #c9bdf5;
-    --plain: #262e31; --plain-ink: #c5cfcb;
+    --rising: #55400a; --sinking: #42340f; --change-ink: #f6d98a;
+    --maint: #55330c; --maint-ink: #f3c894; --drain: #0c3a5f; --drain-ink: #a9d6ff;
+    --backup: #1f3557; --plain: #262e31; --plain-ink: #c5cfcb; --sum: #2f3027;
   }
 }
 * { box-sizing: border-box; }
@@ -44,10 +49,17 @@ td i { color: var(--faint); font-style: normal; }
 tr { --tint: var(--sheet); --word: var(--ink); background: var(--tint); }
 tr.up { --tint: var(--up); --word: var(--up-ink); }
 tr.down { --tint: var(--down); --word: var(--down-ink); }
-tr.change { --tint: var(--change); --word: var(--change-ink); }
-tr.off { --tint: var(--off); --word: var(--off-ink); }
+tr.up.backup { --tint: var(--backup); }
+tr.rising { --tint: var(--rising); --word: var(--change-ink); }
+tr.sinking { --tint: var(--sinking); --word: var(--change-ink); }
+tr.maint { --tint: var(--maint); --word: var(--maint-ink); }
+tr.drain { --tint: var(--drain); --word: var(--drain-ink); }
 tr.plain { --tint: var(--plain); --word: var(--plain-ink); }
-tr.sum { font-weight: 600; }
+tr.sum { --tint: var(--sum); font-weight: 600; }
+.notice { margin: 1rem 0 0; padding: .5rem .9rem; border-radius: .4rem; background: var(--plain); }
+.notice.up { background: var(--up); } .notice.down { background: var(--down); }
+.notice.sinking { background: var(--sinking); }
+.menu { margin: 0; padding: .6rem .9rem; }
 footer { color: var(--faint); font-size: .85rem; }
 @media (max-width: 44rem) {
   thead { display: none; }
