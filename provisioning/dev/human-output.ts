@@ -112,6 +112,7 @@ function endpoints({ host, ports, nodes, stats }: Summary): Row[] {
     ['MQTT', `${host}:${ports.mqtt}`, brokers],
     ['MQTT, connectors', `${host}:${ports.connectors}`, 'silent for up to 3 h'],
     ['MQTT, WebSocket', `ws://${host}:${ports.websocket}/`, ''],
+    ...tlsEndpoints(host, ports),
     ['Page', `http://${host}:${ports.page}/`, ''],
   ];
   if (ports.stats !== undefined) {
@@ -119,6 +120,14 @@ function endpoints({ host, ports, nodes, stats }: Summary): Row[] {
     rows.push(['Balancer', `http://${host}:${ports.stats}/haproxy?stats`, remark]);
   }
   return rows;
+}
+
+function tlsEndpoints(host: string, { mqttTls, websocketTls }: Summary['ports']): Row[] {
+  if (mqttTls === undefined || websocketTls === undefined) return [];
+  return [
+    ['MQTT, TLS', `mqtts://${host}:${mqttTls}`, ''],
+    ['WebSocket, TLS', `wss://${host}:${websocketTls}/`, ''],
+  ];
 }
 
 function table(rows: readonly Row[]): Row[] {

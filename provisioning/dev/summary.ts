@@ -4,7 +4,16 @@ import type { Plan } from '../render/plan.ts';
 /** What the owner needs to know once everything is up. */
 export interface Summary {
   host: string;
-  ports: { mqtt: number; connectors: number; websocket: number; page: number; stats?: number };
+  ports: {
+    mqtt: number;
+    connectors: number;
+    websocket: number;
+    /** Where cluster.yaml has `mqtt.tls`. */
+    mqttTls?: number;
+    websocketTls?: number;
+    page: number;
+    stats?: number;
+  };
   nodes: readonly string[];
   /** Whom to log in as; undefined where no credentials are needed. */
   login: { user: string; password: string } | undefined;
@@ -29,6 +38,9 @@ export function summarize(plan: Plan, took: number): Summary {
       mqtt: ports.mqtt,
       connectors: ports.connectors,
       websocket: ports.websocket,
+      ...(cluster.mqtt.tls === undefined
+        ? {}
+        : { mqttTls: ports.mqttTls, websocketTls: ports.websocketTls }),
       page: ports.page,
       ...(stats === undefined && !openStats ? {} : { stats: ports.stats }),
     },

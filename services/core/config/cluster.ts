@@ -137,6 +137,10 @@ const durability = z
      * How much of what was acknowledged such a power cut may take, as time between two writes to
      * the disk; or `always`: nothing, since each record is on a majority's disks before it is
      * acknowledged. The death of one node loses nothing either way.
+     *
+     * `always` costs as much as the disk needs to flush. On a fast one, 128-byte messages, one node:
+     * 127,000 a second instead of 135,000, and 0.44 ms instead of 0.15 ms for one at a time; three
+     * replicas: 62,000 instead of 94,000, and 1.8 ms instead of 0.7 ms.
      */
     flush: z
       .union([

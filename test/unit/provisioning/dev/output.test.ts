@@ -100,3 +100,16 @@ test('for scripts: one object a line', () => {
   });
   expect(events[1].ports).not.toHaveProperty('stats');
 });
+
+test('the ports of TLS are told where there is some', () => {
+  const plan = planOf(1);
+  const plain = summarize(plan, 1_000);
+  expect(plain.ports).not.toHaveProperty('mqttTls');
+  const clients = { certificate: 'none', user: 'common-name' } as const;
+  plan.cluster.mqtt.tls = { certificate: 'a.crt', key: 'a.key', clients };
+  const { ports } = summarize(plan, 1_000);
+  expect(ports).toMatchObject({
+    mqttTls: plan.ports.mqttTls,
+    websocketTls: plan.ports.websocketTls,
+  });
+});
