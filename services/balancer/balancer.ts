@@ -217,6 +217,18 @@ export class Balancer implements Service, StatsView {
     frontend.state = 'open';
   }
 
+  /** Stops listening everywhere (SIGTTOU), so that another process can have the ports. */
+  async pauseAll(): Promise<void> {
+    const open = this.frontends.filter(({ state }) => state === 'open');
+    await Promise.all(open.map((frontend) => this.pause(frontend, 'paused')));
+  }
+
+  /** Listens again (SIGTTIN). */
+  async resumeAll(): Promise<void> {
+    const paused = this.frontends.filter(({ state }) => state === 'paused');
+    await Promise.all(paused.map((frontend) => this.resume(frontend)));
+  }
+
   #socketsOf(frontend: Frontend): Listener[] {
     return this.#listeners.filter(({ context }) => context === frontend);
   }

@@ -4,9 +4,11 @@ import { Console } from './command/console.ts';
 import { reportDescriptor, startInBackground } from './command/daemon.ts';
 import { loadWithProblems } from './command/load-problems.ts';
 import { USAGE, version, versionText } from './command/usage.ts';
+import { readRuntimeSocket } from './config/keywords/global-stats.ts';
 import { type Loaded, loadConfig } from './config/load.ts';
 import { systemReason } from './config/source.ts';
 import { connectionLimit } from './listeners/descriptors.ts';
+import type { RuntimeSocketConfig } from './runtime/config.ts';
 
 const EXIT_OK = 0;
 const EXIT_ERROR = 1;
@@ -61,6 +63,11 @@ async function run(line: CommandLine): Promise<number | undefined> {
       return EXIT_ERROR;
     }
   }
+  const master = line.masterSocket === undefined ? undefined : masterSocketOf(line.masterSocket);
+  if (typeof master === 'string') {
+    console.say('ALERT', `-S : ${master}`);
+    return EXIT_ERROR;
+  }
   const loaded = await loadWithProblems(() => load(line), {
     zeroWarning: line.zeroWarning,
     // The foreground half has already shown them.
@@ -86,8 +93,8 @@ async function run(line: CommandLine): Promise<number | undefined> {
   return undefined;
 }
 
-function load(line: CommandLine): Promise<Loaded> {
-  return loadConfig(line.files, {
+async function load(line: CommandLine): Promise<Loaded> {
+  const loaded = await loadConfig(line.files, {
     environment: {
       ...process.env,
       HAPROXY_LOCALPEER: line.localPeer ?? hostname(),
@@ -102,6 +109,13 @@ function load(line: CommandLine): Promise<Loaded> {
       logTag: LOG_TAG,
     },
   });
+  const { masterSocket } = line;
+  if (masterSocket !== undefined) {
+    const socket = masterSocketOf(masterSocket);
+    // What is wrong with it has been said before any file was read.
+    if (typeof socket !== 'string') loaded.config.global.runtime?.sockets.push(socket);
+  }
+  return loaded;
 }
 
 /** What `-c` says of a configuration without errors, and its exit code. */
@@ -115,4 +129,16 @@ function reportCheck(warned: boolean, listens: boolean, { quiet }: CommandLine):
     );
   }
   return listens ? EXIT_OK : EXIT_NO_LISTENER;
+}
+
+/** `-S <address>[,<parameter>,<value>]*`: the socket of a master, which this process is as well. */
+function masterSocketOf(text: string): RuntimeSocketConfig | string {
+  const words = text.split(',');
+  const position = { file: '-S', line: 1, column: 1 };
+  const environment = new Map(
+    Object.entries(process.env).map(([key, value]) => [key, value ?? '']),
+  );
+  const socket = readRuntimeSocket(words, environment, position);
+  if (typeof socket === 'string') return socket;
+  return words.includes('level') ? socket : { ...socket, level: 'admin' };
 }

@@ -1,6 +1,7 @@
 import type { CheckPace } from './checks/checks.ts';
 import type { SavedServer } from './checks/server-state.ts';
 import type { CheckMethod } from './checks/steps.ts';
+import type { ProcessConfig } from './config/keywords/global-process.ts';
 import type { LogFormatter } from './log/log-format.ts';
 import type { Condition } from './rules/condition.ts';
 import type { ProxyRules } from './rules/model.ts';
@@ -316,6 +317,10 @@ export interface BalancerConfig {
     checkPace?: CheckPace | undefined;
     /** Runtime sockets; undefined = none. */
     runtime?: RuntimeConfig | undefined;
+    /** Account, descriptors and the end of the process. */
+    process?: ProcessConfig | undefined;
+    /** `maxconn` where somebody set it. */
+    maxconnGiven?: number | undefined;
   };
   proxies: ProxyConfig[];
   /** Lists of patterns that its rules match against. */

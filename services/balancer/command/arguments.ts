@@ -22,6 +22,10 @@ export interface CommandLine {
   /** Processes to stop once this one listens: when idle (`-sf`), or at once (`-st`). */
   finish: number[];
   terminate: number[];
+  /** Another process holds the ports (`-x`): they are shared. */
+  takeover: boolean;
+  /** `-S`: runtime socket with its parameters behind commas. */
+  masterSocket: string | undefined;
 }
 
 export type ParsedArguments =
@@ -30,15 +34,14 @@ export type ParsedArguments =
   /** Print how the command is used, after what is wrong. */
   | { kind: 'usage'; message: string | undefined };
 
-/** Accepted since scripts have them; there is nothing here that they could switch. */
-const NO_EFFECT = ['-de', '-dp', '-dS', '-dG', '-dR', '-dD'];
+/**
+ * Accepted since scripts have them; there is nothing here that they could switch. `-W` and `-Ws`:
+ * the one process takes the signals that a master would, SIGUSR2 to reload among them.
+ */
+const NO_EFFECT = ['-de', '-dp', '-dS', '-dG', '-dR', '-dD', '-W', '-Ws'];
 
 /** What HAProxy has and this program has not, with what to do instead. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
-  '-W': 'one process does all; let the service manager watch it and leave -W out',
-  '-Ws': 'one process does all and tells systemd itself (Type=notify); leave -Ws out',
-  '-S': 'there is no master process; leave -S out',
-  '-x': 'sockets are not handed over; use -sf with the old process id',
   '-m': "limit memory from outside, with systemd's MemoryMax= or ulimit",
   '-cc': 'conditions are not supported',
   '-dr': 'names must resolve at start; give addresses instead',
@@ -48,8 +51,8 @@ const UNSUPPORTED: Readonly<Record<string, string>> = {
   '-dK': "see the balancer's README for the supported keywords",
 };
 
-type ValueOption = '-f' | '-p' | '-C' | '-L' | '-n' | '-N';
-const VALUE_OPTIONS: readonly string[] = ['-f', '-p', '-C', '-L', '-n', '-N'];
+type ValueOption = '-f' | '-p' | '-C' | '-L' | '-n' | '-N' | '-S' | '-x';
+const VALUE_OPTIONS: readonly string[] = ['-f', '-p', '-C', '-L', '-n', '-N', '-S', '-x'];
 
 /** Reads the words behind the program's name. */
 export function parseArguments(words: readonly string[]): ParsedArguments {
@@ -99,6 +102,8 @@ function newCommandLine(): CommandLine {
     localPeer: undefined,
     finish: [],
     terminate: [],
+    takeover: false,
+    masterSocket: undefined,
   };
 }
 
@@ -145,6 +150,13 @@ function setValue(line: CommandLine, option: ValueOption, value: string): string
       return undefined;
     case '-L':
       line.localPeer = value;
+      return undefined;
+    case '-S':
+      line.masterSocket = value;
+      return undefined;
+    case '-x':
+      // The kernel shares ports between the two; no descriptor has to travel.
+      line.takeover = true;
       return undefined;
     case '-n':
     case '-N': {

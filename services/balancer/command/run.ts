@@ -9,6 +9,7 @@ import type { Console } from './console.ts';
 import { reportDescriptor, reportReady } from './daemon.ts';
 import { stopOldProcesses } from './old-processes.ts';
 import { removePidfile, writePidfile } from './pidfile.ts';
+import { checkDescriptors, dropPrivileges } from './privileges.ts';
 import { createProcessLog } from './process-log.ts';
 import { Transcript } from './transcript.ts';
 
@@ -20,7 +21,7 @@ export const listens = ({ proxies }: BalancerConfig): boolean =>
 const TAKEOVER_LIMIT = 5000;
 const TAKEOVER_INTERVAL = 20;
 
-type Handover = Pick<CommandLine, 'finish' | 'terminate' | 'verbose'>;
+type Handover = Pick<CommandLine, 'finish' | 'terminate' | 'verbose' | 'takeover'>;
 
 /** Reads the files once more; undefined when they are unusable, which the console was told. */
 export type Reread = (console: Console) => Promise<Loaded | undefined>;
@@ -51,6 +52,12 @@ class BalancerProcess implements Service {
       // It has been said what is wrong, and the old configuration is in force.
       this.reload().catch(() => undefined);
     });
+    process.on('SIGTTOU', () => void this.#balancer?.pauseAll());
+    process.on('SIGTTIN', () => {
+      this.#balancer?.resumeAll().catch((error: unknown) => {
+        this.#console.say('ALERT', describeError(error));
+      });
+    });
     await runService(this, {
       name: 'balancer',
       log: this.#log,
@@ -60,6 +67,7 @@ class BalancerProcess implements Service {
   }
 
   async start(signal: AbortSignal): Promise<void> {
+    checkDescriptors(this.#config);
     const { pidfile } = this.#config.global;
     const report = reportDescriptor();
     if (report !== undefined && pidfile !== undefined) writePidfile(pidfile);
@@ -69,6 +77,7 @@ class BalancerProcess implements Service {
       if (report !== undefined && pidfile !== undefined) removePidfile(pidfile);
       throw error;
     }
+    dropPrivileges(this.#config);
     this.#stopPredecessors();
     this.#console.started();
     if (report === undefined) return;
@@ -136,7 +145,7 @@ class BalancerProcess implements Service {
       log: this.#log,
       notice: this.#console.say,
       reload: () => this.reload(),
-      takeover: this.#line.finish.length + this.#line.terminate.length > 0,
+      takeover: this.#line.takeover || this.#line.finish.length + this.#line.terminate.length > 0,
       // Alone, SIGTERM ends it at once, as it does HAProxy; a supervisor's Ctrl-C may drain.
       ...(this.#supervised ? {} : { drainLimit: 0 }),
     });
@@ -144,7 +153,11 @@ class BalancerProcess implements Service {
 
   async softStop(): Promise<void> {
     this.#finishing = true;
-    await this.#balancer?.softStop();
+    const balancer = this.#balancer;
+    const { hardStopAfter } = this.#config.global.process ?? {};
+    // Until then connections may take as long as they like.
+    if (hardStopAfter !== undefined) setTimeout(() => balancer?.destroy(), hardStopAfter).unref();
+    await balancer?.softStop();
     this.#removePidfile();
   }
 

@@ -36,5 +36,8 @@ export const USAGE = `Usage : bramble-balancer [-f <cfgfile|cfgdir>]* [ -vdVDcq 
         -n sets the maximum total # of connections
         -N sets the default, per-proxy maximum # of connections
         -L set local peer name (default to hostname)
+        -W master-worker mode : SIGUSR2 reloads, in one process ; -Ws tells systemd, too.
+        -S <bind>[,<option>]* opens a runtime socket of level admin
+        -x <unix_socket> shares the ports with the process that listens there
         -sf/-st [pid ]* finishes/terminates old pids once this process can take over.
 `;

@@ -38,6 +38,8 @@ export function build(draft: ConfigDraft, overrides: Overrides): BalancerConfig 
       node: global.node,
       description: global.description,
       runtime: global.runtime,
+      process: global.process,
+      maxconnGiven: overrides.maxconn ?? global.maxconn,
       checkPace: { spread: global.checks.spread, maxSpread: global.checks.maxSpread },
     },
     proxies,

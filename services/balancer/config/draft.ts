@@ -20,6 +20,7 @@ import { DEFAULT_HEALTH, type HealthConfig } from '../servers/health-config.ts';
 import type { StickTableConfig } from '../stickiness/table/config.ts';
 import { type CheckSettings, inheritCheckSettings, newCheckSettings } from './check-settings.ts';
 import type { FinishedRules } from './finish-rules.ts';
+import { newProcessConfig, type ProcessConfig } from './keywords/global-process.ts';
 import {
   type AgentSettings,
   type CheckTlsSettings,
@@ -140,6 +141,7 @@ export interface GlobalDraft {
   node: string | undefined;
   description: string | undefined;
   runtime: RuntimeConfig;
+  process: ProcessConfig;
   checks: GlobalChecks;
   /** Set by the first TLS keyword. */
   tls?: GlobalTls;
@@ -239,6 +241,7 @@ export function newGlobal(): GlobalDraft {
     node: undefined,
     description: undefined,
     runtime: newRuntimeConfig(),
+    process: newProcessConfig(),
     checks: {
       external: false,
       fork: false,

@@ -32,7 +32,7 @@ export const FOREIGN_GLOBAL = words(`
   tune.ssl.capture-cipherlist-size tune.ssl.force-private-cache tune.ssl.hard-maxrecord
   tune.ssl.keylog tune.ssl.ssl-ctx-cache-size tune.vars.check-max-size tune.vars.global-max-size
   tune.vars.proc-max-size tune.vars.reqres-max-size tune.vars.sess-max-size tune.vars.txn-max-size
-  tune.zlib.memlevel tune.zlib.windowsize uid ulimit-n unix-bind user zero-warning
+  tune.zlib.memlevel tune.zlib.windowsize unix-bind zero-warning
 `);
 
 /** Keywords of defaults, frontend, backend and listen. */
@@ -46,10 +46,9 @@ export const FOREIGN_PROXY = words(`
 
 /** What may follow `option`. */
 export const FOREIGN_OPTIONS = words(`
-  abortonclose accept-invalid-http-request accept-invalid-http-response checkcache contstats
-  disable-h2-upgrade dontlog-normal forceclose h1-case-adjust-bogus-client
-  h1-case-adjust-bogus-server http-ignore-probes http-no-delay http-pretend-keepalive
-  http-restrict-req-hdr-names http-tunnel http-use-htx http-use-proxy-header idle-close-on-response
+  accept-invalid-http-request accept-invalid-http-response checkcache contstats
+  disable-h2-upgrade dontlog-normal h1-case-adjust-bogus-client
+  h1-case-adjust-bogus-server http-restrict-req-hdr-names http-use-htx http-use-proxy-header idle-close-on-response
   independent-streams log-separate-errors logasap nolinger prefer-last-server socket-stats
   splice-auto splice-request splice-response spop-check tcp-smart-accept tcp-smart-connect
   transparent

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 
 /** Kept for listeners, checks, logs and the runtime itself. */
 const RESERVE = 100;
+/** What a process has open before anybody connects. */
+const OWN = 17;
 /** Most connections that may wait for room, and their share of the descriptors. */
 const MAX_HELD = 4096;
 const HELD_SHARE = 1 / 8;
@@ -22,6 +24,9 @@ export function descriptorLimit(): number {
 export function holdLimit(): number {
   return Math.min(MAX_HELD, Math.floor(descriptorLimit() * HELD_SHARE));
 }
+
+/** Files that so many connections need at least: two each, and those of the process itself. */
+export const descriptorsFor = (connections: number): number => 2 * connections + OWN;
 
 /**
  * Most connections at a time: what `global maxconn` says, and never more than descriptors are there

@@ -73,37 +73,39 @@ function parseMaxconn({ runtime }: GlobalDraft, statement: Statement, context: C
 
 function parseStatsSocket({ runtime }: GlobalDraft, statement: Statement, context: Context): void {
   const { problems, environment } = context;
-  const written = statement.word(2);
-  if (written === '') {
+  const words = statement.tokens.slice(2).map(({ text }) => text);
+  if (words.length === 0) {
     const message =
       "'stats socket' in 'global section' expects an address or a path to a UNIX socket";
     problems.alert(statement.at(2), message);
     return;
   }
-  const parsed = parseRuntimeAddress(written, environment, statement.at(2));
-  if (typeof parsed === 'string') {
-    problems.alert(statement.at(2), `'stats socket' : ${parsed}`);
-    return;
-  }
-  for (let index = 3; index < statement.length; index += 1) {
-    const name = statement.word(index);
-    const value = statement.word(index + 1);
-    const error = !PARAMETERS.includes(name)
-      ? `unknown keyword '${name}'${suggestion(name, PARAMETERS)}.`
-      : value === ''
-        ? `'${name}' : missing value`
-        : setParameter(parsed, name, value);
-    if (error !== undefined) {
-      problems.alert(statement.at(index), `'stats socket ${written}' : ${error}`);
-      return;
+  const socket = readRuntimeSocket(words, environment, statement.at(2));
+  if (typeof socket === 'string') problems.alert(statement.at(2), `'stats socket' : ${socket}`);
+  else runtime.sockets.push(socket);
+}
+
+/** An address and its parameters; a text says what is wrong. */
+export function readRuntimeSocket(
+  [written = '', ...parameters]: readonly string[],
+  environment: Environment,
+  position: Position,
+): RuntimeSocketConfig | string {
+  const socket = parseRuntimeAddress(written, environment, position);
+  if (typeof socket === 'string') return socket;
+  for (let index = 0; index < parameters.length; index += 2) {
+    const [name = '', value = ''] = parameters.slice(index, index + 2);
+    if (!PARAMETERS.includes(name)) {
+      return `unknown keyword '${name}'${suggestion(name, PARAMETERS)}.`;
     }
-    index += 1;
+    const error = value === '' ? 'missing value' : setParameter(socket, name, value);
+    if (error !== undefined) return `'${name}' : ${error}`;
   }
-  runtime.sockets.push(parsed);
+  return socket;
 }
 
 /** Where a runtime socket listens, as HAProxy writes addresses; a text says what is wrong. */
-export function parseRuntimeAddress(
+function parseRuntimeAddress(
   written: string,
   environment: Environment,
   position: Position,

@@ -10,6 +10,7 @@ import {
 } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
 import { GLOBAL_CHECK_KEYWORDS } from './global-checks.ts';
+import { GLOBAL_PROCESS } from './global-process.ts';
 import { GLOBAL_STATS } from './global-stats.ts';
 import { GLOBAL_TLS } from './global-tls.ts';
 import { parseLog } from './log.ts';
@@ -19,6 +20,7 @@ const MAX_THREADS = 64;
 /** Keywords of the global section: HAProxy 2.6 manual, section 3. */
 export const GLOBAL_KEYWORDS: KeywordTable<Keyword<GlobalDraft>> = {
   ...GLOBAL_CHECK_KEYWORDS,
+  ...GLOBAL_PROCESS,
   ...GLOBAL_STATS,
   ...GLOBAL_TLS,
   daemon: {

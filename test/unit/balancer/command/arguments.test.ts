@@ -10,7 +10,7 @@ const lineOf = (...words: string[]) => {
 describe('the command line', () => {
   test('takes every option', () => {
     const words =
-      '-f a -f b -c -q -V -db -D -dW -p pid -C dir -n 10 -N 5 -L me -sf 1 2 -st 3 -dp -- c d';
+      '-f a -f b -c -q -V -db -D -dW -p pid -C dir -n 10 -N 5 -L me -sf 1 2 -st 3 -dp -W -S m.sock,level,user -x s -- c d';
     expect(lineOf(...words.split(' '))).toEqual({
       files: ['a', 'b', 'c', 'd'],
       check: true,
@@ -26,6 +26,8 @@ describe('the command line', () => {
       localPeer: 'me',
       finish: [1, 2],
       terminate: [3],
+      takeover: true,
+      masterSocket: 'm.sock,level,user',
     });
   });
 
@@ -59,10 +61,9 @@ describe('the command line', () => {
   });
 
   test('what HAProxy alone has is refused with what to do', () => {
-    expect(parseArguments(['-W', '-f', 'a'])).toEqual({
+    expect(parseArguments(['-cc', '-f', 'a'])).toEqual({
       kind: 'usage',
-      message:
-        "option '-W' is not supported: one process does all; let the service manager watch it and leave -W out",
+      message: "option '-cc' is not supported: conditions are not supported",
     });
     expect(parseArguments(['-dMno-merge'])).toMatchObject({
       message: expect.stringContaining("option '-dM' is not supported"),

@@ -43,7 +43,7 @@ describe('unknown words', () => {
     ],
     [
       'listen x\n stats urri /x\n',
-      "2:8 unknown stats parameter 'urri'; did you mean 'uri' maybe ?, expects 'enable', 'uri', 'realm', 'auth', 'refresh', 'hide-version'.",
+      "2:8 unknown stats parameter 'urri'; did you mean 'uri' maybe ?, expects 'admin', 'enable', 'uri', 'realm', 'auth', 'refresh', 'scope', 'show-legends', 'show-modules', 'show-node', 'show-desc', 'hide-version'.",
     ],
     [
       'backend x\n balance leastcon\n',
@@ -71,12 +71,12 @@ describe('unknown words', () => {
 describe('what HAProxy has and this balancer has not', () => {
   test.each<[string, string]>([
     ['peers x\n peer a 127.0.0.1:80\n', '1:1 '],
-    ['global\n chroot /x\n', '2:2 '],
+    ['global\n cpu-map auto:1 0\n', '2:2 '],
     ['backend x\n stick-table type ip size 1m\n', '2:2 '],
     ['backend x\n option spop-check\n', '2:9 '],
     ['backend x\n server s 127.0.0.1:80 tfo\n', '2:24 '],
     ['listen x\n bind :80 interface lo\n', '2:11 '],
-    ['listen x\n stats admin if TRUE\n', '2:8 '],
+    ['listen x\n stats http-request deny\n', '2:8 '],
   ])('%j says so', async (text, where) => {
     const [alert, ...more] = await alertsOf(text);
     expect(alert).toMatch(/HAProxy has it, this balancer does not/);
