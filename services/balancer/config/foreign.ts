@@ -11,24 +11,23 @@ export const FOREIGN_SECTIONS = words(`
 
 /** Keywords of the global section. */
 export const FOREIGN_GLOBAL = words(`
-  busy-polling chroot close-spread-time cpu-map default-path gid
-  grace group h1-accept-payload-with-any-method h1-case-adjust h1-case-adjust-file hard-stop-after
-  httpclient.resolvers.id httpclient.resolvers.prefer httpclient.ssl.ca-file httpclient.ssl.verify
-  insecure-setuid-wanted issuers-chain-path localpeer lua-load lua-load-per-thread lua-prepend-path
-  master-worker maxcompcpuusage maxcomprate maxconnrate maxpipes maxsessrate maxsslconn maxsslrate
-  maxzlibmem mworker-max-reloads nbproc no-memory-trimming noepoll nogetaddrinfo nopoll noreuseport
-  nosplice numa-cpu-mapping pp2-never-send-local profiling.tasks quiet set-dumpable set-var
+  busy-polling close-spread-time cpu-map default-path grace h1-accept-payload-with-any-method
+  h1-case-adjust h1-case-adjust-file httpclient.resolvers.id httpclient.resolvers.prefer
+  httpclient.ssl.ca-file httpclient.ssl.verify issuers-chain-path localpeer lua-load
+  lua-load-per-thread lua-prepend-path maxcompcpuusage maxcomprate maxconnrate maxpipes maxsessrate
+  maxsslconn maxsslrate maxzlibmem mworker-max-reloads nbproc noepoll nogetaddrinfo nopoll
+  noreuseport nosplice numa-cpu-mapping pp2-never-send-local profiling.tasks quiet set-var
   set-var-fmt ssl-engine ssl-load-extra-del-ext ssl-load-extra-files ssl-mode-async ssl-propquery
-  ssl-provider ssl-provider-path ssl-skip-self-issued-ca strict-limits thread-group
-  thread-groups tune.buffers.limit tune.buffers.reserve tune.bufsize tune.chksize
-  tune.comp.maxlevel tune.fail-alloc tune.fd.edge-triggered tune.h2.header-table-size
-  tune.h2.initial-window-size tune.h2.max-concurrent-streams tune.h2.max-frame-size
-  tune.http.cookielen tune.http.logurilen tune.http.maxhdr tune.idle-pool.shared tune.idletimer
-  tune.listener.multi-queue tune.lua.forced-yield tune.lua.maxmem tune.lua.service-timeout
-  tune.lua.session-timeout tune.lua.task-timeout tune.maxaccept tune.maxpollevents tune.maxrewrite
-  tune.pattern.cache-size tune.peers.max-updates-at-once tune.pipesize tune.pool-high-fd-ratio
-  tune.pool-low-fd-ratio tune.rcvbuf.client tune.rcvbuf.server tune.recv_enough tune.runqueue-depth
-  tune.sched.low-latency tune.sndbuf.client tune.sndbuf.server tune.ssl.capture-buffer-size
+  ssl-provider ssl-provider-path ssl-skip-self-issued-ca thread-group thread-groups
+  tune.buffers.limit tune.buffers.reserve tune.bufsize tune.chksize tune.comp.maxlevel
+  tune.fail-alloc tune.fd.edge-triggered tune.h2.header-table-size tune.h2.initial-window-size
+  tune.h2.max-concurrent-streams tune.h2.max-frame-size tune.http.cookielen tune.http.logurilen
+  tune.http.maxhdr tune.idle-pool.shared tune.idletimer tune.listener.multi-queue
+  tune.lua.forced-yield tune.lua.maxmem tune.lua.service-timeout tune.lua.session-timeout
+  tune.lua.task-timeout tune.maxaccept tune.maxpollevents tune.maxrewrite tune.pattern.cache-size
+  tune.peers.max-updates-at-once tune.pipesize tune.pool-high-fd-ratio tune.pool-low-fd-ratio
+  tune.rcvbuf.client tune.rcvbuf.server tune.recv_enough tune.runqueue-depth tune.sched.low-latency
+  tune.sndbuf.client tune.sndbuf.server tune.ssl.capture-buffer-size
   tune.ssl.capture-cipherlist-size tune.ssl.force-private-cache tune.ssl.hard-maxrecord
   tune.ssl.keylog tune.ssl.ssl-ctx-cache-size tune.vars.check-max-size tune.vars.global-max-size
   tune.vars.proc-max-size tune.vars.reqres-max-size tune.vars.sess-max-size tune.vars.txn-max-size
