@@ -23,6 +23,7 @@ import type { LiveSession } from './servers/live-session.ts';
 import type { EventReport, StatsView } from './servers/types.ts';
 import { StatsResponder } from './stats/responder.ts';
 import type { ServerConnections } from './stats/rows.ts';
+import type { StickTables } from './stickiness/table/tables.ts';
 import { TcpPlane } from './tcp/plane.ts';
 import { TimerWheel } from './tcp/timer-wheel.ts';
 
@@ -98,6 +99,11 @@ export class Balancer implements Service, StatsView {
 
   get checks(): Checks {
     return this.#now.checks;
+  }
+
+  /** Stick-tables of the configuration in force. */
+  get tables(): StickTables {
+    return this.#now.tables;
   }
 
   /** Whether all binds listen. */

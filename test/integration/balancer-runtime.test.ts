@@ -53,6 +53,8 @@ listen t
     mode tcp
     bind 127.0.0.1:${base + 1}
     balance leastconn
+    stick-table type ip size 100 expire 10m store gpc0,conn_cnt,bytes_in_cnt
+    tcp-request connection track-sc0 src
     server a 127.0.0.1:${peer.port}
 listen probe
     mode tcp
@@ -93,6 +95,8 @@ async function both(lines: string): Promise<Record<Which, string>> {
     }
     answers[which] = shown
       .replaceAll(socket, 'SOCKET')
+      .replace(/ exp=\d+/g, ' exp=N')
+      .replace(/^0x[0-9a-f]+: key/gm, 'POINTER: key')
       .replace(/0x[0-9a-f]{4,}/g, 'POINTER')
       .replace(/^0x[0-9a-f]+ /gm, 'POINTER ');
   }
@@ -235,6 +239,29 @@ show acl DIR/blocked.lst
 clear map DIR/sites.map
 show map DIR/sites.map`;
 
+const TABLES = `show table
+show table zz
+show table t
+set table t key 10.0.0.1 data.gpc0 5
+set table t key 10.0.0.2 data.gpc0 7 data.conn_cnt 3
+set table t key 10.0.0.2 data.foo 5
+set table t key 10.0.0.1 data.gpc0 x
+set table zz key 1 data.gpc0 1
+show table t key 10.0.0.1
+show table t key 1.1.1.1
+show table t key
+show table t data.gpc0 gt 6
+show table t data.gpc0 ge 5
+show table t data.foo gt 0
+show table t data.conn_cnt xx 0
+show table t foo
+clear table t key 10.0.0.1
+clear table t key 9.9.9.9
+clear table
+show table t
+clear table t data.gpc0 eq 7
+show table`;
+
 const DYNAMIC = `add server b/n1 127.0.0.1:1
 add server b/n1 127.0.0.1:1
 add server t/n1 127.0.0.1:1 weight 3
@@ -259,6 +286,7 @@ describe('answers like HAProxy', () => {
     PROCESS,
     DYNAMIC,
     PATTERNS,
+    TABLES,
   })) {
     test(`to ${what.toLowerCase().replace('_', ' ')}`, async () => {
       const list = commands.replaceAll('DIR', directory).split('\n');

@@ -8,6 +8,7 @@ import { PROCESS_COMMANDS } from './commands/process.ts';
 import { SERVER_COMMANDS } from './commands/servers.ts';
 import { SESSION_COMMANDS } from './commands/sessions.ts';
 import { SET_SERVER_COMMANDS } from './commands/set-server.ts';
+import { TABLE_COMMANDS } from './commands/tables.ts';
 import { WEIGHT_COMMANDS } from './commands/weights.ts';
 import { STATISTICS_COMMANDS } from './statistics.ts';
 
@@ -23,5 +24,6 @@ export const COMMANDS: CommandTable = [
   ...SESSION_COMMANDS,
   ...SET_SERVER_COMMANDS,
   ...STATISTICS_COMMANDS,
+  ...TABLE_COMMANDS,
   ...WEIGHT_COMMANDS,
 ].toSorted((a, b) => (a.usage < b.usage ? -1 : 1));
