@@ -127,6 +127,8 @@ export interface ServerConfig extends Address {
   cookie: string | undefined;
   /** Agent, tracking, and what sessions tell; undefined = none of it. */
   health?: HealthConfig | undefined;
+  /** undefined = HAProxy's defaults. */
+  pool?: PoolLimits | undefined;
   /** Set where connections to it are TLS. */
   tls?: ServerTls | undefined;
   position: Position;
@@ -231,6 +233,19 @@ export interface ErrorLocation {
   location: string;
 }
 
+/** `http-reuse`. */
+export type ReuseMode = 'never' | 'safe' | 'aggressive' | 'always';
+
+/** Idle connections that are kept to a server. */
+export interface PoolLimits {
+  /** Most of them; -1 = no limit. */
+  readonly max: number;
+  /** So many more than are needed. */
+  readonly low: number;
+  /** How often half of what is too much is closed, milliseconds; 0 = none are kept. */
+  readonly purgeDelay: number;
+}
+
 export interface ProxyConfig {
   name: string;
   kind: ProxyKind;
@@ -295,6 +310,8 @@ export interface ProxyConfig {
   errorLocations?: ReadonlyMap<number, ErrorLocation>;
   /** Everything that looks at traffic; undefined where nothing does. */
   rules?: ProxyRules | undefined;
+  /** undefined = `safe`. */
+  httpReuse?: ReuseMode | undefined;
   stickTable?: StickTableConfig | undefined;
   /** `log-format` and `log-format-sd`. */
   logFormat?: LogFormatter | undefined;

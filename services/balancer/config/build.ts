@@ -125,6 +125,7 @@ function buildProxy(
     errorFiles: settings.errorFiles,
     errorLocations: settings.errorLocations,
     stickTable,
+    httpReuse: settings.httpReuse,
     rules: finished?.rules,
     logFormat: finished?.logFormat,
     logFormatSd: finished?.logFormatSd,

@@ -7,9 +7,11 @@ import type {
   HashConfig,
   LogTarget,
   Mode,
+  PoolLimits,
   Position,
   ProxyConfig,
   ProxyKind,
+  ReuseMode,
   ServerConfig,
   StatsConfig,
   Timeouts,
@@ -65,6 +67,7 @@ export interface ProxySettings {
   stateFrom: 'global' | 'local' | undefined;
   stateFileName: string | undefined;
   cookie: CookieConfig | undefined;
+  httpReuse?: ReuseMode;
   server: ServerSettings;
   rules: RuleSettings;
 }
@@ -91,6 +94,7 @@ export interface ServerSettings {
   sendProxy: ServerConfig['sendProxy'];
   source: ServerConfig['source'];
   cookie: string | undefined;
+  pool?: PoolLimits;
   health: HealthConfig;
   agent: AgentSettings;
   checkTls: CheckTlsSettings;

@@ -38,7 +38,7 @@ export const FOREIGN_GLOBAL = words(`
 export const FOREIGN_PROXY = words(`
   backlog bind-process clitcpka-cnt clitcpka-idle clitcpka-intvl clitimeout compression contimeout
   declare description dispatch email-alert error-log-format filter grace http-error
-  http-reuse http-send-name-header max-keep-alive-queue max-session-srv-conns
+  http-send-name-header max-keep-alive-queue max-session-srv-conns
   rate-limit srvtcpka-cnt srvtcpka-idle srvtcpka-intvl srvtimeout tcp-response use-fcgi-app
   usesrc
 `);
@@ -62,7 +62,6 @@ export const FOREIGN_BIND = words(`
 /** Parameters of `server`. */
 export const FOREIGN_SERVER = words(`
   allow-0rtt check-proto check-via-socks4 force-sslv3 init-addr log-proto max-reuse namespace
-  no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn no-tfo non-stick npn pool-low-conn pool-max-conn
-  pool-purge-delay proto proxy-v2-options redir resolve-net resolve-opts resolve-prefer resolvers
+  no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn no-tfo non-stick npn proto proxy-v2-options redir resolve-net resolve-opts resolve-prefer resolvers
   send-proxy-v2-ssl send-proxy-v2-ssl-cn socks4 stick tcp-ut tfo usesrc ws
 `);

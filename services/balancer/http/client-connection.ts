@@ -15,7 +15,9 @@ import { type ErrorStatus, errorResponse, type LocalResponse } from './errors.ts
 import { Exchange } from './exchange.ts';
 import { MAX_HEAD } from './field-scanner.ts';
 import { INCOMPLETE, type RequestHead } from './head.ts';
+import type { HttpScope } from './http-scope.ts';
 import type { Pools } from './pool.ts';
+import { PrivateConnections } from './private-connections.ts';
 import { parseRequestHead } from './request-head.ts';
 import { SessionState } from './session-state.ts';
 
@@ -40,6 +42,7 @@ export class ClientConnection implements ExchangeClient, LiveSession {
   readonly pools: Pools;
   readonly tls: TlsFacts | undefined;
   #session: SessionState | undefined;
+  #own: PrivateConnections | undefined;
   readonly #socket: net.Socket;
   readonly #client: ClientAddress;
   readonly #respond: LocalResponder;
@@ -83,6 +86,11 @@ export class ClientConnection implements ExchangeClient, LiveSession {
 
   get draining(): boolean {
     return this.#draining;
+  }
+
+  get own(): PrivateConnections {
+    this.#own ??= new PrivateConnections(this.pools);
+    return this.#own;
   }
 
   get session(): SessionState {

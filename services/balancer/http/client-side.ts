@@ -1,12 +1,15 @@
 import type { TlsFacts } from '../samples/scope.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import type { Pools } from './pool.ts';
+import type { PrivateConnections } from './private-connections.ts';
 import type { SessionState } from './session-state.ts';
 
 /** The client's side, as an exchange sees it. */
 export interface ExchangeClient {
   readonly context: FrontendContext;
   readonly pools: Pools;
+  /** Server connections that only this client may use again. */
+  readonly own: PrivateConnections;
   /** What rules keep from one request to the next. */
   readonly session: SessionState;
   readonly tls: TlsFacts | undefined;

@@ -7,7 +7,9 @@ import type { Assignment } from '../servers/types.ts';
 import { encodeProxyHeader } from '../tcp/proxy-header.ts';
 import { requestedName } from '../tls/outgoing.ts';
 import type { Account } from './account.ts';
+import type { ExchangeClient } from './client-side.ts';
 import type { Pools } from './pool.ts';
+import type { Reuse } from './reuse.ts';
 import { Upstream, type UpstreamUser } from './upstream.ts';
 
 /** Why no server connection could be had: the status to answer and the two letters for the log. */
@@ -37,7 +39,9 @@ export class Connector implements UpstreamUser {
   readonly #headBytes: number;
   /** Of the request's key, where servers are chosen by one. */
   readonly #hash: number;
-  #mayReuse: boolean;
+  /** Which idle connections it may have; undefined = none. */
+  #reuse: Reuse | undefined;
+  readonly #own: Pick<ExchangeClient, 'own'>;
   #assignment: Assignment | undefined;
   #upstream: Upstream | undefined;
   #queued: AbortController | undefined;
@@ -53,13 +57,19 @@ export class Connector implements UpstreamUser {
     pools: Pools,
     account: Account,
     owner: ConnectorOwner,
-    options: { mayReuse: boolean; headBytes: number; hash: number },
+    options: {
+      reuse: Reuse | undefined;
+      own: Pick<ExchangeClient, 'own'>;
+      headBytes: number;
+      hash: number;
+    },
   ) {
     this.#backend = backend;
     this.#pools = pools;
     this.#account = account;
     this.#owner = owner;
-    this.#mayReuse = options.mayReuse;
+    this.#reuse = options.reuse;
+    this.#own = options.own;
     this.#headBytes = options.headBytes;
     this.#hash = options.hash;
   }
@@ -75,7 +85,7 @@ export class Connector implements UpstreamUser {
 
   /** Once more on a connection of its own: the reused one was closed by its server meanwhile. */
   again(): void {
-    this.#mayReuse = false;
+    this.#reuse = undefined;
     this.#upstream = undefined;
     this.#open(this.#assignment!.server);
   }
@@ -90,7 +100,7 @@ export class Connector implements UpstreamUser {
     if (action === 'give-up') return false;
     this.#failures += 1;
     this.#account.retries += 1;
-    this.#mayReuse = false;
+    this.#reuse = undefined;
     this.#upstream = undefined;
     this.#tryOn(server, action);
     return true;
@@ -198,7 +208,7 @@ export class Connector implements UpstreamUser {
     }
     const { server } = assignment;
     server.sessions?.add(this);
-    const idle = this.#mayReuse ? this.#pools.take(server, this.#nameFor(server)) : undefined;
+    const idle = this.#idle(server);
     if (!idle) {
       this.#open(server);
       return;
@@ -207,6 +217,14 @@ export class Connector implements UpstreamUser {
     this.#backend.counters.reuse += 1;
     this.#upstream = idle;
     this.#owner.obtained(idle);
+  }
+
+  #idle(server: Server): Upstream | undefined {
+    if (!this.#reuse) return undefined;
+    const name = this.#nameFor(server);
+    const own = this.#own.own.take(server, name);
+    if (own || this.#reuse === 'private') return own;
+    return this.#pools.take(server, name, this.#reuse);
   }
 
   /** The name that a TLS server is asked by. */

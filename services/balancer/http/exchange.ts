@@ -21,6 +21,7 @@ import {
 } from './head.ts';
 import { requestText } from './request-text.ts';
 import { ResponseReader } from './response-reader.ts';
+import { reuseFor } from './reuse.ts';
 import { Tunnel, tunnelLimits } from './tunnel.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 
@@ -106,7 +107,8 @@ export class Exchange
     this.account.sticky = stickySession(backend, this.head, this.account.scope);
     const source = this.account.client.host;
     this.connector = new Connector(backend, this.client.pools, this.account, this, {
-      mayReuse: this.client.again && this.#keepServer,
+      reuse: this.#keepServer ? reuseFor(backend.config.httpReuse, this.client.again) : undefined,
+      own: this.client,
       headBytes: this.headBytes,
       hash: backend.hash({
         source,
@@ -276,7 +278,7 @@ export class Exchange
     this.upstream = undefined;
     if (upstream) {
       const wanted = this.#keepServer && !this.#discardBody && this.#responseHead!.keepAlive;
-      handBack(upstream, this.client.pools, wanted, this.client.again);
+      handBack(upstream, this.client, wanted);
     }
     this.finish('--', this.keepClient);
   }
@@ -336,7 +338,14 @@ export class Exchange
 
   clientEnded(): void {
     this.#ended = true;
-    if (!this.request.done) this.cut('CD');
+    if (this.request.done && this.#abortsOnClose) this.clientClosed();
+    else if (!this.request.done) this.cut('CD');
+  }
+
+  /** A client that has closed its side before it was answered is taken for gone. */
+  get #abortsOnClose(): boolean {
+    const waits = this.phase === 'connect' || this.phase === 'wait';
+    return waits && this.backend?.config.options.abortOnClose === true;
   }
 
   clientClosed(): void {

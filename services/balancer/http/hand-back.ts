@@ -1,13 +1,16 @@
-import type { Pools } from './pool.ts';
+import type { ExchangeClient } from './client-side.ts';
 import type { Upstream } from './upstream.ts';
 
 /** A server's connection is done with an exchange: kept for the next one, or ended. */
-export function handBack(upstream: Upstream, pools: Pools, keep: boolean, again: boolean): void {
+export function handBack(upstream: Upstream, client: ExchangeClient, keep: boolean): void {
   upstream.socket.resume();
-  if (keep && upstream.server.config.sendProxy === undefined) {
-    pools.put(upstream, again);
+  const { config, backend } = upstream.server;
+  if (keep) {
+    const shared = config.sendProxy === undefined && backend.config.httpReuse !== 'never';
+    if (shared) client.pools.put(upstream, upstream.served > 0);
+    else client.own.put(upstream);
     return;
   }
-  pools.closed(upstream.server);
+  client.pools.closed(upstream.server);
   upstream.finish();
 }

@@ -1,19 +1,23 @@
+import type { PoolLimits } from '../model.ts';
 import type { Server } from '../servers/server.ts';
+import type { Reuse } from './reuse.ts';
 import type { Upstream } from './upstream.ts';
 
-/** HAProxy's `pool-purge-delay`: every so often half of what is too much is closed. */
-const PURGE_INTERVAL = 5000;
+/** HAProxy's defaults of `pool-max-conn`, `pool-low-conn` and `pool-purge-delay`. */
+const DEFAULT_LIMITS: PoolLimits = { max: -1, low: 0, purgeDelay: 5000 };
 
 /**
  * The idle connections of one server. How many are kept follows HAProxy: as many as were in use
  * at once lately, an estimate that halves its distance to the present with every purge, and in
- * any case one of each kind. `safe` are those whose last request was not its client's first: they
- * have proved that the server keeps connections open.
+ * any case one of each kind. `safe` are those that have carried more than one request: they have
+ * proved that the server keeps connections open.
  */
 class ServerPool {
   readonly idle: Upstream[] = [];
   readonly safe: Upstream[] = [];
   used = 0;
+  limits = DEFAULT_LIMITS;
+  #timer: NodeJS.Timeout | undefined;
   #most = 0;
   #open = true;
   #need = 0;
@@ -34,15 +38,18 @@ class ServerPool {
 
   /** Whether one that is still counted as used may stay. */
   wants(safe: boolean): boolean {
-    if (!this.#open) return false;
+    const { max, low, purgeDelay } = this.limits;
+    if (!this.#open || purgeDelay === 0 || (max >= 0 && this.size >= max)) return false;
     if (this.safe.length === 0 && (safe || this.idle.length === 0)) return true;
-    return this.used + this.size <= Math.max(this.used, this.#need);
+    return this.used + this.size <= Math.max(this.used, this.#need) + low;
   }
 
   /** The one last used, for its server is least likely to have given it up. */
-  take(name: string | undefined): Upstream | undefined {
-    if (name === undefined) return this.idle.pop() ?? this.safe.pop();
-    for (const list of [this.idle, this.safe]) {
+  take(name: string | undefined, reuse: Reuse): Upstream | undefined {
+    const first = reuse === 'idle-first' ? this.idle : this.safe;
+    const second = reuse === 'idle-first' ? this.safe : reuse === 'safe' ? [] : this.idle;
+    if (name === undefined) return first.pop() ?? second.pop();
+    for (const list of [first, second]) {
       const at = list.findLastIndex((each) => each.serverName === name);
       if (at >= 0) return list.splice(at, 1)[0];
     }
@@ -50,6 +57,7 @@ class ServerPool {
   }
 
   keep(upstream: Upstream, safe: boolean): void {
+    this.#timer ??= setInterval(() => this.purge(), this.limits.purgeDelay).unref();
     const list = safe ? this.safe : this.idle;
     list.push(upstream);
     upstream.onIdleEnd = () => {
@@ -63,9 +71,16 @@ class ServerPool {
     this.#need = Math.max(this.#most, (this.#need + this.#most) >> 1);
     this.#most = this.used;
     if (excess > 0) this.#kill(Math.ceil(excess / 2));
+    if (this.size === 0) this.#stop();
+  }
+
+  #stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   clear(): void {
+    this.#stop();
     this.#kill(this.size);
   }
 
@@ -88,12 +103,11 @@ export class Pools {
   readonly #pools = new Map<Server, ServerPool>();
   /** Of servers as they were before a reload: connections in use come back to these. */
   readonly #former = new WeakMap<Server, ServerPool>();
-  #timer: NodeJS.Timeout | undefined;
 
   /** An idle connection to the server, the one last used, that was asked by this name. */
-  take(server: Server, name?: string): Upstream | undefined {
+  take(server: Server, name?: string, reuse: Reuse = 'idle-first'): Upstream | undefined {
     const pool = this.#of(server);
-    for (let upstream = pool.take(name); upstream; upstream = pool.take(name)) {
+    for (let upstream = pool.take(name, reuse); upstream; upstream = pool.take(name, reuse)) {
       upstream.onIdleEnd = undefined;
       if (!upstream.alive) {
         upstream.destroy();
@@ -117,7 +131,7 @@ export class Pools {
 
   /**
    * Keeps a connection whose exchange is complete, or closes it when there are enough. `safe`:
-   * the request was not the first of its client.
+   * the request was not its first.
    */
   put(upstream: Upstream, safe: boolean): void {
     const { server } = upstream;
@@ -132,7 +146,6 @@ export class Pools {
     upstream.deadline.clear();
     upstream.served += 1;
     pool.keep(upstream, safe);
-    this.#timer ??= setInterval(() => this.#purge(), PURGE_INTERVAL).unref();
   }
 
   /** Idle connections to a server now. */
@@ -157,8 +170,6 @@ export class Pools {
 
   /** Closes all idle connections. */
   close(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
     for (const pool of this.#pools.values()) pool.clear();
   }
 
@@ -176,6 +187,7 @@ export class Pools {
 
   #adopt(server: Server, pool: ServerPool): void {
     this.#pools.set(server, pool);
+    pool.limits = server.config.pool ?? DEFAULT_LIMITS;
     server.on('down', () => pool.clear());
     server.on('moved', () => pool.clear());
   }
@@ -187,17 +199,6 @@ export class Pools {
       this.#adopt(server, pool);
     }
     return pool;
-  }
-
-  #purge(): void {
-    let idle = 0;
-    for (const pool of this.#pools.values()) {
-      pool.purge();
-      idle += pool.size;
-    }
-    if (idle > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
   }
 }
 

@@ -15,5 +15,5 @@ export function requestText(
   const { host } = account.client;
   const forwarded = forwardedForLine(forwardFor, backend.options.forwardFor, host, head);
   const text = account.sticky ? account.sticky.requestText : head.text;
-  return `${text}${forwarded}${requestConnection(head, keepServer)}\r\n`;
+  return `${text}${forwarded}${requestConnection(head, keepServer || backend.options.pretendKeepAlive === true)}\r\n`;
 }

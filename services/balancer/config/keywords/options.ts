@@ -38,7 +38,26 @@ const ruleFlag = (key: RuleFlag, summary: string): OptionKeyword => ({
   },
 });
 
-type Flag = 'clitcpka' | 'srvtcpka' | 'dontlognull' | 'logHealthChecks';
+/** Gone from HAProxy; says so as it does. */
+const gone = (since: string, hint: string): OptionKeyword => ({
+  usage: '',
+  summary: `gone since HAProxy ${since}`,
+  side: 'both',
+  set: (_draft, statement, { problems }) =>
+    problems.alert(
+      statement.position,
+      `option '${statement.word(1)}' is not supported any more since HAProxy ${since}, please just remove it, ${hint}.`,
+    ),
+});
+
+type Flag =
+  | 'pretendKeepAlive'
+  | 'abortOnClose'
+  | 'ignoreProbes'
+  | 'clitcpka'
+  | 'srvtcpka'
+  | 'dontlognull'
+  | 'logHealthChecks';
 
 const flag = (key: Flag, side: OptionKeyword['side'], summary: string): OptionKeyword => ({
   usage: '',
@@ -139,6 +158,24 @@ export const OPTIONS: KeywordTable<OptionKeyword> = {
   'http-keep-alive': connection('keep-alive', 'keep both connections open after a response'),
   'http-server-close': connection('server-close', 'close the server side after each response'),
   httpclose: connection('close', 'close both sides after each response'),
+  'http-pretend-keepalive': flag(
+    'pretendKeepAlive',
+    'backend',
+    'do not tell servers that the connection ends behind the response',
+  ),
+  abortonclose: flag('abortOnClose', 'backend', 'give up requests whose clients have closed'),
+  'http-ignore-probes': flag('ignoreProbes', 'frontend', 'no answer to connections without a byte'),
+  'http-no-delay': {
+    usage: '',
+    summary: 'send at once what there is, as is always done here',
+    side: 'both',
+    set: (_draft, statement, context) => {
+      onlyArguments(statement, 0, context, 2);
+    },
+    unset: () => {},
+  },
+  forceclose: gone('2.0', "or use 'option httpclose' if absolutely needed"),
+  'http-tunnel': gone('2.1', "it shouldn't be needed"),
   httpchk: {
     usage: '[ [<method>] <uri> [<version>] ]',
     summary: 'check servers with an HTTP request',

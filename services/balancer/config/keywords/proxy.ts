@@ -16,6 +16,7 @@ import { parseErrorFile } from './error-file.ts';
 import { parseExternalCheck } from './external-check.ts';
 import { HASH_TYPE_USAGE, parseHashBalanceFactor, parseHashType } from './hash-type.ts';
 import { parseHttpCheck } from './http-check.ts';
+import { parseHttpReuse } from './http-reuse.ts';
 import { parseLog } from './log.ts';
 import { parseOption } from './options.ts';
 import { parseDynamicCookieKey, parsePersist, parsePersistence } from './persistence.ts';
@@ -152,6 +153,13 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     sections: SERVER_SIDE,
     misplaced: 'warning',
     parse: parseHttpCheck,
+  },
+  'http-reuse': {
+    usage: '{ never | safe | aggressive | always }',
+    summary: 'which requests share idle connections to servers (default safe)',
+    sections: SERVER_SIDE,
+    misplaced: 'warning',
+    parse: parseHttpReuse,
   },
   id: {
     usage: '<value>',

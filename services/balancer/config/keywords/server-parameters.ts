@@ -9,6 +9,7 @@ import {
   parseInteger,
 } from '../keyword.ts';
 import { CHECK_PARAMETERS } from './server-check-parameters.ts';
+import { POOL_PARAMETERS } from './server-pool.ts';
 import { SERVER_TLS } from './server-tls.ts';
 import { readSource } from './source.ts';
 
@@ -191,6 +192,7 @@ export const SERVER_PARAMETERS: KeywordTable<ServerKeyword> = {
   'no-send-proxy-v2': switchTo('undo `send-proxy-v2` of a default-server', (s) => {
     if (s.sendProxy === 'v2') s.sendProxy = undefined;
   }),
+  ...POOL_PARAMETERS,
   port: integer('port', { min: 1, max: 65_535, summary: 'port that checks go to' }, (s, v) => {
     s.checkPort = v;
   }),

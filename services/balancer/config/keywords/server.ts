@@ -213,6 +213,7 @@ function toConfig(
     source: settings.source,
     cookie: settings.cookie,
     health: toHealth(settings),
+    pool: settings.pool,
     position: statement.position,
   };
 }
