@@ -5,10 +5,11 @@ import { type AdminState, causeOf, type SavedState } from './admin-state.ts';
 import { AgentState } from './agent-state.ts';
 import type { Backend } from './backend.ts';
 import { Counters } from './counters.ts';
-import type { AgentConfig } from './health-config.ts';
+import { inherit } from './inherit.ts';
 import { limitAt } from './limit.ts';
 import { Observer } from './observer.ts';
 import { type Severable, severSessions } from './sever.ts';
+import { Standing } from './standing.ts';
 import {
   type AgentReport,
   type CheckReport,
@@ -33,13 +34,7 @@ interface ServerEvents {
 const MAX_WEIGHT = 256;
 
 /**
- * One server of a backend: its health as a counter (HAProxy's rule, manual section 5.2 `rise` and
- * `fall`), its places and its queue.
- *
- * `health` runs from 0 to rise + fall - 1; it serves at `rise` or more. A good check in between
- * moves it up by one and, once it serves, straight to the top; a failed one moves it down by one
- * and, once it no longer serves, straight to 0. It starts at `rise`: serving, and down at the
- * first failed check.
+ * One server of a backend: its health, its places and its queue (HAProxy manual, section 5.2).
  */
 export class Server extends EventEmitter<ServerEvents> {
   /** As configured, but for the address, which may change while it runs. */
@@ -77,6 +72,8 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly observer: Observer | undefined;
   /** Its sessions, where some turn of a server may end them. */
   sessions: Set<Severable> | undefined;
+  /** Its health, and what was ordered for it; changed by itself and by reloads alone. */
+  readonly standing: Standing;
   #tracked: Server | undefined;
   readonly #trackers: Server[] = [];
   /** What it has taken over from the server that it tracks. */
@@ -85,13 +82,8 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #configured: ServerConfig;
   #wasRunning: boolean;
   #wasUsable: boolean;
-  #health: number;
-  #admin: AdminState;
-  #downtime = 0;
   readonly #warmUp: WarmUp;
   #dynamicCookie: string | undefined;
-  /** Its last passed check asked for no more sessions. */
-  #stopping = false;
 
   constructor(config: ServerConfig, backend: Backend, now: number) {
     super();
@@ -101,10 +93,9 @@ export class Server extends EventEmitter<ServerEvents> {
     this.weight = config.weight;
     this.maxconn = config.maxconn;
     this.lastChange = now;
-    this.#health = config.check?.rise ?? 0;
+    this.standing = new Standing(config.check, config.disabled);
     this.#dynamicCookie = dynamicCookieOf(this.backend.config, this.config);
     this.#warmUp = new WarmUp(config.slowstart, backend.dynamic);
-    this.#admin = config.disabled ? 'maint' : 'ready';
     if (config.check) this.checkStatus = 'INI';
     const { health, check } = config;
     if (health?.agent) this.agent = new AgentState();
@@ -123,41 +114,41 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   get health(): number {
-    return this.#health;
+    return this.standing.health;
   }
 
   get state(): ServerState {
     const { check } = this.config;
-    if (this.#admin === 'maint') return 'maint';
-    if (this.#tracked) return this.#admin === 'drain' ? 'drain' : this.#tracked.state;
+    if (this.standing.admin === 'maint') return 'maint';
+    if (this.#tracked) return this.standing.admin === 'drain' ? 'drain' : this.#tracked.state;
     if (this.agent && !this.agent.up) return 'down';
-    if (!check) return this.#admin === 'drain' ? 'drain' : 'no-check';
-    if (this.#health === 0) return 'down';
-    if (this.#health < check.rise) return 'going-up';
-    if (this.#admin === 'drain') return 'drain';
-    if (this.#stopping) return 'stopping';
-    return this.#health < check.rise + check.fall - 1 ? 'going-down' : 'up';
+    if (!check) return this.standing.admin === 'drain' ? 'drain' : 'no-check';
+    if (this.standing.health === 0) return 'down';
+    if (this.standing.health < check.rise) return 'going-up';
+    if (this.standing.admin === 'drain') return 'drain';
+    if (this.standing.stopping) return 'stopping';
+    return this.standing.health < check.rise + check.fall - 1 ? 'going-down' : 'up';
   }
 
   /** Whether it answers, as far as is known: sessions that must go here may. */
   get running(): boolean {
-    if (this.#admin === 'maint') return false;
+    if (this.standing.admin === 'maint') return false;
     if (this.#tracked) return this.#follows.running;
     if (this.agent && !this.agent.up) return false;
     const { check } = this.config;
-    return check === undefined || this.#health >= check.rise;
+    return check === undefined || this.standing.health >= check.rise;
   }
 
   /** Whether balancing may choose it. */
   get usable(): boolean {
-    if (!this.running || this.#admin !== 'ready' || this.weight === 0) return false;
-    return !(this.#tracked ? this.#follows.leaving : this.#stopping);
+    if (!this.running || this.standing.admin !== 'ready' || this.weight === 0) return false;
+    return !(this.#tracked ? this.#follows.leaving : this.standing.stopping);
   }
 
   /** Whether it asked, or was ordered, to get no new sessions by balancing. */
   get leaving(): boolean {
-    const leaving = this.#tracked ? this.#follows.leaving : this.#stopping;
-    return this.#admin !== 'ready' || leaving;
+    const leaving = this.#tracked ? this.#follows.leaving : this.standing.stopping;
+    return this.standing.admin !== 'ready' || leaving;
   }
 
   /** The server whose state is this one's (`track`). */
@@ -222,7 +213,7 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /** Milliseconds not serving, up to now. */
   downtime(now: number = Date.now()): number {
-    return this.running ? this.#downtime : this.#downtime + (now - this.lastChange);
+    return this.running ? this.standing.downtime : this.standing.downtime + (now - this.lastChange);
   }
 
   /** Takes in the result of one check. */
@@ -236,20 +227,21 @@ export class Server extends EventEmitter<ServerEvents> {
     this.checkDuration = report.duration;
     this.checkCode = report.code;
     this.checkInfo = report.info;
-    const before = this.#health;
+    const before = this.standing.health;
     const wasRunning = this.running;
     const wasUsable = this.usable;
-    const wasStopping = this.#stopping;
-    if (verdict === 'failed') this.#failed(check.rise);
-    else {
-      this.#passed(check.rise, check.fall);
+    const wasStopping = this.standing.stopping;
+    if (verdict === 'failed') {
+      if (this.standing.failed(check)) this.checksFailed += 1;
+    } else {
+      this.standing.passed(check);
       this.observer?.clear();
     }
-    this.backend.checkLogged(this, verdict, statusChanged || this.#health !== before);
-    if (verdict !== 'failed') this.#stopping = verdict === 'conditional';
-    else if (!this.running) this.#stopping = false;
+    this.backend.checkLogged(this, verdict, statusChanged || this.standing.health !== before);
+    if (verdict !== 'failed') this.standing.stopping = verdict === 'conditional';
+    else if (!this.running) this.standing.stopping = false;
     if (this.running !== wasRunning) this.#turned(wasUsable);
-    else if (this.running && this.#stopping !== wasStopping) this.#leaned(wasUsable);
+    else if (this.running && this.standing.stopping !== wasStopping) this.#leaned(wasUsable);
   }
 
   /** Takes in what its agent said of its state (manual, `agent-check`). */
@@ -268,27 +260,15 @@ export class Server extends EventEmitter<ServerEvents> {
   /** Sessions met too many errors in a row. */
   #suspected(info: string): void {
     const { check, health } = this.config;
-    if (!check || !health || this.#admin === 'maint') return;
-    if (health.onError === 'sudden-death') this.#health = Math.min(this.#health, check.rise + 1);
-    else if (health.onError === 'mark-down') this.#health = Math.min(this.#health, check.rise);
+    if (!check || !health || this.standing.admin === 'maint') return;
+    if (health.onError === 'sudden-death')
+      this.standing.health = Math.min(this.standing.health, check.rise + 1);
+    else if (health.onError === 'mark-down')
+      this.standing.health = Math.min(this.standing.health, check.rise);
     if (health.onError !== 'fastinter') {
       this.checked({ status: 'HANA', info });
     }
     this.emit('suspect');
-  }
-
-  #passed(rise: number, fall: number): void {
-    const top = rise + fall - 1;
-    if (this.#health >= top) return;
-    this.#health += 1;
-    if (this.#health >= rise) this.#health = top;
-  }
-
-  #failed(rise: number): void {
-    if (this.#health === 0) return;
-    this.checksFailed += 1;
-    this.#health -= 1;
-    if (this.#health < rise) this.#health = 0;
   }
 
   /**
@@ -296,14 +276,14 @@ export class Server extends EventEmitter<ServerEvents> {
    * not checked. Runtime API, `set server … state`.
    */
   setState(state: AdminState): void {
-    const before = this.#admin;
+    const before = this.standing.admin;
     if (state === before) return;
     const wasUsable = this.usable;
     const wasRunning = this.running;
-    this.#admin = state;
+    this.standing.admin = state;
     const { check } = this.config;
     // It comes back as one that is up and that the first failed check takes down.
-    if (before === 'maint' && check) this.#health = check.rise;
+    if (before === 'maint' && check) this.standing.health = check.rise;
     const cause = causeOf(before, state);
     if (this.running !== wasRunning) this.#turned(wasUsable, cause);
     else this.#leaned(wasUsable, cause);
@@ -346,19 +326,14 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /** What was ordered for it. */
   get admin(): AdminState {
-    return this.#admin;
+    return this.standing.admin;
   }
 
   /** Puts it where a former process left it, before it serves anybody; nobody is told. */
   restore({ admin, down, health, lastChange }: SavedState): void {
     const { check } = this.config;
-    if (admin) this.#admin = admin;
-    if (check) {
-      const top = check.rise + check.fall - 1;
-      this.#health = down
-        ? Math.min(Math.max(health, 0), check.rise - 1)
-        : Math.min(Math.max(health, check.rise), top);
-    }
+    if (admin) this.standing.admin = admin;
+    if (check) this.standing.restore(check, down, health);
     this.lastChange = lastChange;
     this.backend.serverRestored(this);
     this.#followed();
@@ -369,53 +344,11 @@ export class Server extends EventEmitter<ServerEvents> {
     return this.#lineage.current;
   }
 
-  /**
-   * Goes on from where the same server stood before a reload. What was changed by hand since holds
-   * as long as the line that it changed says what it said.
-   */
+  /** Goes on from where the same server stood before a reload. */
   takeOver(previous: Server): void {
-    const before = previous.#configured;
-    const { config } = this;
-    this.counters = previous.counters;
-    if (this.sessions && previous.sessions) this.sessions = previous.sessions;
-    this.#downtime = previous.#downtime;
-    this.lastChange = previous.lastChange;
-    this.timesDown = previous.timesDown;
-    this.checksFailed = previous.checksFailed;
-    this.pending = previous.pending;
-    if (before.weight === config.weight) this.weight = previous.weight;
-    if (before.maxconn === config.maxconn) this.maxconn = previous.maxconn;
-    if (before.disabled === config.disabled) this.#admin = previous.#admin;
-    if (before.host === config.host && before.port === config.port) {
-      const { host, port } = previous.config;
-      this.config = { ...config, host, port };
-      this.#dynamicCookie = dynamicCookieOf(this.backend.config, this.config);
-    }
-    const { check } = config;
-    if (check && before.check) {
-      this.checksEnabled = previous.checksEnabled;
-      this.checkStatus = previous.checkStatus;
-      this.checkDuration = previous.checkDuration;
-      this.checkCode = previous.checkCode;
-      this.checkInfo = previous.checkInfo;
-      this.lastOutcome = previous.lastOutcome;
-      this.#stopping = previous.#stopping;
-      const { rise } = before.check;
-      const top = check.rise + check.fall - 1;
-      const full = previous.#health === rise + before.check.fall - 1;
-      // Serving stays serving, whatever `rise` and `fall` have become.
-      this.#health =
-        previous.#health < rise
-          ? Math.min(previous.#health, check.rise - 1)
-          : full
-            ? top
-            : Math.min(check.rise + (previous.#health - rise), top);
-    }
-    if (this.agent && previous.agent) {
-      this.agentEnabled = previous.agentEnabled;
-      Object.assign(this.agent, previous.agent);
-    }
-    previous.#warmUp.stop();
+    inherit(this, previous);
+    this.cookieChanged();
+    previous.close();
     this.#lineage = previous.#lineage;
     this.#lineage.current = this;
     this.#remember();
@@ -438,8 +371,8 @@ export class Server extends EventEmitter<ServerEvents> {
     if (!check || this.#tracked) return;
     const wasUsable = this.usable;
     const wasRunning = this.running;
-    this.#health = health === 'down' ? 0 : check.rise + check.fall - 1;
-    this.#stopping = health === 'stopping';
+    this.standing.health = health === 'down' ? 0 : check.rise + check.fall - 1;
+    this.standing.stopping = health === 'stopping';
     this.lastOutcome = undefined;
     if (this.running !== wasRunning) this.#turned(wasUsable);
     else if (this.usable !== wasUsable) this.#leaned(wasUsable);
@@ -460,24 +393,6 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#dynamicCookie = dynamicCookieOf(this.backend.config, this.config);
   }
 
-  /** Checks go elsewhere from now on. */
-  setCheckAddress(addr: string | undefined, port: number | undefined): void {
-    const { check } = this.config;
-    if (!check) return;
-    this.config = {
-      ...this.config,
-      check: { ...check, addr: addr ?? check.addr, port: port ?? check.port },
-    };
-  }
-
-  /** Its agent is asked elsewhere, or something else, from now on. */
-  setAgent(change: Partial<AgentConfig>): void {
-    const { health } = this.config;
-    if (!health?.agent) return;
-    const agent = { ...health.agent, ...change };
-    this.config = { ...this.config, health: { ...health, agent } };
-  }
-
   /** As its line has it. */
   get configured(): ServerConfig {
     return this.#configured;
@@ -492,7 +407,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const now = Date.now();
     const { running } = this;
     if (running) {
-      this.#downtime += now - this.lastChange;
+      this.standing.downtime += now - this.lastChange;
       this.#warmUp.start(() => this.backend.serverRetuned(this));
     } else {
       this.timesDown += 1;

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { redirectAgent, redirectChecks } from '../../servers/redirect.ts';
 import type { Server } from '../../servers/server.ts';
 import type { Call, CommandTable } from '../command.ts';
 import { bareFailure, failure, NOTHING, type Reply, warning } from '../reply.ts';
@@ -27,20 +28,20 @@ const CHANGES: Readonly<Record<string, Change>> = {
   'agent-addr': (server, [address = '']) => {
     if (!server.agent) return NO_AGENT;
     if (isIP(address) === 0) return bareFailure('incorrect addr address given for agent.');
-    server.setAgent({ host: address });
+    redirectAgent(server, { host: address });
     return NOTHING;
   },
   'agent-port': (server, [text = '']) => {
     if (!server.agent) return NO_AGENT;
     const port = portOf(text);
     if (port === undefined) return bareFailure('incorrect port given for agent.');
-    server.setAgent({ port });
+    redirectAgent(server, { port });
     return NOTHING;
   },
   'agent-send': (server, [text]) => {
     if (!server.agent) return NO_AGENT;
     if (text === undefined) return bareFailure("'agent-send' requires a string.");
-    server.setAgent({ send: text });
+    redirectAgent(server, { send: text });
     return NOTHING;
   },
   'check-addr': (server, [address = '', keyword, text = '']) => {
@@ -50,7 +51,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
     if (keyword === 'port' && port === undefined) {
       return bareFailure('provided port is not an integer');
     }
-    server.setCheckAddress(address, port);
+    redirectChecks(server, { addr: address, port });
     return NOTHING;
   },
   'check-port': (server, [text = '']) => {
@@ -58,7 +59,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
     if (!/^\d+$/.test(text)) return bareFailure('provided port is not an integer');
     const port = portOf(text);
     if (port === undefined) return bareFailure('provided port is not valid.');
-    server.setCheckAddress(undefined, port);
+    redirectChecks(server, { port });
     return NOTHING;
   },
   fqdn: () => failure('set server <b>/<s> fqdn failed because no resolution is configured.'),
