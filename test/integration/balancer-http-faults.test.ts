@@ -297,12 +297,20 @@ describe('bodies and upgrades', () => {
   });
 });
 
-describe('2,000 broken exchanges', () => {
+const EXCHANGES = 10_000;
+
+describe('10,000 broken exchanges', () => {
   test('leave nothing behind', async () => {
     await using setup = await startHttp('bramble', {
       timeouts: SHORT,
       server: 'maxconn 20',
-      frontend: '    stats enable\n    stats uri /stats',
+      frontend: [
+        '    stats enable\n    stats uri /stats',
+        '    tcp-request connection track-sc0 src table b',
+        '    http-request track-sc1 src table b',
+        '    http-request return status 200 content-type text/plain lf-string "%[src,table_conn_cur(b)] %[src,table_conn_cnt(b)]" if { path /tracked }',
+      ].join('\n'),
+      backend: '    stick-table type ip size 10 store conn_cur,conn_cnt\n    stick on src',
     });
     const scripts: Script[] = [
       [],
@@ -344,8 +352,12 @@ describe('2,000 broken exchanges', () => {
         socket.destroy();
       }
     };
-    for (let at = 0; at < 2000; at += 40) {
-      await Promise.all(Array.from({ length: 40 }, (_, offset) => one(at + offset)));
+    const resident = (): number =>
+      Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${setup.proxy.pid}/status`, 'utf8'))?.[1]);
+    let half = 0;
+    for (let at = 0; at < EXCHANGES; at += 100) {
+      if (at === EXCHANGES / 2) half = resident();
+      await Promise.all(Array.from({ length: 100 }, (_, offset) => one(at + offset)));
     }
     let gauges: Record<string, number> = {};
     const settled = async (): Promise<boolean> => {
@@ -365,8 +377,10 @@ describe('2,000 broken exchanges', () => {
       );
     };
     for (let tries = 0; tries < 50 && !(await settled()); tries++) await sleep(100);
-    const [rss] = /VmRSS:.*/.exec(readFileSync(`/proc/${setup.proxy.pid}/status`, 'utf8')) ?? [];
-    console.log(`after 2,000 broken exchanges: ${JSON.stringify(gauges)}, ${rss}`);
+    console.log(
+      `after ${EXCHANGES} broken exchanges: ${JSON.stringify(gauges)}, RSS ${half} kB after half of them, ${resident()} kB now`,
+    );
+    expect(resident() - half).toBeLessThan(40_000);
     expect(gauges).toEqual({
       'f/FRONTEND scur': 1,
       'b/s1 scur': 0,
@@ -375,6 +389,10 @@ describe('2,000 broken exchanges', () => {
       'b/BACKEND scur': 0,
       'b/BACKEND qcur': 0,
     });
+    // Its own connection and its own request are tracked, and nothing else any more.
+    const tracked = await talk(port, ['GET /tracked HTTP/1.0\r\n\r\n']);
+    console.log(`tracked now and ever: ${tracked.text.split('\r\n').at(-1)}`);
+    expect(tracked.text).toMatch(/\r\n\r\n2 \d{5}$/);
     setup.origin.script = ['HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'];
     expect((await talk(port, [GET])).text).toContain('200 OK');
   });

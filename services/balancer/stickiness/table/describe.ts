@@ -1,3 +1,4 @@
+import { DATA_TYPES } from './data-types.ts';
 import type { StickEntry } from './entry.ts';
 import { describeKey } from './key.ts';
 import type { StickTable } from './table.ts';
@@ -16,11 +17,11 @@ export function entryLine(table: StickTable, entry: StickEntry): string {
       parts.push(`${name}=${entry.serverKey === '' ? '-' : entry.serverKey}`);
       continue;
     }
-    const inArray = name === 'gpc' || name === 'gpt' || name === 'gpc_rate';
+    const { array } = DATA_TYPES[name];
     for (let element = 0; element < elements; element++) {
-      const index = inArray ? `${name.replace(/_rate$/, '')}[${element}]` : name;
-      const rate = inArray && kind === 'rate' ? `${index}_rate` : index;
-      const label = kind === 'rate' ? `${rate}(${period})` : rate;
+      // `gpc_rate` of two elements is shown as gpc0_rate and gpc1_rate.
+      const shown = array ? name.replace(/^gp[ct]/, (kind) => kind + element) : name;
+      const label = kind === 'rate' ? `${shown}(${period})` : shown;
       parts.push(`${label}=${table.read(entry, name, element)}`);
     }
   }
