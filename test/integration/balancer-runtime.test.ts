@@ -497,3 +497,38 @@ test('the socket has the rights that its line gives it, and none is served beyon
   for (const one of silent) one.destroy();
   expect(await late).toBe('admin\n\n');
 });
+
+test('whatever is sent to the socket, it answers the next one', async () => {
+  const { socket } = setups.get('bramble')!;
+  const pieces = [
+    '\0\0\0',
+    ';;;;;',
+    '\\',
+    '<<',
+    'add map x <<',
+    'set server \0/\0 addr',
+    'show stat -1 -1 -1 -1',
+    'show sess 0x99999999999999999999',
+    'prompt;prompt;prompt',
+    'add server b/x\u0000 127.0.0.1:1',
+    'add server b/\'x 127.0.0.1:1 "',
+    'add server b/#y 127.0.0.1:1',
+    'set table t key \0 data.gpc0 99999999999999999',
+    `help ${'x'.repeat(8000)}`,
+    `show ${'a '.repeat(4000)}`,
+  ];
+  const random = (): string =>
+    Array.from({ length: 4 }, () => pieces[Math.floor(Math.random() * pieces.length)]).join(
+      [';', ' ', '\n'][Math.floor(Math.random() * 3)],
+    );
+  for (const piece of pieces) await askRuntime(socket, piece);
+  for (let count = 0; count < 100; count++) await askRuntime(socket, random());
+  // A line without end is not kept for ever.
+  const flood = net.connect(socket);
+  flood.on('error', () => undefined);
+  flood.write('x'.repeat(200_000));
+  flood.resume();
+  await once(flood, 'close');
+  expect(await askRuntime(socket, 'show cli level')).toBe('admin\n\n');
+  expect(setups.get('bramble')!.proxy.err.join('\n')).not.toContain('crashed');
+});
