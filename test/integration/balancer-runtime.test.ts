@@ -522,7 +522,8 @@ test('whatever is sent to the socket, it answers the next one', async () => {
       [';', ' ', '\n'][Math.floor(Math.random() * 3)],
     );
   for (const piece of pieces) await askRuntime(socket, piece);
-  for (let count = 0; count < 100; count++) await askRuntime(socket, random());
+  // A line that is too long ends the session at once.
+  for (let count = 0; count < 100; count++) await askRuntime(socket, random()).catch(() => '');
   // A line without end is not kept for ever.
   const flood = net.connect(socket);
   flood.on('error', () => undefined);
