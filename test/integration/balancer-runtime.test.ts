@@ -529,7 +529,7 @@ test('whatever is sent to the socket, it answers the next one', async () => {
   flood.on('error', () => undefined);
   flood.write('x'.repeat(200_000));
   flood.resume();
-  await once(flood, 'close');
+  await new Promise((resolve) => flood.once('close', resolve));
   expect(await askRuntime(socket, 'show cli level')).toBe('admin\n\n');
   expect(setups.get('bramble')!.proxy.err.join('\n')).not.toContain('crashed');
 });
