@@ -37,6 +37,8 @@ export class ShardFeed {
   #next = 0;
   /** Highest sequence that is known to exist. */
   #known = 0;
+  /** Highest sequence that nats-server told about as it committed it. */
+  #committed = 0;
   readonly #held = new Map<number, Buffer>();
   #heldBytes = 0;
   readonly #asked = new Set<number>();
@@ -61,7 +63,10 @@ export class ShardFeed {
   }
 
   begin(next: number): void {
-    if (next < this.#next) this.#known = next - 1;
+    if (next < this.#next) {
+      this.#known = next - 1;
+      this.#committed = next - 1;
+    }
     this.#next = next;
     this.#front = undefined;
     for (const sequence of this.#held.keys()) if (sequence < next) this.#drop(sequence);
@@ -73,6 +78,7 @@ export class ShardFeed {
   arrived(sequence: number, bytes: Buffer): void {
     this.#heardAt = performance.now();
     if (sequence > this.#known) this.#known = sequence;
+    if (sequence > this.#committed) this.#committed = sequence;
     if (sequence < this.#next) return;
     this.#hold(sequence, bytes);
     if (sequence === this.#next) this.#options.onReady();
@@ -140,8 +146,9 @@ export class ShardFeed {
       if (!lags && found !== undefined) this.#misses = 0;
       if (found !== undefined) this.#found(sequence, found);
       else if (!lags) this.#missed(sequence);
-      // The leader knows of no such record: it was told about by one that has lost it.
-      else if (sequence === this.#next) this.#known = sequence - 1;
+      // The leader knows of no such record: it was told about by one that has lost it. What was
+      // committed before all ears exists, though: then it is a leader of the past that answers.
+      else if (sequence === this.#next && sequence > this.#committed) this.#known = sequence - 1;
     } catch (error) {
       // The next tick asks again.
       this.#asked.delete(sequence);
@@ -157,6 +164,11 @@ export class ShardFeed {
     if (asked === this.#next && sequence > asked) {
       // Retention has removed what was between.
       this.#options.counters.lost += sequence - asked;
+      const { shard, log } = this.#options;
+      log.warn(
+        { shard, from: asked, to: sequence - 1 },
+        'records were removed before they were read',
+      );
       this.#next = sequence;
       this.#options.onLeap();
     }

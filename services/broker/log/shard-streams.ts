@@ -10,7 +10,7 @@ import {
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import type { Bus } from '../cluster/bus.ts';
-import { replicasFor, type StreamLimits } from '../store/stream-plan.ts';
+import { isWhole, replicasFor, type StreamLimits } from '../store/stream-plan.ts';
 import type { ShardBounds } from './log-reader.ts';
 import { LOG_SHARDS, loggedSubjectOf, streamOf, subjectOf } from './shard-names.ts';
 
@@ -132,7 +132,9 @@ export class ShardStreams {
     }
     const read = this.#options.read(shard);
     const info = await this.info(shard);
-    this.#options.observe(shard, read, boundsOf(info), info.created);
+    // After a partition the old leader speaks on for a while, of what it had before: it hears of no
+    // replica then, and its word counts for nothing.
+    if (isWhole(info)) this.#options.observe(shard, read, boundsOf(info), info.created);
   }
 }
 
