@@ -72,7 +72,7 @@ describe('what HAProxy has and this balancer has not', () => {
   test.each<[string, string]>([
     ['peers x\n peer a 127.0.0.1:80\n', '1:1 '],
     ['global\n cpu-map auto:1 0\n', '2:2 '],
-    ['backend x\n stick-table type ip size 1m\n', '2:2 '],
+    ['backend x\n max-session-srv-conns 5\n', '2:2 '],
     ['backend x\n option spop-check\n', '2:9 '],
     ['backend x\n server s 127.0.0.1:80 tfo\n', '2:24 '],
     ['listen x\n bind :80 interface lo\n', '2:11 '],
