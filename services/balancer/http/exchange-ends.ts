@@ -51,6 +51,12 @@ export abstract class ExchangeEnds {
     return this.head.counted + this.request.counted;
   }
 
+  /** A client that has closed its side before it was answered is taken for gone. */
+  protected get abortsOnClose(): boolean {
+    const waits = this.phase === 'connect' || this.phase === 'wait';
+    return waits && this.backend?.config.options.abortOnClose === true;
+  }
+
   get held(): { parts: readonly Buffer[]; done: boolean } {
     return { parts: this.firstBody, done: this.request.done };
   }

@@ -338,14 +338,8 @@ export class Exchange
 
   clientEnded(): void {
     this.#ended = true;
-    if (this.request.done && this.#abortsOnClose) this.clientClosed();
+    if (this.request.done && this.abortsOnClose) this.clientClosed();
     else if (!this.request.done) this.cut('CD');
-  }
-
-  /** A client that has closed its side before it was answered is taken for gone. */
-  get #abortsOnClose(): boolean {
-    const waits = this.phase === 'connect' || this.phase === 'wait';
-    return waits && this.backend?.config.options.abortOnClose === true;
   }
 
   clientClosed(): void {
