@@ -205,13 +205,11 @@ test.each([0, 1] as const)(
         `dropped ${dropped}, RSS +${grown.toFixed(0)} MiB of 200 MB, disconnected: ${frozen.closed}`,
     );
     expect(withFrozen).toBeLessThan(without + 200);
-    expect(grown).toBeLessThan(120);
-    expect(dropped).toBeGreaterThan(0);
-    // What may wait for a session is bounded: beyond, a client of QoS 1 is let go.
-    if (qos === 1) {
-      frozen.socket.resume();
-      await eventually('disconnected', () => frozen.closed);
-    }
+    // The log's records of the last seconds and the readers' cache, whatever waits.
+    expect(grown).toBeLessThan(160);
+    // It loses its own QoS 0; QoS 1 waits in the log, and it is not let go for that.
+    if (qos === 0) expect(dropped).toBeGreaterThan(0);
+    else expect(frozen.closed).toBe(false);
     frozen.socket.destroy();
     publisher.socket.destroy();
   },
