@@ -13,7 +13,7 @@ PATH="$PATH:$root/usr/local/sbin:$root/usr/sbin:$root/sbin"
 
 case "${1-}" in
   run) wanted='nats-server' ;;
-  test) wanted='nats-server haproxy mosquitto chromium fonts-dejavu-core' ;;
+  test) wanted='nats-server haproxy mosquitto chromium fonts-dejavu-core openssl' ;;
   *)
     echo "usage: provisioning/setup.sh run|test" >&2
     exit 2

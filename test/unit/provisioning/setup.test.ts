@@ -16,7 +16,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findProgram } from '../../../provisioning/dev/find-program.ts';
 
 const SETUP = fileURLToPath(new URL('../../../provisioning/setup.sh', import.meta.url));
-const PROGRAMS = ['nats-server', 'haproxy', 'mosquitto', 'chromium'];
+const PROGRAMS = ['nats-server', 'haproxy', 'mosquitto', 'chromium', 'openssl'];
 
 /** A root directory in which only the scripts below are installed. */
 let root: string;
@@ -78,7 +78,7 @@ test('without root it prints the line to run, with what is missing only', () => 
   const { status, stderr } = setup('test', 1000);
   expect(status).toBe(77);
   expect(stderr).toContain(
-    'sudo apt-get install -y --no-install-recommends nats-server mosquitto chromium fonts-dejavu-core\n',
+    'sudo apt-get install -y --no-install-recommends nats-server mosquitto chromium fonts-dejavu-core openssl\n',
   );
   expect(calls()).toBe('');
 });
