@@ -2,6 +2,7 @@ import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import type { LogPosition } from '../log/position.ts';
 import { LOG_SHARDS, laneOf } from '../log/shard-names.ts';
 import { Message } from '../message.ts';
+import { messageKey } from './outgoing.ts';
 
 /** Topics that no client may use: the brokers' own words in the log. */
 export const RESERVED = '$bramble/';
@@ -38,6 +39,7 @@ const TOPICS: readonly string[] = Array.from({ length: LOG_SHARDS }, (_, lane) =
 export class Fences {
   /** By client id, for each shard: the fence of the highest epoch that was read there. */
   readonly #seen = new Map<string, Standing[]>();
+  /** By the message and not by its place: its record may stand in two shards, and either be read. */
   readonly #dropped = new Set<string>();
   readonly #onRead = new Set<() => void>();
 
@@ -60,14 +62,14 @@ export class Fences {
     if (fence === undefined || fence.epoch <= message.publisherEpoch) return true;
     // A record that was held back is read after the fence that it stands before.
     if (position.sequence < fence.sequence) return true;
-    this.#dropped.add(keyOf(message));
+    this.#dropped.add(messageKey(message));
     trim(this.#dropped);
     return false;
   }
 
   /** Whether the message was kept out when this node read it first. */
   wasDropped(message: Message): boolean {
-    return this.#dropped.size > 0 && this.#dropped.has(keyOf(message));
+    return this.#dropped.size > 0 && this.#dropped.has(messageKey(message));
   }
 
   /**
@@ -121,11 +123,6 @@ export class Fences {
     trim(this.#seen);
     for (const look of this.#onRead) look();
   }
-}
-
-/** By the message and not by its place: its record may stand in two shards, and either be read. */
-function keyOf({ origin, sequence }: Message): string {
-  return `${origin} ${sequence}`;
 }
 
 /** The oldest go first. */
