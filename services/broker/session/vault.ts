@@ -74,6 +74,7 @@ export class SessionVault {
   readonly #custodies = new Map<string, Custody>();
   /** Sessions on their way back into the store. */
   readonly #closing = new Map<string, Promise<void>>();
+  readonly #taking = new Set<Session>();
   #away = new Map<string, AwayFloor>();
   #lazy: Custody[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -200,6 +201,12 @@ export class SessionVault {
   heldFloor(): number[] {
     const { log } = this.#options;
     const floor = log.head.sequences.map((sequence) => sequence + 1);
+    for (const session of this.#taking) {
+      const entries = [...session.inflight.values()].map(({ message }) => message);
+      for (const [shard, sequence] of floorOf({ cursor: session.cursor, entries }).entries()) {
+        floor[shard] = Math.min(floor[shard] ?? 0, sequence);
+      }
+    }
     for (const custody of this.#custodies.values()) {
       if (!custody.persistent) continue;
       for (const [shard, sequence] of custody.floor.entries()) {
@@ -289,7 +296,11 @@ export class SessionVault {
       const bytes = encodeSnapshot(session, { epoch, version: 0, closed: false });
       await store.saveState(clientId, epoch, bytes);
     }
-    const metaSequence = await store.saveMeta(clientId, metaBytes, stored.sequence);
+    // From the write on it is no longer away, and not held yet: its place must not be trimmed.
+    this.#taking.add(session);
+    const metaSequence = await store
+      .saveMeta(clientId, metaBytes, stored.sequence)
+      .finally(() => this.#taking.delete(session));
     if (before !== undefined && before.expiry > 0) store.dropState(clientId, before.epoch);
     this.#endedWill(before, goesOn);
     if (keeps) {
