@@ -30,7 +30,8 @@ async function withTable<T>(
   const webs = await startWebs('AB');
   for (const web of webs) {
     web.respond = (request, response) => {
-      const status = Number(request.url?.slice(1, 4)) || 200;
+      const asked = Number(request.url?.slice(1, 4));
+      const status = asked >= 200 ? asked : 200;
       request.resume().on('end', () => {
         response.writeHead(status, { 'x-sid': `sid-${web.name}` }).end(web.name);
       });
