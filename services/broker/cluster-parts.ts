@@ -136,7 +136,7 @@ export class ClusterParts {
       apply: (message, position) => options.retained().apply(message, position),
       replayed: (topics, position) => options.retained().replayed(topics, position),
     });
-    this.store = new SessionStore({ bus, nodes: () => this.#nodes, log });
+    this.store = new SessionStore({ bus, node, nodes: () => this.#nodes, log });
     this.index = new SessionIndex({
       bus,
       log,

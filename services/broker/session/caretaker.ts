@@ -2,6 +2,7 @@ import { describeError } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import { willMessage } from '../codec/will.ts';
 import type { Message } from '../message.ts';
+import type { Version } from '../store/quorum-register.ts';
 import type { IndexedSession, SessionIndex } from '../store/session-index.ts';
 import { FencedError, type SessionStore } from '../store/session-store.ts';
 import { encodeMeta, type SessionMeta } from './meta.ts';
@@ -87,36 +88,36 @@ export class Caretaker {
   }
 
   /** The node that had the client has died: its connection ended, so its time runs from now on. */
-  async #orphan({ meta, sequence }: IndexedSession): Promise<void> {
+  async #orphan({ meta, version }: IndexedSession): Promise<void> {
     const now = Date.now();
     const { will, expiry, clientId } = meta;
     const delay = will === undefined ? 0 : Math.min(will.delay, expiry) * 1000;
     const endsAt = expiry === NEVER ? null : now + Math.max(expiry * 1000, delay);
     const willAt = will === undefined ? 0 : now + delay;
-    await this.#write(clientId, { ...meta, connected: false, endsAt, willAt }, sequence);
+    await this.#write(clientId, { ...meta, connected: false, endsAt, willAt }, version);
   }
 
   /** Claims the will, publishes it, and notes that it is done. */
-  async #fire({ meta, sequence }: IndexedSession): Promise<void> {
+  async #fire({ meta, version }: IndexedSession): Promise<void> {
     const { owner, publishWill } = this.#options;
     const { clientId, will } = meta;
     if (will === undefined) return;
-    const claimed = await this.#write(clientId, { ...meta, firing: owner }, sequence);
+    const claimed = await this.#write(clientId, { ...meta, firing: owner }, version);
     await publishWill(willMessage(will), clientId);
     const done = { ...meta, will: undefined, willAt: 0, firing: undefined };
     await this.#write(clientId, done, claimed);
   }
 
-  async #remove({ meta, sequence }: IndexedSession): Promise<void> {
+  async #remove({ meta, version }: IndexedSession): Promise<void> {
     const { store } = this.#options;
     const { clientId } = meta;
-    await store.saveMeta(clientId, Buffer.alloc(0), sequence);
+    await store.saveMeta(clientId, Buffer.alloc(0), version);
     store.dropState(clientId, meta.epoch);
   }
 
-  #write(clientId: string, meta: SessionMeta, expected: number): Promise<number> {
+  #write(clientId: string, meta: SessionMeta, expected: Version): Promise<Version> {
     const { store } = this.#options;
-    return store.saveMeta(clientId, encodeMeta(meta, store.nonce()), expected);
+    return store.saveMeta(clientId, encodeMeta(meta), expected);
   }
 
   #failed(clientId: string, error: unknown): void {

@@ -1,4 +1,5 @@
 import type { Epoch } from '../cluster/clock.ts';
+import type { Version } from '../store/quorum-register.ts';
 import { FencedError, type SessionStore } from '../store/session-store.ts';
 import { decodeMeta, encodeMeta, type SessionMeta } from './meta.ts';
 import type { SessionJournal } from './outgoing.ts';
@@ -10,7 +11,7 @@ export interface CustodyOptions {
   store: SessionStore;
   meta: SessionMeta;
   /** Version of the meta part as this broker knows it. */
-  metaSequence: number;
+  metaVersion: Version;
   /** Whether it has a place in the log to keep: its expiry is not 0. */
   persistent: boolean;
   /** Another broker has the session now. */
@@ -31,7 +32,7 @@ export class Custody implements SessionJournal {
   /** By shard of the log: the first record that the last saved state needs. */
   floor: number[];
   readonly #options: CustodyOptions;
-  #metaSequence: number;
+  #metaVersion: Version;
   /** Of the state that was saved last. */
   #version = 0;
   #waiting: (() => void)[] = [];
@@ -46,7 +47,7 @@ export class Custody implements SessionJournal {
   constructor(options: CustodyOptions) {
     this.#options = options;
     this.meta = options.meta;
-    this.#metaSequence = options.metaSequence;
+    this.#metaVersion = options.metaVersion;
     this.floor = this.#floorNow();
   }
 
@@ -117,7 +118,7 @@ export class Custody implements SessionJournal {
     const { store, session } = this.#options;
     try {
       await Promise.all([this.#writing, this.#metaWrite]);
-      await store.saveMeta(session.clientId, Buffer.alloc(0), this.#metaSequence);
+      await store.saveMeta(session.clientId, Buffer.alloc(0), this.#metaVersion);
       if (this.persistent) store.dropState(session.clientId, this.epoch);
     } catch {
       // Another broker has it, or whoever looks after orphans will find it.
@@ -174,8 +175,8 @@ export class Custody implements SessionJournal {
     const { clientId } = session;
     if (this.persistent) this.meta.subscriptions = [...session.subscriptions.values()];
     try {
-      const bytes = encodeMeta(this.meta, store.nonce());
-      this.#metaSequence = await store.saveMeta(clientId, bytes, this.#metaSequence);
+      const bytes = encodeMeta(this.meta);
+      this.#metaVersion = await store.saveMeta(clientId, bytes, this.#metaVersion);
     } catch (error) {
       if (!(error instanceof FencedError)) return this.#lost(error);
       // Whoever looks after orphans may have taken this broker for dead; that is no new owner.
@@ -183,9 +184,9 @@ export class Custody implements SessionJournal {
       const now = decodeMeta(stored.bytes);
       const mine = now !== undefined && now.epoch.time === this.epoch.time;
       if (!mine || now.epoch.node !== this.epoch.node) return this.#lost(error);
-      this.#metaSequence = stored.sequence;
-      const bytes = encodeMeta(this.meta, store.nonce());
-      this.#metaSequence = await store.saveMeta(clientId, bytes, this.#metaSequence);
+      this.#metaVersion = stored.version;
+      const bytes = encodeMeta(this.meta);
+      this.#metaVersion = await store.saveMeta(clientId, bytes, this.#metaVersion);
     }
   }
 

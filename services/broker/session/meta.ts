@@ -31,11 +31,11 @@ interface StoredWill extends Omit<Will, 'payload' | 'properties'> {
   properties: string;
 }
 
-type Stored = Omit<SessionMeta, 'will'> & { will?: StoredWill; v: 1; nonce: string };
+type Stored = Omit<SessionMeta, 'will'> & { will?: StoredWill; v: 1 };
 
-export function encodeMeta(meta: SessionMeta, nonce: string): Buffer {
+export function encodeMeta(meta: SessionMeta): Buffer {
   const { will, ...rest } = meta;
-  const stored: Stored = { ...rest, v: 1, nonce };
+  const stored: Stored = { ...rest, v: 1 };
   if (will !== undefined) {
     const { payload, properties } = will;
     stored.will = {
@@ -50,7 +50,7 @@ export function encodeMeta(meta: SessionMeta, nonce: string): Buffer {
 /** Undefined for one of another version, or none. */
 export function decodeMeta(bytes: Buffer): SessionMeta | undefined {
   if (bytes.length === 0) return undefined;
-  const { will, v, nonce: _, ...rest } = JSON.parse(bytes.toString()) as Stored;
+  const { will, v, ...rest } = JSON.parse(bytes.toString()) as Stored;
   if (v !== 1) return undefined;
   return {
     ...rest,

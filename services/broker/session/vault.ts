@@ -4,8 +4,9 @@ import type { EndCause } from '../connection/connection.ts';
 import type { MessageLog } from '../log/message-log.ts';
 import type { Message } from '../message.ts';
 import { isGroupId } from '../sharing/group-id.ts';
+import { UNWRITTEN, type Version, type Versioned } from '../store/quorum-register.ts';
 import type { IndexedSession, SessionIndex } from '../store/session-index.ts';
-import { FencedError, type SessionStore, type StoredMeta } from '../store/session-store.ts';
+import { FencedError, type SessionStore } from '../store/session-store.ts';
 import { Custody } from './custody.ts';
 import { decodeMeta, encodeMeta, type SessionMeta } from './meta.ts';
 import { restoreSession } from './restore.ts';
@@ -57,12 +58,12 @@ const LAZY_BATCH = 400;
 const FLOORS_AT_ONCE = 500;
 
 interface AwayFloor {
-  /** Version of the meta part: while it stands, so does the state. */
-  sequence: number;
+  /** Of the meta part: while it stands, so does the state. */
+  version: Version;
   floor: number[];
 }
 
-const NOTHING: StoredMeta = { bytes: Buffer.alloc(0), sequence: 0 };
+const UNKNOWN: Versioned = { bytes: Buffer.alloc(0), version: UNWRITTEN };
 
 /**
  * Gives sessions to connections and takes them back: in between the cluster's store keeps them,
@@ -231,13 +232,13 @@ export class SessionVault {
       if (connected && !alive(owner)) return undefined;
       if (connected) continue;
       const cached = this.#away.get(clientId);
-      if (cached?.sequence === session.sequence) known.set(clientId, cached);
+      if (cached?.version.nonce === session.version.nonce) known.set(clientId, cached);
       else unknown.push(session);
     }
-    for (const { meta, sequence } of unknown.slice(0, FLOORS_AT_ONCE)) {
+    for (const { meta, version } of unknown.slice(0, FLOORS_AT_ONCE)) {
       const snapshot = latestSnapshot(await store.loadStates(meta.clientId, meta.epoch));
       const own = snapshot === undefined ? [] : floorOf(snapshot);
-      known.set(meta.clientId, { sequence, floor: own });
+      known.set(meta.clientId, { version, floor: own });
     }
     this.#away = known;
     if (unknown.length > FLOORS_AT_ONCE) return undefined;
@@ -254,7 +255,7 @@ export class SessionVault {
     blind: boolean,
   ): Promise<{ session: Session; present: boolean } | undefined> {
     const { store, owner, newSession } = this.#options;
-    const stored = blind ? NOTHING : await store.loadMeta(clientId);
+    const stored = blind ? UNKNOWN : await store.loadMeta(clientId);
     const before = decodeMeta(stored.bytes);
     if (before !== undefined && isLater(before.epoch, epoch)) return undefined;
     const wanted = before !== undefined && !cleanStart && isAlive(before) && before.expiry > 0;
@@ -290,7 +291,7 @@ export class SessionVault {
       subscriptions: [...session.subscriptions.values()],
     };
     const keeps = persistent || will !== undefined;
-    const metaBytes = keeps ? encodeMeta(meta, store.nonce()) : Buffer.alloc(0);
+    const metaBytes = keeps ? encodeMeta(meta) : Buffer.alloc(0);
     // The state first: whoever finds the new owner finds its state.
     if (persistent) {
       const bytes = encodeSnapshot(session, { epoch, version: 0, closed: false });
@@ -298,8 +299,8 @@ export class SessionVault {
     }
     // From the write on it is no longer away, and not held yet: its place must not be trimmed.
     this.#taking.add(session);
-    const metaSequence = await store
-      .saveMeta(clientId, metaBytes, stored.sequence)
+    const metaVersion = await store
+      .saveMeta(clientId, metaBytes, stored.version)
       .finally(() => this.#taking.delete(session));
     if (before !== undefined && before.expiry > 0) store.dropState(clientId, before.epoch);
     this.#endedWill(before, goesOn);
@@ -308,7 +309,7 @@ export class SessionVault {
         session,
         store,
         meta,
-        metaSequence,
+        metaVersion,
         persistent,
         onFenced: () => this.#fenced(clientId, epoch),
         onFailed: (error) => this.#options.onFailed(clientId, error),

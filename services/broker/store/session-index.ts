@@ -3,15 +3,32 @@ import { describeError } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import { asBuffer, type Bus } from '../cluster/bus.ts';
 import { decodeMeta, type SessionMeta } from '../session/meta.ts';
+import { unframe, type Version } from './quorum-register.ts';
 import { metaSubjects, SESSION_SHARDS, sessionStream } from './session-store.ts';
 import { StreamFollower } from './stream-follower.ts';
 
 /** One stored session as this node has heard of it. */
 export interface IndexedSession {
   meta: SessionMeta;
-  /** Version of the meta part. */
-  sequence: number;
+  /** Of the meta part. */
+  version: Version;
 }
+
+/** What one stream has of a session. */
+interface Heard {
+  version: Version;
+  /** Undefined = removed. */
+  session: IndexedSession | undefined;
+}
+
+interface Entry {
+  /** By shard. */
+  heard: (Heard | undefined)[];
+  current: IndexedSession | undefined;
+}
+
+/** A removed session is remembered for so long, for streams that lag, milliseconds. */
+const REMOVED_KEPT = 120_000;
 
 export interface SessionIndexOptions {
   bus: Bus;
@@ -30,12 +47,14 @@ const TIMEOUT = 5_000;
  */
 export class SessionIndex {
   readonly #options: SessionIndexOptions;
-  readonly #bySubject = new Map<string, IndexedSession>();
+  readonly #byDigest = new Map<string, Entry>();
   readonly #byClient = new Map<string, IndexedSession>();
   readonly #followers: StreamFollower[] = [];
   /** Shared subscriptions, with the number of stored sessions that have them. */
   readonly #shared = new Map<string, number>();
+  /** By shard: what a replay that is going on has shown. */
   readonly #replays = new Map<number, Set<string>>();
+  readonly #removed: { digest: string; at: number }[] = [];
   #jetstream: JetStreamClient | undefined;
   readonly #onUp = (): void => {
     for (const follower of this.#followers) follower.restart();
@@ -93,30 +112,54 @@ export class SessionIndex {
     for (const follower of this.#followers) follower.close();
   }
 
-  #take(shard: number, { data, seq: sequence, subject }: JsMsg): void {
+  #take(shard: number, { data, seq, subject }: JsMsg): void {
+    const digest = subject.slice(subject.lastIndexOf('.') + 1);
+    this.#replays.get(shard)?.add(digest);
     try {
-      const meta = decodeMeta(asBuffer(data));
-      if (meta === undefined) this.#remove(subject);
-      else {
-        this.#replays.get(shard)?.add(subject);
-        const session = { meta, sequence };
-        this.#count(this.#bySubject.get(subject)?.meta, -1);
-        this.#count(meta, 1);
-        this.#bySubject.set(subject, session);
-        this.#byClient.set(meta.clientId, session);
-        this.#options.onChange(meta.clientId, session);
-      }
+      const { height, nonce, content } = unframe(asBuffer(data));
+      const entry = this.#byDigest.get(digest) ?? { heard: [], current: undefined };
+      this.#byDigest.set(digest, entry);
+      // The streams tell the same one after the other.
+      const known = entry.heard.find((one) => one?.version.nonce === nonce);
+      entry.heard[shard] = known ?? heard({ height, nonce }, content);
+      this.#settle(digest, entry);
     } catch (error) {
-      this.#options.log.error({ subject, sequence }, `a session: ${describeError(error)}`);
+      this.#options.log.error({ subject, seq }, `a session: ${describeError(error)}`);
     }
   }
 
   #replayed(shard: number): void {
     const seen = this.#replays.get(shard) ?? new Set();
     this.#replays.delete(shard);
-    const prefix = metaSubjects(shard).slice(0, -1);
-    for (const subject of [...this.#bySubject.keys()]) {
-      if (subject.startsWith(prefix) && !seen.has(subject)) this.#remove(subject);
+    for (const [digest, entry] of this.#byDigest) {
+      if (entry.heard[shard] === undefined || seen.has(digest)) continue;
+      entry.heard[shard] = undefined;
+      this.#settle(digest, entry);
+    }
+  }
+
+  /** Takes what the streams together say. */
+  #settle(digest: string, entry: Entry): void {
+    const { current: before, heard } = entry;
+    const after = latest(heard)?.session;
+    if (after === undefined) this.#forget(digest);
+    if (after === before) return;
+    entry.current = after;
+    this.#count(before?.meta, -1);
+    this.#count(after?.meta, 1);
+    const clientId = (after ?? before)!.meta.clientId;
+    if (after === undefined) this.#byClient.delete(clientId);
+    else this.#byClient.set(clientId, after);
+    this.#options.onChange(clientId, after);
+  }
+
+  /** In a while: a stream that lags may still tell of it. */
+  #forget(digest: string): void {
+    const now = performance.now();
+    this.#removed.push({ digest, at: now + REMOVED_KEPT });
+    while (this.#removed[0] !== undefined && this.#removed[0].at < now) {
+      const { digest } = this.#removed.shift()!;
+      if (this.#byDigest.get(digest)?.current === undefined) this.#byDigest.delete(digest);
     }
   }
 
@@ -128,15 +171,20 @@ export class SessionIndex {
       else this.#shared.delete(filter);
     }
   }
+}
 
-  #remove(subject: string): void {
-    const session = this.#bySubject.get(subject);
-    if (session === undefined) return;
-    this.#bySubject.delete(subject);
-    this.#count(session.meta, -1);
-    const { clientId } = session.meta;
-    if (this.#byClient.get(clientId) !== session) return;
-    this.#byClient.delete(clientId);
-    this.#options.onChange(clientId, undefined);
+function heard(version: Version, content: Buffer): Heard {
+  const meta = decodeMeta(content);
+  return { version, session: meta && { meta, version } };
+}
+
+/** The highest; of several of one height the one that two streams have, which was written. */
+function latest(all: readonly (Heard | undefined)[]): Heard | undefined {
+  let top: Heard | undefined;
+  for (const one of all) {
+    if (one === undefined || one.version.height < (top?.version.height ?? 0)) continue;
+    const higher = top === undefined || one.version.height > top.version.height;
+    if (higher || all.filter((other) => other === one).length > 1) top = one;
   }
+  return top;
 }

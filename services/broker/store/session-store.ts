@@ -13,10 +13,19 @@ import type { Logger } from '#core/log.ts';
 import { asBuffer, type Bus } from '../cluster/bus.ts';
 import type { Epoch } from '../cluster/clock.ts';
 import { encodeLevel } from '../router/subjects.ts';
+import { askQuorum, COPIES, QUORUM } from './quorum.ts';
+import {
+  type Cell,
+  inOrder,
+  OvertakenError,
+  QuorumRegister,
+  type Version,
+  type Versioned,
+} from './quorum-register.ts';
 import { replicasFor } from './stream-plan.ts';
 
-/** Streams that the sessions are spread over, so that a dead leader stops only its share. */
-export const SESSION_SHARDS = 3;
+/** Streams of which any two have every session, so that a dead leader holds nobody up. */
+export const SESSION_SHARDS = COPIES;
 const SUBJECT = 'bramble.session';
 /** Wait for one answer, milliseconds; and for all attempts together, a new leader included. */
 const ATTEMPT = 1_500;
@@ -27,19 +36,13 @@ const PROBE_TIMEOUT = 800;
 const STREAM_NOT_FOUND = 10_059;
 const MESSAGE_NOT_FOUND = 10_037;
 const WRONG_LAST_SEQUENCE = 10_071;
-/** As above, for states: another stream is tried soon, and first for a while, milliseconds. */
-const STATE_ATTEMPT = 500;
+/** States that take longer are asked of, or given to, the third stream too, milliseconds. */
+const HEDGE = 300;
+/** A stream that did not take a state is asked last for so long, milliseconds. */
 const AVOIDED = 2_000;
 const PURGE_INTERVAL = 5_000;
 /** Removed sessions stay so long as empty messages, for those that lag, milliseconds. */
 const TOMBSTONE_KEPT = 60_000;
-
-/** Who has a session and what it wants, with the version that the next write is checked by. */
-export interface StoredMeta {
-  bytes: Buffer;
-  /** 0 = none. */
-  sequence: number;
-}
 
 /** Somebody else wrote the session meanwhile: it has another owner now. */
 export class FencedError extends BrambleError {
@@ -50,29 +53,42 @@ export class FencedError extends BrambleError {
 
 export interface SessionStoreOptions {
   bus: Bus;
+  /** This broker. */
+  node: string;
   /** Nodes of the cluster that run a broker now. */
   nodes: () => number;
   log: Logger;
 }
 
+interface Garbage {
+  /** Milliseconds since the epoch. */
+  at: number;
+  /** Of one stream; undefined = a removed session, in all of them. */
+  shard: number | undefined;
+}
+
 /**
- * The sessions of the cluster in JetStream, the last version of each part, changed by
- * compare-and-set. Reads are answered by the stream's leader, so whoever takes a session over
- * sees what its last owner was told to be saved.
+ * The sessions of the cluster in JetStream. Who has a session and what it wants is a value in a
+ * register over three streams, changed by compare-and-set; where it stands is written by its owner
+ * alone, to two of them. So a stream whose leader has died holds nobody up. Reads are answered by
+ * the leaders, so whoever takes a session over sees what its last owner was told to be saved.
  */
 export class SessionStore {
   readonly #options: SessionStoreOptions;
+  readonly #register: QuorumRegister;
   #manager: JetStreamManager | undefined;
-  /** Subjects that are not needed any more: below which sequence, and from when on. */
-  readonly #garbage = new Map<string, { shard: number; below: number; at: number }>();
-  /** By shard: until when another one is tried first. */
-  readonly #failedAt: number[] = [];
+  /** Subjects that are not needed any more: those of states, and the digests of removed sessions. */
+  readonly #garbage = new Map<string, Garbage>();
+  /** By shard: until when it is asked last. */
+  readonly #avoid: number[] = new Array<number>(COPIES).fill(0);
   #timer: NodeJS.Timeout | undefined;
   #nonce = 0;
   #purging = false;
 
   constructor(options: SessionStoreOptions) {
     this.#options = options;
+    const cells = Array.from({ length: COPIES }, (_, shard) => this.#cell(shard));
+    this.#register = new QuorumRegister({ cells });
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -98,109 +114,113 @@ export class SessionStore {
 
   /** Resolves when every stream answers; rejects with what is missing. */
   async check(): Promise<void> {
-    await Promise.all(
-      inOrder(0).map((shard) => this.#read(shard, `${SUBJECT}.${shard}.meta.none`)),
-    );
+    const shards = Array.from({ length: SESSION_SHARDS }, (_, shard) => shard);
+    await Promise.all(shards.map((shard) => this.#read(shard, `${SUBJECT}.${shard}.meta.none`)));
   }
 
-  /** Tells one write from all others, so that one whose answer was lost is recognised. */
-  nonce(): string {
-    return `${process.pid.toString(36)}.${(this.#nonce++).toString(36)}.${Date.now().toString(36)}`;
-  }
-
-  /** Rejects with BRAMBLE_ENGINE_UNAVAILABLE when the stream's leader does not answer in time. */
-  loadMeta(clientId: string): Promise<StoredMeta> {
-    const { shard, subject } = addressOf(clientId);
-    return this.#patiently(() => this.#read(shard, subject));
+  /** Rejects with BRAMBLE_ENGINE_UNAVAILABLE when too few streams answer in time. */
+  loadMeta(clientId: string): Promise<Versioned> {
+    const { home, digest } = addressOf(clientId);
+    return this.#patiently(() => this.#register.load(digest, home));
   }
 
   /**
    * Writes who has the session if its version is still `expected`; resolves with the new version.
    * An empty one removes it. Rejects with FencedError, BRAMBLE_ENGINE_UNAVAILABLE.
    */
-  async saveMeta(clientId: string, bytes: Buffer, expected: number): Promise<number> {
-    const { shard, subject } = addressOf(clientId);
-    const headers = newHeaders();
-    headers.set('Nats-Expected-Last-Subject-Sequence', String(expected));
-    let doubtful = false;
-    const sequence = await this.#patiently(async () => {
-      if (doubtful) {
-        const now = await this.#read(shard, subject);
-        if (now.bytes.equals(bytes) && now.sequence > expected) return now.sequence;
-        if (now.sequence !== expected) throw new FencedError(clientId);
+  async saveMeta(clientId: string, bytes: Buffer, expected: Version): Promise<Version> {
+    const { home, digest } = addressOf(clientId);
+    const nonce = this.#newNonce();
+    let again = false;
+    const version = await this.#patiently(async () => {
+      try {
+        const value = { bytes, expected, nonce, again };
+        again = true;
+        return await this.#register.save(digest, home, value);
+      } catch (error) {
+        throw error instanceof OvertakenError ? new FencedError(clientId) : error;
       }
-      doubtful = true;
-      const written = await this.#publish(subject, bytes, ATTEMPT, headers);
-      if (written !== undefined) return written;
-      const now = await this.#read(shard, subject);
-      if (now.bytes.equals(bytes) && now.sequence > expected) return now.sequence;
-      throw new FencedError(clientId);
     });
     if (bytes.length === 0) {
-      this.#garbage.set(subject, { shard, below: sequence + 1, at: Date.now() + TOMBSTONE_KEPT });
+      this.#garbage.set(digest, { at: Date.now() + TOMBSTONE_KEPT, shard: undefined });
     }
-    return sequence;
+    return version;
   }
 
   /**
-   * What the owner of `epoch` saved last of where the session stands, in each stream that has
-   * something: its own one, or another while that had no leader.
-   * Rejects with BRAMBLE_ENGINE_UNAVAILABLE when the session's own stream does not answer.
+   * What the owner of `epoch` saved last of where the session stands, as several streams have it:
+   * one of them has the last. Rejects with BRAMBLE_ENGINE_UNAVAILABLE when too few answer.
    */
-  async loadStates(clientId: string, epoch: Epoch): Promise<Buffer[]> {
-    const home = addressOf(clientId).shard;
+  loadStates(clientId: string, epoch: Epoch): Promise<Buffer[]> {
+    const { home } = addressOf(clientId);
     return this.#patiently(async () => {
-      const unread: unknown[] = [];
-      const parts = await Promise.all(
-        inOrder(home).map(async (shard) => {
-          const subject = stateSubject(clientId, epoch, shard);
-          if (shard === home) return this.#patiently(() => this.#read(shard, subject));
-          return this.#read(shard, subject).catch((error: unknown) => {
-            unread.push(error);
-            return undefined;
-          });
-        }),
-      );
-      const found = parts.flatMap((part) =>
+      const { byPlace, count, cause } = await askQuorum({
+        order: inOrder(home, this.#avoid),
+        ask: (shard) =>
+          this.#watched(shard, () => this.#read(shard, stateSubject(clientId, epoch, shard))),
+        hedge: HEDGE,
+      });
+      if (count < QUORUM) throw cause;
+      return byPlace.flatMap((part) =>
         part === undefined || part.sequence === 0 ? [] : [part.bytes],
       );
-      // It must be somewhere: then it is where nobody answers yet.
-      if (found.length === 0 && unread.length > 0) throw unread[0];
-      return found;
     });
   }
 
   /**
    * Saves where the session stands, for the owner of `epoch` alone: nobody else writes there, so
-   * nothing has to be compared, and while its stream has no leader another one does.
-   * Rejects with BRAMBLE_ENGINE_UNAVAILABLE.
+   * nothing has to be compared. Rejects with BRAMBLE_ENGINE_UNAVAILABLE.
    */
   async saveState(clientId: string, epoch: Epoch, bytes: Buffer): Promise<void> {
-    const shards = inOrder(addressOf(clientId).shard);
-    let turn = shards.findIndex((shard) => (this.#failedAt[shard] ?? 0) < performance.now());
-    if (turn < 0) turn = 0;
+    const { home } = addressOf(clientId);
     await this.#patiently(async () => {
-      const shard = shards[turn % SESSION_SHARDS]!;
-      try {
-        await this.#publish(stateSubject(clientId, epoch, shard), bytes, STATE_ATTEMPT);
-      } catch (error) {
-        this.#failedAt[shard] = performance.now() + AVOIDED;
-        turn++;
-        throw error;
-      }
+      const { count, cause } = await askQuorum({
+        order: inOrder(home, this.#avoid),
+        ask: (shard) =>
+          this.#watched(shard, () => this.#publish(stateSubject(clientId, epoch, shard), bytes)),
+        hedge: HEDGE,
+      });
+      if (count < QUORUM) throw cause;
     });
   }
 
   /** Forgets what the owner of `epoch` saved, sooner or later. */
   dropState(clientId: string, epoch: Epoch): void {
     for (let shard = 0; shard < SESSION_SHARDS; shard++) {
-      const below = Number.MAX_SAFE_INTEGER;
-      this.#garbage.set(stateSubject(clientId, epoch, shard), { shard, below, at: Date.now() });
+      this.#garbage.set(stateSubject(clientId, epoch, shard), { shard, at: Date.now() });
     }
   }
 
-  async #publish(subject: string, bytes: Buffer, timeout: number, headers?: MsgHdrs) {
-    const options = headers === undefined ? { timeout } : { timeout, headers };
+  /** Tells one write from all others, so that one whose answer was lost is recognised. */
+  #newNonce(): string {
+    const parts = [Date.now(), process.pid, this.#nonce++].map((part) => part.toString(36));
+    return [...parts, encodeLevel(this.#options.node)].join('.');
+  }
+
+  #cell(shard: number): Cell {
+    return {
+      read: (digest) => this.#read(shard, metaSubject(shard, digest)),
+      write: (digest, bytes, expected) => {
+        const headers = newHeaders();
+        headers.set('Nats-Expected-Last-Subject-Sequence', String(expected));
+        return this.#publish(metaSubject(shard, digest), bytes, headers);
+      },
+    };
+  }
+
+  async #watched<T>(shard: number, ask: () => Promise<T>): Promise<T> {
+    try {
+      const answer = await ask();
+      this.#avoid[shard] = 0;
+      return answer;
+    } catch (error) {
+      this.#avoid[shard] = performance.now() + AVOIDED;
+      throw error;
+    }
+  }
+
+  async #publish(subject: string, bytes: Buffer, headers?: MsgHdrs): Promise<number | undefined> {
+    const options = headers === undefined ? { timeout: ATTEMPT } : { timeout: ATTEMPT, headers };
     const reply = await this.#options.bus.nats.request(subject, bytes, options);
     const answer = JSON.parse(asBuffer(reply.data).toString()) as PublishAnswer;
     if (answer.error === undefined) return answer.seq;
@@ -208,7 +228,7 @@ export class SessionStore {
     throw new Error(answer.error.description);
   }
 
-  async #read(shard: number, subject: string): Promise<StoredMeta> {
+  async #read(shard: number, subject: string): Promise<{ bytes: Buffer; sequence: number }> {
     try {
       const stream = sessionStream(shard);
       const message = await this.#manager!.streams.getMessage(stream, { last_by_subj: subject });
@@ -222,7 +242,7 @@ export class SessionStore {
     }
   }
 
-  /** Again and again while the stream may be without a leader. */
+  /** Again and again while too few streams have a leader. */
   async #patiently<T>(attempt: () => Promise<T>): Promise<T> {
     const until = performance.now() + PATIENCE;
     for (;;) {
@@ -261,17 +281,33 @@ export class SessionStore {
   async #purge(): Promise<void> {
     if (this.#purging) return;
     this.#purging = true;
-    for (const [subject, { shard, below, at }] of this.#garbage) {
+    for (const [key, { shard, at }] of this.#garbage) {
       if (Date.now() < at || !this.#options.bus.connected) continue;
-      this.#garbage.delete(subject);
+      this.#garbage.delete(key);
       try {
-        const exact = below === Number.MAX_SAFE_INTEGER ? {} : { seq: below };
-        await this.#manager?.streams.purge(sessionStream(shard), { filter: subject, ...exact });
+        if (shard === undefined) await this.#purgeRemoved(key);
+        else await this.#manager?.streams.purge(sessionStream(shard), { filter: key });
       } catch (error) {
-        this.#options.log.debug({ subject }, `not purged: ${describeError(error)}`);
+        this.#options.log.debug({ key }, `not purged: ${describeError(error)}`);
+        if (shard === undefined) this.#garbage.set(key, { shard, at: Date.now() + AVOIDED });
       }
     }
     this.#purging = false;
+  }
+
+  /** What is older goes first: it would count again once nothing newer is there. */
+  async #purgeRemoved(digest: string): Promise<void> {
+    const heights = await this.#register.heights(digest);
+    const shards = heights
+      .map(({ height, sequence, empty }, shard) => ({ shard, height, sequence, empty }))
+      .sort((a, b) => a.height - b.height);
+    // Its client has come back.
+    if (shards.at(-1)?.empty !== true) return;
+    for (const { shard, sequence } of shards) {
+      if (sequence === 0) continue;
+      const filter = metaSubject(shard, digest);
+      await this.#manager?.streams.purge(sessionStream(shard), { filter, seq: sequence + 1 });
+    }
   }
 }
 
@@ -289,25 +325,19 @@ export function metaSubjects(shard: number): string {
   return `${SUBJECT}.${shard}.meta.*`;
 }
 
-/** Client ids outgrow what a subject may be, so a digest stands for them. */
-function digestOf(clientId: string): Buffer {
-  return createHash('sha256').update(clientId).digest();
+function metaSubject(shard: number, digest: string): string {
+  return `${SUBJECT}.${shard}.meta.${digest}`;
 }
 
-function addressOf(clientId: string): { shard: number; subject: string } {
-  const digest = digestOf(clientId);
-  const shard = digest[0]! % SESSION_SHARDS;
-  return { shard, subject: `${SUBJECT}.${shard}.meta.${digest.toString('base64url')}` };
+/** Client ids outgrow what a subject may be, so a digest stands for them. */
+function addressOf(clientId: string): { home: number; digest: string } {
+  const digest = createHash('sha256').update(clientId).digest();
+  return { home: digest[0]! % SESSION_SHARDS, digest: digest.toString('base64url') };
 }
 
 function stateSubject(clientId: string, { time, node }: Epoch, shard: number): string {
-  const digest = digestOf(clientId).toString('base64url');
+  const { digest } = addressOf(clientId);
   return `${SUBJECT}.${shard}.state.${digest}.${time}-${encodeLevel(node)}`;
-}
-
-/** The session's own shard, then the others. */
-function inOrder(home: number): number[] {
-  return Array.from({ length: SESSION_SHARDS }, (_, i) => (home + i) % SESSION_SHARDS);
 }
 
 function pause(ms: number): Promise<void> {
