@@ -1,54 +1,45 @@
-import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import type { ProxyConfig, ServerConfig } from '../model.ts';
-import { createPolicy, isDynamic } from '../policies/create.ts';
+import { isDynamic } from '../policies/create.ts';
 import { createHasher, type Hasher } from '../policies/hashing/hasher.ts';
 import { type HashSubject, NO_HASH } from '../policies/hashing/subject.ts';
-import type { Policy } from '../policies/policy.ts';
 import { Counters } from './counters.ts';
 import { Place } from './place.ts';
+import { Selection } from './selection.ts';
 import { Server } from './server.ts';
 import * as texts from './texts.ts';
 import type { Assignment, AssignOptions, CheckVerdict, EventReport, TurnCause } from './types.ts';
-import { waitFor } from './wait.ts';
-import { type Waiter, WaitQueue } from './wait-queue.ts';
-
-/** With these a queue at the backend means that every server is full, as HAProxy has it. */
-const IN_ORDER: ReadonlySet<string> = new Set(['roundrobin', 'static-rr', 'first']);
+import type { Waiter, WaitQueue } from './wait-queue.ts';
+import { type WaitingHost, WaitingRoom } from './waiting-room.ts';
 
 /**
- * The servers of one backend (or of the server side of a `listen`), who gets the next session,
- * and who waits. HAProxy's rules: a session waits in the backend's queue while every usable
- * server is full, and in a server's own queue only when it may go nowhere else.
+ * The servers of one backend (or of the server side of a `listen`), the places on them, and what
+ * their turns mean for all of it.
  */
-export class Backend {
+export class Backend implements WaitingHost {
   readonly config: ProxyConfig;
   #servers: readonly Server[];
   counters = new Counters();
-  readonly queue = new WaitQueue();
   /** How often it was left without a usable server, and since when it is as it is (ms epoch). */
   timesDown = 0;
   lastChange: number;
+  readonly selection: Selection;
   readonly #report: EventReport;
-  #policy: Policy;
-  /** Over the backups, where all of them are used (`option allbackups`). */
-  #backupPolicy: Policy | undefined;
-  readonly #takesTurns: boolean;
+  readonly #waiting = new WaitingRoom(this);
   readonly #hasher: Hasher | undefined;
   #downtime = 0;
-  #active = 0;
-  #backups = 0;
-  #firstBackup: Server | undefined;
 
   constructor(config: ProxyConfig, report: EventReport, now: number = Date.now()) {
     this.config = config;
     this.lastChange = now;
     this.#report = report;
     this.#servers = config.servers.map((server) => new Server(server, this, now));
-    this.#count();
-    this.#policy = this.#policyOf(false);
-    this.#backupPolicy = config.allBackups ? this.#policyOf(true) : undefined;
-    this.#takesTurns = IN_ORDER.has(config.balance.name);
+    this.selection = new Selection(config, this.#servers);
     this.#hasher = createHasher(config.balance, config.hash);
+  }
+
+  /** Sessions that wait for a place on any server. */
+  get queue(): WaitQueue {
+    return this.#waiting.queue;
   }
 
   get servers(): readonly Server[] {
@@ -71,9 +62,7 @@ export class Backend {
 
   #changeServers(servers: readonly Server[]): void {
     this.#servers = servers;
-    this.#count();
-    this.#policy = this.#policyOf(false);
-    if (this.config.allBackups) this.#backupPolicy = this.#policyOf(true);
+    this.selection.replace(servers);
   }
 
   /**
@@ -90,21 +79,7 @@ export class Backend {
     }
     if (this.usable === previous.usable) this.lastChange = previous.lastChange;
     else if (this.usable) this.#downtime += Date.now() - previous.lastChange;
-    this.#takeWaiters(previous);
-  }
-
-  /** Those who waited in the queues of `previous` wait here, or get a place at once. */
-  #takeWaiters(previous: Backend): void {
-    for (const queue of [previous.queue, ...previous.servers.map((server) => server.queue)]) {
-      for (let waiter = queue.first; waiter; waiter = queue.first) {
-        previous.#unlink(waiter);
-        const { owner } = queue;
-        // Whose own server is gone takes any.
-        const stays = owner !== undefined && owner.current !== owner;
-        this.#enter(stays ? owner.current.queue : this.queue, waiter);
-      }
-    }
-    for (const server of this.#servers) if (server.usable) this.#serve(server);
+    this.#waiting.takeOver(previous.#waiting);
   }
 
   /** Whether weights may change while it runs, other than to 0 and back. */
@@ -114,26 +89,20 @@ export class Backend {
 
   /** Usable servers, those marked `backup` apart. */
   get active(): number {
-    return this.#active;
+    return this.selection.active;
   }
 
   get backups(): number {
-    return this.#backups;
+    return this.selection.backups;
   }
 
   get usable(): boolean {
-    return this.#active + this.#backups > 0;
+    return this.selection.usable;
   }
 
   /** Sum of the weights of the servers that balancing uses now. */
   get weight(): number {
-    const backup = this.#active === 0;
-    if (backup && !this.#backupPolicy) return this.#firstBackup?.weight ?? 0;
-    let sum = 0;
-    for (const server of this.servers) {
-      if (server.usable && server.config.backup === backup) sum += server.weight;
-    }
-    return sum;
+    return this.selection.weight;
   }
 
   /** Milliseconds without a usable server, up to now. */
@@ -153,7 +122,7 @@ export class Backend {
 
   /** A server took this long to answer. */
   observed(server: Server, milliseconds: number): void {
-    this.#policyFor(server)?.observed?.(server, milliseconds);
+    this.selection.policyFor(server)?.observed?.(server, milliseconds);
   }
 
   /**
@@ -167,15 +136,15 @@ export class Backend {
 
   /** A place that is free now, or undefined when the session has to wait. Throws NO_SERVER. */
   tryAssign(avoid: Server | undefined, hash: number = NO_HASH): Assignment | undefined {
-    const server = this.#choose(avoid, hash);
+    const server = this.selection.choose(avoid, hash, this.queue.length);
     if (!server || server.full) return undefined;
-    this.#balanced(server, avoid);
-    return this.#seat(server);
+    this.balanced(server, avoid);
+    return this.seat(server);
   }
 
   /** A place on the one server that the session belongs to, or undefined when it has to wait. */
   tryAssignTo(server: Server): Assignment | undefined {
-    return server.full ? undefined : this.#seat(server);
+    return server.full ? undefined : this.seat(server);
   }
 
   /**
@@ -184,33 +153,37 @@ export class Backend {
    */
   enqueueFor(server: Server, options?: AssignOptions): Promise<Assignment> | Assignment {
     if (server.queueFull && this.config.redispatch !== undefined) return this.assign(options);
-    return this.#waitAt(server, options);
+    return this.#waiting.waitAt(server, options);
   }
 
   /** Waits for a place; rejects as `assign` does. */
   enqueue(options: AssignOptions = {}): Promise<Assignment> {
     const { avoid, hash = NO_HASH } = options;
     // Who has a place of its own waits for that one, and everybody for the only backup.
-    const own = hash !== NO_HASH || this.#onlyBackup !== undefined;
-    const server = own && this.usable ? this.#choose(avoid, hash) : undefined;
-    if (!server) return this.#wait(this.queue, options);
-    this.#balanced(server, avoid);
-    return this.#waitAt(server, options);
+    const { selection, queue } = this;
+    const own = hash !== NO_HASH || selection.onlyBackup !== undefined;
+    const server =
+      own && selection.usable ? selection.choose(avoid, hash, queue.length) : undefined;
+    if (!server) return this.#waiting.wait(options);
+    this.balanced(server, avoid);
+    return this.#waiting.waitAt(server, options);
   }
 
   /** A place was given back: whoever waited longest, for that server or for any, gets it. */
   released(server: Server): void {
-    this.#policyFor(server)?.loaded(server);
+    this.selection.policyFor(server)?.loaded(server);
     // The session that ends still counts, as in HAProxy.
-    if (this.queue.length > 0 || server.queue.length > 0) this.#serve(server, 1);
+    if (this.queue.length > 0 || server.queue.length > 0) this.#waiting.serve(server, 1);
   }
 
   /** A server went up or down, left balancing or came back. */
   serverTurned(server: Server, wasUsable: boolean, cause: TurnCause = 'check'): void {
     const hadSome = this.usable;
-    this.#count();
-    if (server.usable !== wasUsable) this.#policyFor(server)?.changed(server);
-    const requeued = server.usable ? this.#serve(server) : this.#redistribute(server);
+    this.selection.count();
+    if (server.usable !== wasUsable) this.selection.policyFor(server)?.changed(server);
+    const requeued = server.usable
+      ? this.#waiting.serve(server)
+      : this.#waiting.redistribute(server);
     const [level, message] = texts.turned(server, requeued, cause);
     this.#report(level, message);
     if (this.usable === hadSome) return;
@@ -225,15 +198,15 @@ export class Backend {
 
   /** It starts in another state than the configured one. */
   serverRestored(server: Server): void {
-    this.#count();
-    this.#policyFor(server)?.changed(server);
+    this.selection.count();
+    this.selection.policyFor(server)?.changed(server);
   }
 
   /** Its weight or limit changed: what it may take now is given out. */
   serverRetuned(server: Server): void {
-    this.#count();
-    this.#policyFor(server)?.changed(server);
-    this.#serve(server);
+    this.selection.count();
+    this.selection.policyFor(server)?.changed(server);
+    this.#waiting.serve(server);
   }
 
   /** Tells of a check's result where `option log-health-checks` asks for it. */
@@ -250,176 +223,23 @@ export class Backend {
   /** Refuses everybody who waits; for the end of the process. */
   dismiss(error: Error): void {
     for (const server of this.servers) server.close();
-    for (const queue of [this.queue, ...this.servers.map((server) => server.queue)]) {
-      for (let waiter = queue.first; waiter; waiter = queue.first) {
-        this.#leave(waiter);
-        waiter.refuse(error);
-      }
-    }
+    this.#waiting.dismiss(error);
   }
 
-  #seat(server: Server, waiter?: Waiter): Assignment {
+  /** Gives a session its place on the server. */
+  seat(server: Server, waiter?: Waiter): Assignment {
     const now = Date.now();
     server.counters.sessionStarted(now);
     server.counters.lastSession = now;
     this.counters.lastSession = now;
-    this.#policyFor(server)?.loaded(server);
+    this.selection.policyFor(server)?.loaded(server);
     return new Place(server, now, waiter);
   }
 
-  #balanced(server: Server, previous: Server | undefined): void {
+  /** Balancing chose the server, and not the session. */
+  balanced(server: Server, previous: Server | undefined): void {
     if (server === previous) return;
     server.counters.lbtot += 1;
     this.counters.lbtot += 1;
-  }
-
-  #waitAt(server: Server, options: AssignOptions = {}): Promise<Assignment> {
-    options.chosen?.(server);
-    return server.queueFull
-      ? Promise.reject(this.#queueFull(server))
-      : this.#wait(server.queue, options);
-  }
-
-  #wait(queue: WaitQueue, options: AssignOptions = {}): Promise<Assignment> {
-    const { queue: own, connect } = this.config.timeouts;
-    const host = {
-      name: this.config.name,
-      limit: own ?? connect,
-      enter: (waiter: Waiter) => this.#enter(queue, waiter),
-      leave: (waiter: Waiter) => this.#leave(waiter),
-    };
-    return waitFor(host, options);
-  }
-
-  #enter(queue: WaitQueue, waiter: Waiter): void {
-    waiter.servedBefore = queue.served;
-    queue.push(waiter);
-    this.#countersOf(queue).queued();
-    this.#loadedBy(queue);
-  }
-
-  #unlink(waiter: Waiter): void {
-    const { queue } = waiter;
-    if (!queue) return;
-    const position = queue.positionOf(waiter);
-    if (queue.owner === undefined) waiter.backendQueue += position;
-    else waiter.serverQueue += position;
-    queue.remove(waiter);
-    this.#countersOf(queue).unqueued();
-    this.#loadedBy(queue);
-  }
-
-  #leave(waiter: Waiter): void {
-    this.#unlink(waiter);
-    waiter.left?.(waiter.serverQueue, waiter.backendQueue);
-    waiter.settle();
-  }
-
-  #countersOf(queue: WaitQueue): Counters {
-    return (queue.owner ?? this).counters;
-  }
-
-  #loadedBy({ owner }: WaitQueue): void {
-    if (owner) this.#policyFor(owner)?.loaded(owner);
-  }
-
-  /** Gives the free places of a server to those who wait; returns how many got one. */
-  #serve(server: Server, ending = 0): number {
-    let served = 0;
-    for (;;) {
-      const limit = server.limitAt(this.counters.scur + ending);
-      if (!server.running || (limit !== undefined && server.cur >= limit)) break;
-      const own = server.queue.first;
-      const open = server.usable && this.#inUse(server);
-      const any = open ? this.queue.first : undefined;
-      const waiter = !own ? any : !any || own.order < any.order ? own : any;
-      if (!waiter) break;
-      const { queue } = waiter;
-      this.#leave(waiter);
-      if (queue) queue.served += 1;
-      waiter.grant(this.#seat(server, waiter));
-      served += 1;
-    }
-    return served;
-  }
-
-  /** Whether balancing uses servers of its kind now. */
-  #inUse(server: Server): boolean {
-    if (!server.config.backup) return true;
-    return this.#active === 0 && (!this.#onlyBackup || server === this.#onlyBackup);
-  }
-
-  /** The backup that everybody goes to. */
-  get #onlyBackup(): Server | undefined {
-    return this.#active === 0 && !this.#backupPolicy ? this.#firstBackup : undefined;
-  }
-
-  /** Whose turn it is, full or not; undefined where any free place would do and none is. */
-  #choose(avoid: Server | undefined, hash: number): Server | undefined {
-    // Nobody overtakes those who wait for any server.
-    if (this.#takesTurns && this.queue.length > 0 && !this.#onlyBackup) return undefined;
-    if (this.#active > 0) return this.#policy.pick(avoid, hash);
-    if (!this.#firstBackup) throw this.#noServer();
-    return this.#backupPolicy ? this.#backupPolicy.pick(avoid, hash) : this.#firstBackup;
-  }
-
-  #policyOf(backup: boolean): Policy {
-    const { balance, hash } = this.config;
-    const servers = this.servers.filter((server) => server.config.backup === backup);
-    return createPolicy(balance, hash, servers);
-  }
-
-  #policyFor(server: Server): Policy | undefined {
-    return server.config.backup ? this.#backupPolicy : this.#policy;
-  }
-
-  /**
-   * Those who waited for a server that is gone look for another where `option redispatch` lets
-   * them; returns how many there were.
-   */
-  #redistribute(gone: Server): number {
-    if (this.config.redispatch === undefined || this.config.persist) return 0;
-    let moved = 0;
-    for (let waiter = gone.queue.first; waiter; waiter = gone.queue.first) {
-      this.#unlink(waiter);
-      moved += 1;
-      if (!this.usable) {
-        waiter.settle();
-        waiter.refuse(this.#noServer());
-        continue;
-      }
-      const server = this.#choose(waiter.avoid, waiter.hash);
-      if (server && !server.full) {
-        waiter.settle();
-        this.#balanced(server, undefined);
-        waiter.grant(this.#seat(server, waiter));
-      } else {
-        this.#enter(server?.queue ?? this.queue, waiter);
-      }
-    }
-    return moved;
-  }
-
-  #queueFull(server: Server): BrambleError {
-    const message = `${this.config.name}/${server.config.name}: its queue is full`;
-    return new BrambleError(ERROR_CODES.QUEUE_FULL, message);
-  }
-
-  #noServer(): BrambleError {
-    return new BrambleError(ERROR_CODES.NO_SERVER, `${this.config.name} has no usable server`);
-  }
-
-  #count(): void {
-    this.#active = 0;
-    this.#backups = 0;
-    this.#firstBackup = undefined;
-    for (const server of this.servers) {
-      if (!server.usable) continue;
-      if (!server.config.backup) this.#active += 1;
-      else {
-        this.#backups += 1;
-        this.#firstBackup ??= server;
-      }
-    }
   }
 }

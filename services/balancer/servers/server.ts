@@ -1,104 +1,42 @@
-import { EventEmitter } from 'node:events';
 import type { ServerConfig } from '../model.ts';
 import { dynamicCookieOf } from '../stickiness/dynamic-cookie.ts';
 import { type AdminState, causeOf, type SavedState } from './admin-state.ts';
-import { AgentState } from './agent-state.ts';
 import type { Backend } from './backend.ts';
-import { Counters } from './counters.ts';
+import { Condition } from './condition.ts';
 import { inherit } from './inherit.ts';
-import { limitAt } from './limit.ts';
 import { Observer } from './observer.ts';
 import { type Severable, severSessions } from './sever.ts';
-import { Standing } from './standing.ts';
-import {
-  type AgentReport,
-  type CheckReport,
-  type CheckStatus,
-  type ServerState,
-  type TurnCause,
-  verdictOf,
-} from './types.ts';
+import { type AgentReport, type CheckReport, type TurnCause, verdictOf } from './types.ts';
 import { WaitQueue } from './wait-queue.ts';
-import { WarmUp } from './warm-up.ts';
-
-interface ServerEvents {
-  /** It stopped serving: planes close idle connections, and cut live ones where configured. */
-  down: [];
-  up: [];
-  /** Its address changed: idle connections lead to the old one. */
-  moved: [];
-  /** Its next check should come soon. */
-  suspect: [];
-}
 
 const MAX_WEIGHT = 256;
 
 /**
- * One server of a backend: its health, its places and its queue (HAProxy manual, section 5.2).
+ * One server of a backend: what checks, agents and orders make of it, its places and its queue
+ * (HAProxy manual, section 5.2).
  */
-export class Server extends EventEmitter<ServerEvents> {
-  /** As configured, but for the address, which may change while it runs. */
-  config: ServerConfig;
-  readonly backend: Backend;
-  counters = new Counters();
+export class Server extends Condition<Server> {
   /** Sessions that may only go to this server. */
   readonly queue: WaitQueue = new WaitQueue(this);
-  /** 0..256; 0 = gets no new session by balancing. */
-  weight: number;
-  /** Most sessions at a time (`maxconn`); undefined = any number. */
-  maxconn: number | undefined;
-  /** Connections to it that are being established. */
-  pending = 0;
-  /** Whether its checks, and the questions to its agent, are to run (`disable health`). */
-  checksEnabled = true;
-  agentEnabled = true;
   /** Added while the process runs. */
   dynamic = false;
-  /** Shared by what it was and what it becomes by reloads. */
-  #lineage: { current: Server } = { current: this };
-  checkStatus: CheckStatus = 'UNK';
-  /** Of the last check, milliseconds; undefined = never checked. */
-  checkDuration: number | undefined;
-  checkCode: number | undefined;
-  checkInfo: string | undefined;
-  /** Failed checks while not fully down, and how often it went down (CSV chkfail, chkdown). */
-  checksFailed = 0;
-  timesDown = 0;
-  /** When it last went up or down, milliseconds since the epoch. */
-  lastChange: number;
-  /** Result of the last check, or word of the agent, that turned it. */
-  lastOutcome: CheckReport | undefined;
-  readonly agent: AgentState | undefined;
   readonly observer: Observer | undefined;
   /** Its sessions, where some turn of a server may end them. */
   sessions: Set<Severable> | undefined;
-  /** Its health, and what was ordered for it; changed by itself and by reloads alone. */
-  readonly standing: Standing;
-  #tracked: Server | undefined;
+  /** Shared by what it was and what it becomes by reloads. */
+  #lineage: { current: Server } = { current: this };
   readonly #trackers: Server[] = [];
-  /** What it has taken over from the server that it tracks. */
-  #follows = { running: true, leaving: false };
   /** As its line has it. */
   readonly #configured: ServerConfig;
   #wasRunning: boolean;
   #wasUsable: boolean;
-  readonly #warmUp: WarmUp;
   #dynamicCookie: string | undefined;
 
   constructor(config: ServerConfig, backend: Backend, now: number) {
-    super();
-    this.config = config;
-    this.backend = backend;
+    super(config, backend, now);
     this.#configured = config;
-    this.weight = config.weight;
-    this.maxconn = config.maxconn;
-    this.lastChange = now;
-    this.standing = new Standing(config.check, config.disabled);
     this.#dynamicCookie = dynamicCookieOf(this.backend.config, this.config);
-    this.#warmUp = new WarmUp(config.slowstart, backend.dynamic);
-    if (config.check) this.checkStatus = 'INI';
     const { health, check } = config;
-    if (health?.agent) this.agent = new AgentState();
     if (health?.observe && check) {
       this.observer = new Observer(health.observe, health, (info) => this.#suspected(info));
     }
@@ -108,54 +46,6 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#wasUsable = this.usable;
   }
 
-  /** Sessions that hold a place, those still connecting included. */
-  get cur(): number {
-    return this.counters.scur;
-  }
-
-  get health(): number {
-    return this.standing.health;
-  }
-
-  get state(): ServerState {
-    const { check } = this.config;
-    if (this.standing.admin === 'maint') return 'maint';
-    if (this.#tracked) return this.standing.admin === 'drain' ? 'drain' : this.#tracked.state;
-    if (this.agent && !this.agent.up) return 'down';
-    if (!check) return this.standing.admin === 'drain' ? 'drain' : 'no-check';
-    if (this.standing.health === 0) return 'down';
-    if (this.standing.health < check.rise) return 'going-up';
-    if (this.standing.admin === 'drain') return 'drain';
-    if (this.standing.stopping) return 'stopping';
-    return this.standing.health < check.rise + check.fall - 1 ? 'going-down' : 'up';
-  }
-
-  /** Whether it answers, as far as is known: sessions that must go here may. */
-  get running(): boolean {
-    if (this.standing.admin === 'maint') return false;
-    if (this.#tracked) return this.#follows.running;
-    if (this.agent && !this.agent.up) return false;
-    const { check } = this.config;
-    return check === undefined || this.standing.health >= check.rise;
-  }
-
-  /** Whether balancing may choose it. */
-  get usable(): boolean {
-    if (!this.running || this.standing.admin !== 'ready' || this.weight === 0) return false;
-    return !(this.#tracked ? this.#follows.leaving : this.standing.stopping);
-  }
-
-  /** Whether it asked, or was ordered, to get no new sessions by balancing. */
-  get leaving(): boolean {
-    const leaving = this.#tracked ? this.#follows.leaving : this.standing.stopping;
-    return this.standing.admin !== 'ready' || leaving;
-  }
-
-  /** The server whose state is this one's (`track`). */
-  get tracked(): Server | undefined {
-    return this.#tracked;
-  }
-
   /** How many track it. */
   get tracks(): number {
     return this.#trackers.length;
@@ -163,40 +53,10 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /** Takes over the state of `server` from now on; chains are fine, circles are not. */
   track(server: Server): void {
-    this.#tracked = server;
+    this.leader = server;
     server.#trackers.push(this);
-    this.#follows = { running: server.running, leaving: server.leaving };
+    this.follows = { running: server.running, leaving: server.leaving };
     this.#remember();
-  }
-
-  /** The weight on the scale that balancing uses, sixteenths; less while it starts slowly. */
-  get effectiveWeight(): number {
-    return this.#warmUp.weight(this.weight);
-  }
-
-  /** Percent of its weight that counts while it starts slowly; undefined = all of it. */
-  get throttle(): number | undefined {
-    if (!this.#warmUp.active || !this.usable) return undefined;
-    return Math.floor((100 * this.effectiveWeight) / (16 * this.weight));
-  }
-
-  /**
-   * Most sessions at this moment: between `minconn` and `maxconn` as the backend fills up to
-   * `fullconn`, and less while it starts slowly (manual, `minconn`, `fullconn`, `slowstart`).
-   */
-  get limit(): number | undefined {
-    return this.limitAt(this.backend.counters.scur);
-  }
-
-  /** The limit while the backend has so many sessions. */
-  limitAt(sessions: number): number | undefined {
-    const limit = limitAt(
-      this.maxconn,
-      this.config.minconn,
-      this.backend.config.fullconn,
-      sessions,
-    );
-    return limit === undefined ? undefined : this.#warmUp.limit(limit);
   }
 
   /** Whether a new session would have to wait. */
@@ -209,11 +69,6 @@ export class Server extends EventEmitter<ServerEvents> {
   get queueFull(): boolean {
     const { maxqueue } = this.config;
     return maxqueue !== undefined && this.queue.length >= maxqueue;
-  }
-
-  /** Milliseconds not serving, up to now. */
-  downtime(now: number = Date.now()): number {
-    return this.running ? this.standing.downtime : this.standing.downtime + (now - this.lastChange);
   }
 
   /** Takes in the result of one check. */
@@ -324,11 +179,6 @@ export class Server extends EventEmitter<ServerEvents> {
     this.emit('moved');
   }
 
-  /** What was ordered for it. */
-  get admin(): AdminState {
-    return this.standing.admin;
-  }
-
   /** Puts it where a former process left it, before it serves anybody; nobody is told. */
   restore({ admin, down, health, lastChange }: SavedState): void {
     const { check } = this.config;
@@ -357,10 +207,10 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /** Looks again at the server that it tracks, without telling anybody. */
   retrack(): void {
-    const tracked = this.#tracked;
+    const tracked = this.leader;
     if (!tracked) return;
     tracked.retrack();
-    this.#follows = { running: tracked.running, leaving: tracked.leaving };
+    this.follows = { running: tracked.running, leaving: tracked.leaving };
     this.#remember();
     this.backend.serverRestored(this);
   }
@@ -368,7 +218,7 @@ export class Server extends EventEmitter<ServerEvents> {
   /** Says what its health is until the next check or word of its agent does. */
   setHealth(health: 'up' | 'stopping' | 'down'): void {
     const { check } = this.config;
-    if (!check || this.#tracked) return;
+    if (!check || this.leader) return;
     const wasUsable = this.usable;
     const wasRunning = this.running;
     this.standing.health = health === 'down' ? 0 : check.rise + check.fall - 1;
@@ -400,7 +250,7 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /** Ends what runs by itself. */
   close(): void {
-    this.#warmUp.stop();
+    this.warmUp.stop();
   }
 
   #turned(wasUsable: boolean, cause?: TurnCause): void {
@@ -408,10 +258,10 @@ export class Server extends EventEmitter<ServerEvents> {
     const { running } = this;
     if (running) {
       this.standing.downtime += now - this.lastChange;
-      this.#warmUp.start(() => this.backend.serverRetuned(this));
+      this.warmUp.start(() => this.backend.serverRetuned(this));
     } else {
       this.timesDown += 1;
-      this.#warmUp.stop();
+      this.warmUp.stop();
     }
     this.lastChange = now;
     this.backend.serverTurned(this, wasUsable, cause);
@@ -440,8 +290,8 @@ export class Server extends EventEmitter<ServerEvents> {
 
   #follow(): void {
     const wasUsable = this.#wasUsable;
-    const { running, leaving } = this.#tracked!;
-    this.#follows = { running, leaving };
+    const { running, leaving } = this.leader!;
+    this.follows = { running, leaving };
     if (this.running !== this.#wasRunning) this.#turned(wasUsable, 'tracking');
     else if (this.usable !== wasUsable) this.#leaned(wasUsable, 'tracking');
     else this.#remember();
