@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { type CommandLine, parseArguments } from './command/arguments.ts';
 import { Console } from './command/console.ts';
 import { reportDescriptor, startInBackground } from './command/daemon.ts';
-import { loadWithProblems } from './command/load-problems.ts';
+import { hasWarnings, loadWithProblems } from './command/load-problems.ts';
 import { USAGE, version, versionText } from './command/usage.ts';
 import { readRuntimeSocket } from './config/keywords/global-stats.ts';
 import { type Loaded, loadConfig } from './config/load.ts';
@@ -76,7 +76,7 @@ async function run(line: CommandLine): Promise<number | undefined> {
   if (!loaded) return EXIT_ERROR;
   const { config, warnings } = loaded;
   const listens = config.proxies.some((proxy) => !proxy.disabled && proxy.binds.length > 0);
-  if (line.check) return reportCheck(warnings.length > 0, listens, line);
+  if (line.check) return reportCheck(hasWarnings(warnings), listens, line);
   if (!listens) {
     const message = "No enabled listener found (check for 'bind' directives) ! Exiting.";
     console.say('ALERT', message);

@@ -180,8 +180,8 @@ export type LogLineFormat =
 
 /** Where a log line goes. */
 export interface LogTarget {
-  kind: 'stdout' | 'stderr' | 'udp' | 'fd';
-  /** Host and port (`udp`) or descriptor number (`fd`, and 1 or 2 for `stdout`, `stderr`). */
+  kind: 'stdout' | 'stderr' | 'udp' | 'unix' | 'fd';
+  /** Host and port (`udp`), path (`unix`) or descriptor number (`fd`, and 1 or 2 for `stdout`, `stderr`). */
   address: string;
   format: LogLineFormat;
   facility: string;

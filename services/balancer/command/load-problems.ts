@@ -2,11 +2,15 @@ import type { Loaded } from '../config/load.ts';
 import { BalancerConfigError, formatProblem, type Problem } from '../config/problem.ts';
 import type { Console } from './console.ts';
 
+const KINDS = { alert: 'ALERT', warning: 'WARNING', notice: 'NOTICE' } as const;
+
 function show(problems: readonly Problem[], console: Console): void {
-  for (const problem of problems) {
-    console.say(problem.severity === 'alert' ? 'ALERT' : 'WARNING', formatProblem(problem));
-  }
+  for (const problem of problems) console.say(KINDS[problem.severity], formatProblem(problem));
 }
+
+/** Whether anything is to be worried about. */
+export const hasWarnings = (problems: readonly Problem[]): boolean =>
+  problems.some(({ severity }) => severity === 'warning');
 
 /**
  * Shows what is wrong with the configuration. Returns what it loaded, or undefined when that is
@@ -19,7 +23,7 @@ export async function loadWithProblems(
   try {
     const loaded = await load();
     show(loaded.warnings, console);
-    if (!zeroWarning || loaded.warnings.length === 0) return loaded;
+    if (!zeroWarning || !hasWarnings(loaded.warnings)) return loaded;
     const message = "config : Some warnings were found and 'zero-warning' is set. Aborting.";
     console.say('ALERT', message);
     return undefined;

@@ -20,7 +20,7 @@ export interface LoadOptions {
 
 export interface Loaded {
   config: BalancerConfig;
-  /** Only warnings: an alert makes loading fail. */
+  /** Warnings and notices: an alert makes loading fail. */
   warnings: readonly Problem[];
 }
 

@@ -1,3 +1,4 @@
+import { Directives } from './directives/blocks.ts';
 import { type ConfigDraft, newGlobal } from './draft.ts';
 import { FOREIGN_GLOBAL, FOREIGN_PROXY } from './foreign.ts';
 import { type Context, lookUp, suggestion } from './keyword.ts';
@@ -44,6 +45,7 @@ function parseSource(
   if (unfinished !== '') lines.push(unfinished);
   // A section does not go on in the next file.
   let open: OpenSection | undefined;
+  const directives = new Directives(context);
   for (const [index, text] of lines.entries()) {
     const at = (column: number) => ({ file: source.name, line: index + 1, column });
     if (text.length > MAX_LINE) {
@@ -52,13 +54,18 @@ function parseSource(
     }
     const lexed = lexLine(text, environment);
     if (lexed.error) {
+      if (directives.skipping) continue;
       const { message, column } = lexed.error;
       problems.alert(at(column), `${message}:`, pointAt(text, column));
     } else if ((lexed.tokens[0]?.text ?? '') !== '') {
-      open = parseLine(new Statement(source.name, index + 1, lexed.tokens), open);
+      const statement = new Statement(source.name, index + 1, lexed.tokens);
+      const fate = directives.line(statement);
+      if (fate === 'stop') break;
+      if (fate === 'read') open = parseLine(statement, open);
     }
     if (problems.full) return;
   }
+  directives.end(source.name, lines.length);
   if (unfinished !== '') {
     const message = 'Missing LF on last line, file might have been truncated.';
     problems.alert(
@@ -69,10 +76,7 @@ function parseSource(
 
   function parseLine(statement: Statement, before: OpenSection | undefined) {
     const word = statement.word(0);
-    if (word.startsWith('.')) {
-      const message = `conditional blocks and directives ('${word}') are not supported.`;
-      problems.alert(statement.position, message);
-    } else if (opensSection(word)) {
+    if (opensSection(word)) {
       return sections.open(statement);
     } else if (!before) {
       const message = `unknown keyword '${word}' out of section${suggestion(word, SECTIONS)}`;

@@ -1,8 +1,8 @@
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import type { Position } from '../model.ts';
 
-/** `alert` makes the configuration unusable, `warning` does not. HAProxy's words. */
-export type Severity = 'alert' | 'warning';
+/** `alert` makes the configuration unusable, the others do not. HAProxy's words. */
+export type Severity = 'alert' | 'warning' | 'notice';
 
 export interface Problem {
   severity: Severity;
@@ -44,6 +44,11 @@ export class Problems {
 
   warn(position: Position | undefined, message: string, detail?: readonly string[]): void {
     this.list.push({ severity: 'warning', position, message, ...(detail && { detail }) });
+  }
+
+  /** Something that the files say themselves. */
+  notice(position: Position, message: string): void {
+    this.list.push({ severity: 'notice', position, message });
   }
 }
 

@@ -5,6 +5,7 @@ import { createHeader, type Header } from './header.ts';
 import type { Output } from './output.ts';
 import { type Level, type LogRecord, levelNumber } from './record.ts';
 import { UdpOutput } from './udp-output.ts';
+import { UnixOutput } from './unix-output.ts';
 
 interface Route {
   target: LogTarget;
@@ -102,12 +103,18 @@ export class BalancerLog {
   }
 
   #open({ kind, address }: LogTarget): Output {
-    const key = `${kind === 'udp' ? 'udp' : 'fd'} ${address}`;
+    const key = `${kind === 'udp' || kind === 'unix' ? kind : 'fd'} ${address}`;
     const open = this.#outputs.get(key);
     if (open) return open;
-    const output = kind === 'udp' ? new UdpOutput(address) : openDescriptor(Number(address));
+    const output = this.#create(kind, address);
     this.#outputs.set(key, output);
     return output;
+  }
+
+  #create(kind: LogTarget['kind'], address: string): Output {
+    if (kind === 'udp') return new UdpOutput(address);
+    if (kind === 'unix') return new UnixOutput(address, this.#config.global.process);
+    return openDescriptor(Number(address));
   }
 
   async close(): Promise<void> {

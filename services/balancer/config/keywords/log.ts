@@ -5,6 +5,7 @@ import { parseAddress } from '../address.ts';
 import { isHostName } from '../host-names.ts';
 import { type Context, parseInteger, suggestion } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
+import { parseLocalAddress } from '../local-address.ts';
 
 const FORMATS: readonly LogLineFormat[] = [
   'local',
@@ -121,10 +122,9 @@ function parsePlace(statement: Statement, context: Context): LogTarget | undefin
     }
     return target('fd', String(number));
   }
-  if (text.startsWith('/') || text.startsWith('unix@')) {
-    const instead = "use 'stdout' (journald collects it) or a UDP address";
-    return fail(`unix datagram sockets are not supported in '${text}'; ${instead}`);
-  }
+  const local = parseLocalAddress(text, context.environment);
+  if (local?.kind === 'invalid') return fail(local.error);
+  if (local?.kind === 'path') return target('unix', local.host);
   if (text.startsWith('ring@')) return fail(`rings are not supported in '${text}'`);
   const parsed = parseAddress(text.replace(/^udp@/, ''), context.environment);
   if (parsed.error !== undefined) return fail(parsed.error);
