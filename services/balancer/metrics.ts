@@ -2,6 +2,7 @@ import { Counter, Gauge, type Registry } from '#core/metrics.ts';
 import type { Backend } from './servers/backend.ts';
 import type { Counters } from './servers/counters.ts';
 import type { Server } from './servers/server.ts';
+import type { Totals } from './servers/totals.ts';
 import type { StatsView } from './servers/types.ts';
 
 type Kind = 'gauge' | 'counter';
@@ -11,7 +12,7 @@ const HTTP_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 const SERVER_STATES = ['DOWN', 'UP', 'MAINT', 'DRAIN', 'NOLB'] as const;
 
 /** What frontends, backends and servers have in common. */
-const COMMON: readonly Row<Counters>[] = [
+const COMMON: readonly Row<Totals>[] = [
   ['current_sessions', 'gauge', 'Sessions now.', (it) => it.scur],
   ['max_sessions', 'gauge', 'Most sessions at a time.', (it) => it.smax],
   ['sessions_total', 'counter', 'Sessions.', (it) => it.stot],
@@ -20,7 +21,7 @@ const COMMON: readonly Row<Counters>[] = [
   ['bytes_out_total', 'counter', 'Bytes to clients.', (it) => it.bout],
 ];
 
-const FRONTEND: readonly Row<Counters>[] = [
+const FRONTEND: readonly Row<Totals>[] = [
   ['connections_total', 'counter', 'Connections.', (it) => it.connTot],
   ['http_requests_total', 'counter', 'HTTP requests.', (it) => it.reqTot],
   ['requests_denied_total', 'counter', 'Requests denied.', (it) => it.dreq],
@@ -28,7 +29,7 @@ const FRONTEND: readonly Row<Counters>[] = [
 ];
 
 /** Backends and servers. */
-const ASSIGNED: readonly Row<Counters>[] = [
+const ASSIGNED: readonly Row<Totals>[] = [
   ['current_queue', 'gauge', 'Sessions waiting now.', (it) => it.qcur],
   ['max_queue', 'gauge', 'Most sessions waiting at a time.', (it) => it.qmax],
   ['connection_errors_total', 'counter', 'Failed connections.', (it) => it.econ],
@@ -106,8 +107,8 @@ const labelsOf = ({ config }: { config: { name: string } }): Record<string, stri
   proxy: config.name,
 });
 
-const counted = <L>(subjects: readonly (readonly [L, { counters: Counters }])[]): [L, Counters][] =>
-  subjects.map(([labels, { counters }]) => [labels, counters]);
+const counted = <L>(subjects: readonly (readonly [L, { counters: Counters }])[]): [L, Totals][] =>
+  subjects.map(([labels, { counters }]) => [labels, counters.totals()]);
 
 interface Metric {
   name: string;
@@ -200,7 +201,7 @@ function responses(
   registry: Registry,
   scope: string,
   labelNames: string[],
-  subjects: () => [Record<string, string>, Counters][],
+  subjects: () => [Record<string, string>, Totals][],
 ): void {
   const metric: Metric = {
     name: `haproxy_${scope}_http_responses_total`,

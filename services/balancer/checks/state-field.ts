@@ -18,7 +18,7 @@ export function stateOf(server: Server): string {
     `name=${backend.config.name}/${config.name}`,
     `node=${hostname()}`,
     `weight=${server.usable ? server.weight : 0}/${backend.weight}`,
-    `scur=${counters.scur}/${sessions}`,
+    `scur=${counters.present}/${sessions}`,
     `qcur=${server.queue.length}`,
   ].join('; ');
 }

@@ -75,7 +75,7 @@ const ROWS: readonly Row[] = [
     'u32',
     (host) =>
       sum(host.frontends, ({ counters, config }) =>
-        config.mode === 'http' ? counters.reqTot : counters.stot,
+        config.mode === 'http' ? counters.totals().reqTot : counters.totals().stot,
       ),
     'Requests since the start',
   ],
@@ -84,7 +84,7 @@ const ROWS: readonly Row[] = [
     'ConnRate',
     'MRP',
     'u32',
-    (host) => sum(host.frontends, ({ counters }) => counters.connectionRate.read()),
+    (host) => sum(host.frontends, ({ counters }) => counters.connectionRate.readAll()),
     'Connections in the last second',
   ],
   [
@@ -92,7 +92,8 @@ const ROWS: readonly Row[] = [
     'MaxConnRate',
     'MMP',
     'u32',
-    (host) => Math.max(0, ...host.frontends.map(({ counters }) => counters.connectionRate.max)),
+    (host) =>
+      Math.max(0, ...host.frontends.map(({ counters }) => counters.connectionRate.maxOfAll)),
     'Most connections of one frontend in a second',
   ],
   [
@@ -100,7 +101,7 @@ const ROWS: readonly Row[] = [
     'SessRate',
     'MRP',
     'u32',
-    (host) => sum(host.frontends, ({ counters }) => counters.sessionRate.read()),
+    (host) => sum(host.frontends, ({ counters }) => counters.sessionRate.readAll()),
     'Sessions in the last second',
   ],
   [
@@ -108,7 +109,7 @@ const ROWS: readonly Row[] = [
     'MaxSessRate',
     'MRP',
     'u32',
-    (host) => Math.max(0, ...host.frontends.map(({ counters }) => counters.sessionRate.max)),
+    (host) => Math.max(0, ...host.frontends.map(({ counters }) => counters.sessionRate.maxOfAll)),
     'Most sessions of one frontend in a second',
   ],
   [
@@ -144,7 +145,7 @@ const ROWS: readonly Row[] = [
     'TotalBytesOut',
     'MGP',
     'u64',
-    (host) => sum(host.frontends, ({ counters }) => counters.bout),
+    (host) => sum(host.frontends, ({ counters }) => counters.totals().bout),
     'Bytes to clients since the start',
   ],
   [

@@ -1,8 +1,8 @@
 import type { ProxyConfig } from '../model.ts';
 import type { Backend } from '../servers/backend.ts';
-import type { Counters } from '../servers/counters.ts';
 import type { Server } from '../servers/server.ts';
 import { CHECK_NAMES } from '../servers/texts.ts';
+import type { Totals } from '../servers/totals.ts';
 import type { FrontendContext, StatsView } from '../servers/types.ts';
 
 /** One row of the statistics: HAProxy's columns by name; one without a value is absent. */
@@ -79,7 +79,9 @@ function frontendStatus(state: FrontendContext['state'], full: boolean): string 
   return full ? 'FULL' : 'OPEN';
 }
 
-function frontendRow({ config, counters, state }: FrontendContext, now: number): StatRow {
+function frontendRow(frontend: FrontendContext, now: number): StatRow {
+  const { config, state } = frontend;
+  const counters = frontend.counters.totals(now);
   return {
     ...identity(config, 'FRONTEND', FRONTEND, 0),
     ...sessions(counters, now),
@@ -111,7 +113,8 @@ function backendRow(
   connections: ServerConnections | undefined,
   now: number,
 ): StatRow {
-  const { config, counters, servers } = backend;
+  const { config, servers } = backend;
+  const counters = backend.counters.totals(now);
   const has = servers.length > 0;
   let open = 0;
   for (const server of servers) if (connections) open += connectionsTo(server, connections);
@@ -147,7 +150,8 @@ function serverRow(
   connections: ServerConnections | undefined,
   now: number,
 ): StatRow {
-  const { config, counters, backend } = server;
+  const { config, backend } = server;
+  const counters = server.counters.totals(now);
   const { check } = config;
   const http = backend.config.mode === 'http';
   const idle = connections?.idle(server) ?? 0;
@@ -199,7 +203,7 @@ function identity(config: ProxyConfig, svname: string, type: number, sid: number
 }
 
 /** What every row has. */
-function sessions(counters: Counters, now: number): StatRow {
+function sessions(counters: Totals, now: number): StatRow {
   return {
     scur: counters.scur,
     smax: counters.smax,
@@ -213,7 +217,7 @@ function sessions(counters: Counters, now: number): StatRow {
 }
 
 /** What servers and backends have, but not frontends. */
-function serverSide(counters: Counters, now: number): StatRow {
+function serverSide(counters: Totals, now: number): StatRow {
   const { lastSession } = counters;
   return {
     qcur: counters.qcur,
@@ -239,7 +243,7 @@ function serverSide(counters: Counters, now: number): StatRow {
   };
 }
 
-function responses(config: ProxyConfig, counters: Counters): StatRow {
+function responses(config: ProxyConfig, counters: Totals): StatRow {
   if (config.mode !== 'http') return {};
   return {
     hrsp_1xx: counters.hrsp1xx,

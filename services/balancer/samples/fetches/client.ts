@@ -47,7 +47,7 @@ export const CLIENT_FETCHES: FetchTable = {
     bool(isLocal(client.localHost)),
   ),
   dst_conn: plain('sint', 'connection', 'connections on the listener', ({ frontend }) =>
-    int(frontend.counters.scur),
+    int(frontend.counters.present),
   ),
   fc_http_major: plain('sint', 'connection', "major version of the client's HTTP", () => int(1)),
   fe_id: plain('sint', 'connection', "the frontend's number", ({ frontend }) =>

@@ -71,14 +71,14 @@ export function serverFinder(
 }
 
 const usableServers = (backend: Backend): number => backend.active || backend.backups;
-const sessions = (server: Server): number => server.counters.scur;
+const sessions = (server: Server): number => server.counters.present;
 
 function connectionSlots(backend: Backend): number {
   let free = 0;
   for (const server of backend.servers) {
     const { maxconn } = server.config;
     if (maxconn === undefined) return -1;
-    if (server.usable) free += Math.max(0, maxconn - sessions(server) - server.queue.length);
+    if (server.usable) free += Math.max(0, maxconn - sessions(server) - server.counters.waiting);
   }
   return free;
 }
@@ -95,23 +95,25 @@ function freeConnections(backend: Backend): number {
 }
 
 const queued = (backend: Backend): number =>
-  backend.servers.reduce((sum, server) => sum + server.queue.length, backend.queue.length);
+  backend.servers.reduce((sum, server) => sum + server.counters.waiting, backend.counters.waiting);
 
 /** What proxies and servers are doing: HAProxy 2.6 manual, section 7.3.2. */
 export const STATE_FETCHES: FetchTable = {
   nbsrv: ofBackend('usable servers', usableServers),
-  be_conn: ofBackend('sessions', ({ counters }) => counters.scur),
+  be_conn: ofBackend('sessions', ({ counters }) => counters.present),
   be_conn_free: ofBackend('free places on usable servers, -1 = no limit', freeConnections),
-  be_sess_rate: ofBackend('new sessions a second', ({ counters }) => counters.sessionRate.read()),
+  be_sess_rate: ofBackend('new sessions a second', ({ counters }) =>
+    counters.sessionRate.readAll(),
+  ),
   connslots: ofBackend('free places on servers and in queues, -1 = no limit', connectionSlots),
   queue: ofBackend('sessions that wait', queued),
   avg_queue: ofBackend('sessions that wait for each usable server', (backend) =>
     Math.ceil(queued(backend) / Math.max(1, usableServers(backend))),
   ),
-  fe_conn: ofFrontend('connections', ({ counters }) => counters.scur),
-  fe_req_rate: ofFrontend('requests a second', ({ counters }) => counters.requestRate.read()),
+  fe_conn: ofFrontend('connections', ({ counters }) => counters.present),
+  fe_req_rate: ofFrontend('requests a second', ({ counters }) => counters.requestRate.readAll()),
   fe_sess_rate: ofFrontend('new connections a second', ({ counters }) =>
-    counters.sessionRate.read(),
+    counters.sessionRate.readAll(),
   ),
   srv_conn: ofServer('sint', "a server's sessions", (server) => int(sessions(server))),
   srv_conn_free: ofServer('sint', 'free places on a server, -1 = no limit', (server) => {
@@ -120,10 +122,10 @@ export const STATE_FETCHES: FetchTable = {
   }),
   srv_is_up: ofServer('bool', 'whether a server is up', (server) => bool(server.running)),
   srv_queue: ofServer('sint', 'sessions that wait for a server', (server) =>
-    int(server.queue.length),
+    int(server.counters.waiting),
   ),
   srv_sess_rate: ofServer('sint', "a server's new sessions a second", (server) =>
-    int(server.counters.sessionRate.read()),
+    int(server.counters.sessionRate.readAll()),
   ),
   srv_weight: ofServer('sint', "a server's effective weight", (server) => int(server.weight)),
   srv_uweight: ofServer('sint', "a server's weight as it was set", (server) => int(server.weight)),

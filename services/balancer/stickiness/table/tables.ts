@@ -1,14 +1,35 @@
 import type { ProxyConfig } from '../../model.ts';
-import { StickTable } from './table.ts';
+import type { StickTableConfig } from './config.ts';
+import { OwnTable } from './own-table.ts';
+import type { TableMemory } from './shared-memory.ts';
+import { SharedTable } from './shared-table.ts';
+import type { StickTable } from './table.ts';
+
+/** Where tables lie that several workers use. */
+export interface TableSharing {
+  readonly worker: number;
+  table(config: StickTableConfig): TableMemory;
+}
 
 /** The stick-tables of one configuration, by the name of their proxy. */
 export class StickTables {
   readonly #tables = new Map<string, StickTable>();
+  readonly #sharing: TableSharing | undefined;
 
-  constructor(proxies: readonly ProxyConfig[]) {
+  constructor(proxies: readonly ProxyConfig[], sharing?: TableSharing) {
+    this.#sharing = sharing;
     for (const { stickTable, disabled } of proxies) {
-      if (stickTable && !disabled) this.#tables.set(stickTable.name, new StickTable(stickTable));
+      if (!stickTable || disabled) continue;
+      const table = sharing
+        ? new SharedTable(stickTable, sharing.table(stickTable), sharing.worker)
+        : new OwnTable(stickTable);
+      this.#tables.set(stickTable.name, table);
     }
+  }
+
+  /** A worker is gone: it tracks nothing any more. */
+  forget(worker: number): void {
+    for (const table of this) if (table instanceof SharedTable) table.forget(worker);
   }
 
   get(name: string): StickTable | undefined {
@@ -25,7 +46,8 @@ export class StickTables {
       const before = previous.get(table.config.name);
       if (!before) continue;
       if (alike(table, before)) this.#tables.set(table.config.name, before);
-      else table.takeOver(before);
+      // What is shared is taken over once.
+      else if ((this.#sharing?.worker ?? 0) === 0) table.takeOver(before);
     }
   }
 

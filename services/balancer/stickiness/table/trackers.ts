@@ -22,7 +22,7 @@ export class Trackers {
     if (this.#tracked[index]) return false;
     const entry = table.get(key);
     if (!entry) return false;
-    entry.users += 1;
+    entry.enter();
     this.#tracked[index] = { table, entry };
     table.add(entry, 'conn_cur', 1);
     table.add(entry, 'conn_cnt', 1);
@@ -47,7 +47,7 @@ export class Trackers {
     for (const tracked of this.#tracked) {
       if (!tracked) continue;
       const { table, entry } = tracked;
-      entry.users -= 1;
+      entry.leave();
       if ((table.read(entry, 'conn_cur') ?? 0) > 0) table.add(entry, 'conn_cur', -1);
       table.touch(entry);
     }

@@ -5,15 +5,15 @@ import {
   entryLine,
   tableLine,
 } from '../../../../../services/balancer/stickiness/table/describe.ts';
+import { OwnTable } from '../../../../../services/balancer/stickiness/table/own-table.ts';
 import {
   addToRate,
   readRate,
 } from '../../../../../services/balancer/stickiness/table/sliding-rate.ts';
-import { StickTable } from '../../../../../services/balancer/stickiness/table/table.ts';
 import { Trackers } from '../../../../../services/balancer/stickiness/table/trackers.ts';
 
-const tableOf = (more: Partial<StickTableConfig> = {}): StickTable =>
-  new StickTable({
+const tableOf = (more: Partial<StickTableConfig> = {}): OwnTable =>
+  new OwnTable({
     name: 't',
     type: 'string',
     length: 31,
