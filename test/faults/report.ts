@@ -38,11 +38,11 @@ export function milliseconds(value: number): string {
 }
 
 export function rowOf(outcome: Outcome, note = ''): FaultRow {
-  const { books, publish, publishElsewhere } = outcome;
+  const { books, publish, publishAtLeastOnce, publishElsewhere } = outcome;
   const notes = [
     note,
     outcome.open > 0 ? `${outcome.open} never answered` : '',
-    `p99 elsewhere ${milliseconds(publishElsewhere.p99)}`,
+    `p99 of QoS 1 ${milliseconds(publishAtLeastOnce.p99)}, elsewhere ${milliseconds(publishElsewhere.p99)}`,
     ...books.examples.slice(0, 3),
   ];
   return {

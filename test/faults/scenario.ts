@@ -38,6 +38,8 @@ export interface Outcome {
   sessionsLost: number;
   /** From when a QoS 1 or 2 message was due to its acknowledgement, during and after the fault. */
   publish: Percentiles;
+  /** The same for those of QoS 1, wherever they were. */
+  publishAtLeastOnce: Percentiles;
   /** The same for publishers that were not at the faulty node. */
   publishElsewhere: Percentiles;
   /** Longest time without QoS 0 between two nodes that are not the faulty one. */
@@ -166,6 +168,7 @@ class Run {
     const elsewhere = this.#publishers.filter(
       ({ options }) => options.home !== this.#lab.nodes[this.#faulty],
     );
+    const atLeastOnce = this.#publishers.filter(({ options }) => options.qos === 1);
     const sent = this.#publishers.flatMap((publisher) => publisher.sent);
     const receivers = this.#receivers.filter((receiver) => !receiver.options.clean);
     return {
@@ -174,6 +177,7 @@ class Run {
       open: sent.filter((one) => one.refused === 0 && one.acknowledged === 0).length,
       sessionsLost: [...this.#publishers, ...receivers].reduce((sum, c) => sum + c.sessionsLost, 0),
       publish: latencies(this.#publishers, from, to),
+      publishAtLeastOnce: latencies(atLeastOnce, from, to),
       publishElsewhere: latencies(elsewhere, from, to),
       deliveryGap,
       connectMax,
