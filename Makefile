@@ -43,8 +43,10 @@ check: node_modules/.installed ## Format, lint, types
 	tsc
 
 bench: setup-test ## Print ratios against real peers in the same run
+	@./provisioning/setup.sh bench
 	node test/bench/main.ts
 	node test/bench/broker.ts
+	node test/bench/balancer.ts
 
 screenshot: setup-test ## Take the README's picture of a running cluster again
 	node test/tools/screenshot.ts

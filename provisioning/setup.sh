@@ -3,6 +3,7 @@
 #
 #   provisioning/setup.sh run    nats-server
 #   provisioning/setup.sh test   that, and the real parts that the tests use
+#   provisioning/setup.sh bench  the peers that are measured beside ours, and what loads them
 #
 # Exit codes: 0 all there, 2 wrong usage, 77 not root (EX_NOPERM), else apt-get's own.
 set -eu
@@ -14,8 +15,9 @@ PATH="$PATH:$root/usr/local/sbin:$root/usr/sbin:$root/sbin"
 case "${1-}" in
   run) wanted='nats-server' ;;
   test) wanted='nats-server haproxy mosquitto chromium fonts-dejavu-core openssl' ;;
+  bench) wanted='nats-server haproxy mosquitto openssl wrk' ;;
   *)
-    echo "usage: provisioning/setup.sh run|test" >&2
+    echo "usage: provisioning/setup.sh run|test|bench" >&2
     exit 2
     ;;
 esac

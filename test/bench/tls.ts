@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
 import { Authority } from '../support/authority.ts';
 import { OK, Origin } from '../support/http-peers.ts';
 import { freePorts } from '../support/ports.ts';
 import { BOTH, startEither, type Which } from '../support/side-by-side.ts';
 import { echo, Peer } from '../support/tcp-peers.ts';
+import { processorTime } from './processor-time.ts';
 
 /**
  * `node test/bench/tls.ts`: TLS at the balancer beside HAProxy with one thread, the same file and
@@ -13,15 +13,8 @@ import { echo, Peer } from '../support/tcp-peers.ts';
  */
 const CONNECTIONS = 16;
 const SECONDS = Number(process.argv[2] ?? 4);
-const TICK_MICROSECONDS = 10_000;
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const BLOCK = Buffer.alloc(65_536, 'x');
-
-/** Processor time of a process so far, microseconds. */
-function processorTime(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MICROSECONDS;
-}
 
 const authority = new Authority();
 const { file } = authority.issue('bench.pem', ['bench.test']);

@@ -52,7 +52,7 @@ describe('keys', () => {
         formParameterOf(target, name);
       }),
     );
-  });
+  }, 60_000);
 
   it('find a parameter by its whole name', () => {
     expect(parameterOf('/a?xid=1&id=2&id=3', 'id')).toBe('2');

@@ -1,0 +1,105 @@
+import { parseArgs } from 'node:util';
+import { Authority } from '../support/authority.ts';
+import { affordable } from './balancer/descriptors.ts';
+import type { Figure, Memory, Row } from './balancer/figures.ts';
+import { idleBytes } from './balancer/idle.ts';
+import { BODY_BYTES, startOrigin } from './balancer/origin.ts';
+import { table } from './balancer/report.ts';
+import { type Plane, type Subject, startNodeProxy, startSubject } from './balancer/subjects.ts';
+import { runWrk } from './balancer/wrk.ts';
+import { processorTime } from './processor-time.ts';
+
+/**
+ * `make bench`, the balancer's part: one worker of ours beside HAProxy with one thread and beside
+ * a proxy library for Node, same file, same server, in turns. Rates depend on what else the machine
+ * does and on who generates the load; processor time per unit hardly does. `--json` for machines.
+ */
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '4' },
+    only: { type: 'string', default: '' },
+    connections: { type: 'string', default: '64' },
+    idle: { type: 'string', default: '10000' },
+  },
+});
+const seconds = Number(values.seconds);
+
+interface Scenario {
+  name: string;
+  plane: Plane;
+  /** Of the rate, and how much one request counts. */
+  unit: string;
+  scale?: number;
+  path?: string;
+  connections?: number;
+  close?: boolean;
+}
+
+/** Gigabits of one response. */
+const GIGABITS = (BODY_BYTES * 8) / 1e9;
+const bodies = { path: '/body', connections: 8, unit: 'Gbit/s', scale: GIGABITS };
+const SCENARIOS: readonly Scenario[] = [
+  { name: 'HTTP, keep-alive', plane: 'http', unit: 'req/s' },
+  { name: 'HTTP, a connection each', plane: 'http', unit: 'conn/s', close: true },
+  { name: 'HTTP, 1 MB bodies', plane: 'http', ...bodies },
+  { name: 'HTTPS, keep-alive', plane: 'https', unit: 'req/s' },
+  { name: 'HTTPS, a connection each', plane: 'https', unit: 'conn/s', close: true },
+  { name: 'HTTPS, 1 MB bodies', plane: 'https', ...bodies },
+  { name: 'TCP, requests', plane: 'tcp', unit: 'req/s' },
+  { name: 'TCP, a connection each', plane: 'tcp', unit: 'conn/s', close: true },
+  { name: 'TCP, 1 MB bodies', plane: 'tcp', ...bodies },
+  { name: 'TCP with TLS, requests', plane: 'tls', unit: 'req/s' },
+];
+
+async function measure(subject: Subject, scenario: Scenario): Promise<Figure> {
+  const { plane, path = '/', connections, close = false, scale = 1 } = scenario;
+  const scheme = plane === 'https' || plane === 'tls' ? 'https' : 'http';
+  const url = `${scheme}://127.0.0.1:${subject.ports[plane]}${path}`;
+  const load = { url, connections: connections ?? Number(values.connections), close };
+  await runWrk({ ...load, seconds: 1 });
+  const before = processorTime(subject.process.pid);
+  const result = await runWrk({ ...load, seconds });
+  const cost = (processorTime(subject.process.pid) - before) / result.requests;
+  const rate = (result.requests / result.seconds) * scale;
+  return { rate, p99: result.p99, cost, failures: result.failures };
+}
+
+const progress = (text: string): void => void process.stderr.write(`${text}\n`);
+const authority = new Authority();
+const { file } = authority.issue('bench.pem', ['bench.test']);
+const origin = await startOrigin();
+const subjects: Subject[] = [];
+try {
+  subjects.push(await startSubject('HAProxy', origin.port, file));
+  subjects.push(await startSubject('Bramble', origin.port, file));
+  subjects.push(await startNodeProxy(origin.port, file));
+
+  const rows: Row[] = [];
+  for (const scenario of SCENARIOS.filter(({ name }) => name.includes(values.only))) {
+    progress(scenario.name);
+    const figures: Record<string, Figure> = {};
+    for (const subject of subjects) {
+      if (!subject.planes.includes(scenario.plane)) continue;
+      figures[subject.name] = await measure(subject, scenario);
+    }
+    rows.push({ name: scenario.name, unit: scenario.unit, figures });
+  }
+
+  const memory: Memory[] = [];
+  for (const plane of Number(values.idle) > 0 ? (['http', 'https', 'tcp'] as const) : []) {
+    const count = Math.min(Number(values.idle), affordable());
+    progress(`${count} idle connections, ${plane}`);
+    const bytes: Record<string, number> = {};
+    for (const subject of subjects) {
+      if (subject.planes.includes(plane))
+        bytes[subject.name] = await idleBytes(subject, plane, count);
+    }
+    memory.push({ plane, count, bytes });
+  }
+  console.log(values.json ? JSON.stringify({ rows, memory }, null, 2) : table(rows, memory));
+} finally {
+  await Promise.all(subjects.map((subject) => subject.process.stop('SIGKILL')));
+  await origin.close();
+  authority.remove();
+}
