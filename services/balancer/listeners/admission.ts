@@ -1,3 +1,5 @@
+import { Counters } from '../servers/counters.ts';
+
 /** Whoever holds accepted connections back until there is room. */
 export interface Waiting {
   /** Lets in as many as fit now. */
@@ -7,20 +9,47 @@ export interface Waiting {
 /**
  * The process-wide limit on connections (`global maxconn`), and who waits for one to end. A
  * frontend's own limit is its listeners' business.
+ *
+ * Workers of a process count together. Two that let somebody in at the very same moment may pass
+ * the limit by one each.
  */
 export class Admission {
-  /** Connections being served now. */
-  current = 0;
-  total = 0;
-  /** Accepted connections that wait for room, over all listeners. */
-  held = 0;
   readonly holdLimit: number;
   #limit: number;
+  readonly #counters: Counters;
+  readonly #wakeOthers: (() => void) | undefined;
   readonly #waiting = new Set<Waiting>();
+  #looking = false;
 
-  constructor(limit: number, holdLimit: number) {
+  /** `wakeOthers` tells other workers that there may be room, where they count in `counters`, too. */
+  constructor(
+    limit: number,
+    holdLimit: number,
+    counters: Counters = new Counters(),
+    wakeOthers?: () => void,
+  ) {
     this.#limit = limit;
     this.holdLimit = holdLimit;
+    this.#counters = counters;
+    this.#wakeOthers = wakeOthers;
+  }
+
+  /** Connections being served now, by all workers. */
+  get current(): number {
+    return this.#counters.present;
+  }
+
+  get total(): number {
+    return this.#counters.totals().stot;
+  }
+
+  /** Accepted connections that wait for room here, over all listeners. */
+  get held(): number {
+    return this.#counters.qcur;
+  }
+
+  set held(count: number) {
+    this.#counters.qcur = count;
   }
 
   get limit(): number {
@@ -30,28 +59,34 @@ export class Admission {
   /** Another limit from now on; lower than what is there, it is reached as connections end. */
   set limit(limit: number) {
     this.#limit = limit;
-    for (const one of [...this.#waiting]) {
-      this.#waiting.delete(one);
-      one.admit();
-    }
+    this.admitAll();
   }
 
   get full(): boolean {
-    return this.current >= this.#limit;
+    return this.#counters.present >= this.#limit;
   }
 
   enter(): void {
-    this.current += 1;
-    this.total += 1;
+    this.#counters.scur += 1;
+    this.#counters.stot += 1;
   }
 
   leave(): void {
-    this.current -= 1;
+    this.#counters.scur -= 1;
     // Who still waits afterwards joins the end of the line: no listener starves another, and each
     // is asked once.
     for (let asked = this.#waiting.size; asked > 0 && !this.full; asked--) {
       const [one] = this.#waiting;
-      if (!one) return;
+      if (!one) break;
+      this.#waiting.delete(one);
+      one.admit();
+    }
+    if (this.#wakeOthers && this.#counters.waiting > this.#counters.qcur) this.#wakeOthers();
+  }
+
+  /** Asks everybody who waits. */
+  admitAll(): void {
+    for (const one of [...this.#waiting]) {
       this.#waiting.delete(one);
       one.admit();
     }
@@ -60,9 +95,19 @@ export class Admission {
   /** `one.admit` is called when a connection ends; once, then it has to ask again. */
   wait(one: Waiting): void {
     this.#waiting.add(one);
+    if (!this.#wakeOthers || this.#looking) return;
+    // Another worker may have made room just before it could know of this one.
+    this.#looking = true;
+    setTimeout(() => {
+      this.#looking = false;
+      this.admitAll();
+    }, LOOK_AGAIN).unref();
   }
 
   forget(one: Waiting): void {
     this.#waiting.delete(one);
   }
 }
+
+/** Milliseconds. */
+const LOOK_AGAIN = 20;

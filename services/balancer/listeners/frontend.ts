@@ -4,6 +4,7 @@ import type { ProxyConfig } from '../model.ts';
 import type { Directory } from '../samples/scope.ts';
 import type { Backend } from '../servers/backend.ts';
 import { Counters } from '../servers/counters.ts';
+import type { Sharing } from '../servers/sharing.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import type { Admission } from './admission.ts';
 
@@ -13,7 +14,7 @@ export type FrontendState = 'open' | 'paused' | 'stopped';
 /** The client side of a `frontend` or `listen`. */
 export class Frontend implements FrontendContext {
   readonly config: ProxyConfig;
-  counters = new Counters();
+  counters: Counters;
   directory: Directory | undefined;
   state: FrontendState = 'open';
   /** Connections that came in under this configuration and are still there. */
@@ -30,7 +31,9 @@ export class Frontend implements FrontendContext {
     backend: Backend | undefined,
     log: ProxyLog,
     admission: Admission,
+    sharing?: Sharing,
   ) {
+    this.counters = sharing?.counters(`frontend ${config.name}`) ?? new Counters();
     this.config = config;
     this.#backend = backend;
     this.#log = log;

@@ -153,7 +153,7 @@ export class Listener implements Waiting {
     return (
       !this.#open ||
       this.#current >= (this.bind.maxconn ?? Number.POSITIVE_INFINITY) ||
-      counters.scur >= config.maxconn ||
+      counters.present >= config.maxconn ||
       this.#deps.admission.full
     );
   }

@@ -30,6 +30,8 @@ export class LeastConnections implements Policy {
     let avoided: Server | undefined;
     for (const entry of this.#entries) {
       const { server } = entry;
+      // Other workers change it as well.
+      if (server.places) this.loaded(server);
       if (!server.usable || server.full) continue;
       if (server === avoid) {
         avoided = server;

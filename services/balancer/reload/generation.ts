@@ -6,13 +6,15 @@ import type { BalancerLog } from '../log/balancer-log.ts';
 import type { BalancerConfig, ProxyConfig } from '../model.ts';
 import { Backend } from '../servers/backend.ts';
 import type { Server } from '../servers/server.ts';
+import type { Sharing } from '../servers/sharing.ts';
 import type { EventReport } from '../servers/types.ts';
-import { StickTables } from '../stickiness/table/tables.ts';
+import { StickTables, type TableSharing } from '../stickiness/table/tables.ts';
 
 export interface GenerationDeps {
   readonly log: BalancerLog;
   readonly admission: Admission;
   readonly reportFor: (proxy: ProxyConfig) => EventReport;
+  readonly sharing?: (Sharing & TableSharing) | undefined;
 }
 
 /**
@@ -30,11 +32,11 @@ export class Generation {
 
   constructor(config: BalancerConfig, deps: GenerationDeps) {
     this.config = config;
-    this.tables = new StickTables(config.proxies);
+    this.tables = new StickTables(config.proxies, deps.sharing);
     const proxies = config.proxies.filter((proxy) => !proxy.disabled);
     this.backends = proxies
       .filter((proxy) => proxy.kind !== 'frontend')
-      .map((proxy) => new Backend(proxy, deps.reportFor(proxy)));
+      .map((proxy) => new Backend(proxy, deps.reportFor(proxy), undefined, deps.sharing));
     this.frontends = proxies
       .filter((proxy) => proxy.kind !== 'backend')
       .map((proxy) => this.#frontend(proxy, deps));
@@ -83,10 +85,10 @@ export class Generation {
     }
   }
 
-  #frontend(proxy: ProxyConfig, { log, admission }: GenerationDeps): Frontend {
+  #frontend(proxy: ProxyConfig, { log, admission, sharing }: GenerationDeps): Frontend {
     const name = proxy.kind === 'listen' ? proxy.name : proxy.defaultBackend;
     const backend = name === undefined ? undefined : this.backend(name);
-    return new Frontend(proxy, backend, log.forProxy(proxy), admission);
+    return new Frontend(proxy, backend, log.forProxy(proxy), admission, sharing);
   }
 
   /** `track`: the configuration is known to have no gaps and no circles. */

@@ -6,6 +6,7 @@ import { Counters } from './counters.ts';
 import { Place } from './place.ts';
 import { Selection } from './selection.ts';
 import { Server } from './server.ts';
+import type { Sharing } from './sharing.ts';
 import * as texts from './texts.ts';
 import type { Assignment, AssignOptions, CheckVerdict, EventReport, TurnCause } from './types.ts';
 import type { Waiter, WaitQueue } from './wait-queue.ts';
@@ -18,7 +19,11 @@ import { type WaitingHost, WaitingRoom } from './waiting-room.ts';
 export class Backend implements WaitingHost {
   readonly config: ProxyConfig;
   #servers: readonly Server[];
-  counters = new Counters();
+  counters: Counters;
+  /** What it has in common with its like in other workers. */
+  readonly sharing: Sharing | undefined;
+  /** Told of every change to a server; once a change or more often. */
+  watcher: ((server: Server) => void) | undefined;
   /** How often it was left without a usable server, and since when it is as it is (ms epoch). */
   timesDown = 0;
   lastChange: number;
@@ -28,8 +33,15 @@ export class Backend implements WaitingHost {
   readonly #hasher: Hasher | undefined;
   #downtime = 0;
 
-  constructor(config: ProxyConfig, report: EventReport, now: number = Date.now()) {
+  constructor(
+    config: ProxyConfig,
+    report: EventReport,
+    now: number = Date.now(),
+    sharing?: Sharing,
+  ) {
     this.config = config;
+    this.sharing = sharing;
+    this.counters = sharing?.counters(`backend ${config.name}`) ?? new Counters();
     this.lastChange = now;
     this.#report = report;
     this.#servers = config.servers.map((server) => new Server(server, this, now));
@@ -136,15 +148,15 @@ export class Backend implements WaitingHost {
 
   /** A place that is free now, or undefined when the session has to wait. Throws NO_SERVER. */
   tryAssign(avoid: Server | undefined, hash: number = NO_HASH): Assignment | undefined {
-    const server = this.selection.choose(avoid, hash, this.queue.length);
-    if (!server || server.full) return undefined;
+    const server = this.selection.choose(avoid, hash, this.counters.waiting);
+    if (!server || server.full || !server.take()) return undefined;
     this.balanced(server, avoid);
     return this.seat(server);
   }
 
   /** A place on the one server that the session belongs to, or undefined when it has to wait. */
   tryAssignTo(server: Server): Assignment | undefined {
-    return server.full ? undefined : this.seat(server);
+    return server.full || !server.take() ? undefined : this.seat(server);
   }
 
   /**
@@ -160,10 +172,10 @@ export class Backend implements WaitingHost {
   enqueue(options: AssignOptions = {}): Promise<Assignment> {
     const { avoid, hash = NO_HASH } = options;
     // Who has a place of its own waits for that one, and everybody for the only backup.
-    const { selection, queue } = this;
+    const { selection, counters } = this;
     const own = hash !== NO_HASH || selection.onlyBackup !== undefined;
     const server =
-      own && selection.usable ? selection.choose(avoid, hash, queue.length) : undefined;
+      own && selection.usable ? selection.choose(avoid, hash, counters.waiting) : undefined;
     if (!server) return this.#waiting.wait(options);
     this.balanced(server, avoid);
     return this.#waiting.waitAt(server, options);
@@ -172,13 +184,26 @@ export class Backend implements WaitingHost {
   /** A place was given back: whoever waited longest, for that server or for any, gets it. */
   released(server: Server): void {
     this.selection.policyFor(server)?.loaded(server);
+    if (this.sharing && this.#waiting.passOn(server, 0)) return;
     // The session that ends still counts, as in HAProxy.
     if (this.queue.length > 0 || server.queue.length > 0) this.#waiting.serve(server, 1);
+  }
+
+  /** Another worker says that there is a place for who waits here. */
+  rung(server: Server, hops: number): void {
+    this.#waiting.serve(server, 1);
+    if (!server.full) this.#waiting.passOn(server, hops + 1);
+  }
+
+  /** Something about the server is other than before. */
+  changed(server: Server): void {
+    this.watcher?.(server);
   }
 
   /** A server went up or down, left balancing or came back. */
   serverTurned(server: Server, wasUsable: boolean, cause: TurnCause = 'check'): void {
     const hadSome = this.usable;
+    this.changed(server);
     this.selection.count();
     if (server.usable !== wasUsable) this.selection.policyFor(server)?.changed(server);
     const requeued = server.usable
@@ -204,6 +229,7 @@ export class Backend implements WaitingHost {
 
   /** Its weight or limit changed: what it may take now is given out. */
   serverRetuned(server: Server): void {
+    this.changed(server);
     this.selection.count();
     this.selection.policyFor(server)?.changed(server);
     this.#waiting.serve(server);

@@ -5,6 +5,7 @@ import { AgentState } from './agent-state.ts';
 import type { Backend } from './backend.ts';
 import { Counters } from './counters.ts';
 import { limitAt } from './limit.ts';
+import { type Places, serverScope } from './sharing.ts';
 import { Standing } from './standing.ts';
 import type { CheckReport, CheckStatus, ServerState } from './types.ts';
 import { WarmUp } from './warm-up.ts';
@@ -27,7 +28,9 @@ export abstract class Condition<Self extends Condition<Self>> extends EventEmitt
   /** As configured, but for the address, which may change while it runs. */
   config: ServerConfig;
   readonly backend: Backend;
-  counters = new Counters();
+  counters: Counters;
+  /** Where its places are counted when several workers give them out. */
+  readonly places: Places | undefined;
   /** 0..256; 0 = gets no new session by balancing. */
   weight: number;
   /** Most sessions at a time (`maxconn`); undefined = any number. */
@@ -61,6 +64,9 @@ export abstract class Condition<Self extends Condition<Self>> extends EventEmitt
     super();
     this.config = config;
     this.backend = backend;
+    const scope = serverScope(backend.config.name, config.name);
+    this.counters = backend.sharing?.counters(scope) ?? new Counters();
+    this.places = backend.sharing?.places(scope);
     this.weight = config.weight;
     this.maxconn = config.maxconn;
     this.lastChange = now;
@@ -72,7 +78,7 @@ export abstract class Condition<Self extends Condition<Self>> extends EventEmitt
 
   /** Sessions that hold a place, those still connecting included. */
   get cur(): number {
-    return this.counters.scur;
+    return this.places?.taken ?? this.counters.scur;
   }
 
   get health(): number {
@@ -139,7 +145,7 @@ export abstract class Condition<Self extends Condition<Self>> extends EventEmitt
    * `fullconn`, and less while it starts slowly (manual, `minconn`, `fullconn`, `slowstart`).
    */
   get limit(): number | undefined {
-    return this.limitAt(this.backend.counters.scur);
+    return this.limitAt(this.backend.counters.present);
   }
 
   /** The limit while the backend has so many sessions. */

@@ -30,6 +30,11 @@ export const PLAIN = [
   'hrsp4xx',
   'hrsp5xx',
   'hrspOther',
+  'compIn',
+  'compOut',
+  'compRsp',
+  'cacheLookups',
+  'cacheHits',
 ] as const;
 /** Those that are the most that there ever was. */
 export const MAXIMA: ReadonlySet<string> = new Set(['smax', 'qmax']);

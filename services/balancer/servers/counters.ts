@@ -54,6 +54,12 @@ export class Counters {
   declare hrsp4xx: number;
   declare hrsp5xx: number;
   declare hrspOther: number;
+  /** Bytes that compression took and gave, and responses that it compressed. */
+  declare compIn: number;
+  declare compOut: number;
+  declare compRsp: number;
+  declare cacheLookups: number;
+  declare cacheHits: number;
   readonly sessionRate: RateCounter;
   readonly connectionRate: RateCounter;
   readonly requestRate: RateCounter;

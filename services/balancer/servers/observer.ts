@@ -17,11 +17,14 @@ const SIGNS = {
 
 export type HealthSign = keyof typeof SIGNS;
 
-/** Counts the errors in a row that `observe` sees, and tells when there are too many. */
+/**
+ * Counts the errors in a row that `observe` sees, in one number that workers share, and tells when
+ * there are too many.
+ */
 export class Observer {
   /** How often the limit was reached (CSV hanafail). */
   reached = 0;
-  #errors = 0;
+  readonly #errors: Int32Array;
   readonly #layer: 'layer4' | 'layer7';
   readonly #limit: number;
   readonly #tooMany: (info: string) => void;
@@ -30,30 +33,31 @@ export class Observer {
     layer: 'layer4' | 'layer7',
     { errorLimit }: HealthConfig,
     tooMany: (info: string) => void,
+    errors: Int32Array = new Int32Array(1),
   ) {
     this.#layer = layer;
     this.#limit = errorLimit;
     this.#tooMany = tooMany;
+    this.#errors = errors;
   }
 
   sign(sign: HealthSign): void {
     const { text, [this.#layer]: good } = SIGNS[sign];
     if (good === undefined) return;
     if (good) {
-      this.#errors = 0;
+      this.clear();
       return;
     }
-    this.#errors += 1;
-    if (this.#errors < this.#limit) return;
-    const errors = this.#errors;
-    this.#errors = 0;
+    const errors = Atomics.add(this.#errors, 0, 1) + 1;
+    if (errors < this.#limit) return;
+    this.clear();
     this.reached += 1;
     this.#tooMany(`Detected ${errors} consecutive errors, last one was: ${text}`);
   }
 
   /** A check has passed. */
   clear(): void {
-    this.#errors = 0;
+    if (this.#errors[0] !== 0) Atomics.store(this.#errors, 0, 0);
   }
 }
 

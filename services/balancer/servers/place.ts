@@ -21,6 +21,7 @@ export class Place implements Assignment {
     if (!this.#held) return;
     this.#held = false;
     this.server.counters.sessionEnded();
+    this.server.places?.give();
     const server = this.server.current;
     server.backend.released(server);
   }

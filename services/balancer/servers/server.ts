@@ -6,6 +6,8 @@ import { Condition } from './condition.ts';
 import { inherit } from './inherit.ts';
 import { Observer } from './observer.ts';
 import { type Severable, severSessions } from './sever.ts';
+import { serverScope } from './sharing.ts';
+import { applySnapshot, type ServerSnapshot } from './snapshot.ts';
 import { type AgentReport, type CheckReport, type TurnCause, verdictOf } from './types.ts';
 import { WaitQueue } from './wait-queue.ts';
 
@@ -38,7 +40,14 @@ export class Server extends Condition<Server> {
     this.#dynamicCookie = dynamicCookieOf(this.backend.config, this.config);
     const { health, check } = config;
     if (health?.observe && check) {
-      this.observer = new Observer(health.observe, health, (info) => this.#suspected(info));
+      const suspect = backend.sharing?.suspect;
+      const errors = backend.sharing?.errors(serverScope(backend.config.name, config.name));
+      this.observer = new Observer(
+        health.observe,
+        health,
+        (info) => (suspect ? suspect(this, info) : this.#suspected(info)),
+        errors,
+      );
     }
     const severs = backend.config.servers.some((one) => one.health?.shutsBackups);
     if (health?.shutsSessions || (config.backup && severs)) this.sessions = new Set();
@@ -62,19 +71,25 @@ export class Server extends Condition<Server> {
   /** Whether a new session would have to wait. */
   get full(): boolean {
     const { limit } = this;
-    return limit !== undefined && (this.queue.length > 0 || this.counters.scur >= limit);
+    return limit !== undefined && (this.counters.waiting > 0 || this.cur >= limit);
+  }
+
+  /** Takes a place, which its worker must not have given to anybody else meanwhile. */
+  take(limit: number | undefined = this.limit): boolean {
+    return this.places?.take(limit) ?? true;
   }
 
   /** Whether nobody more may wait for it. */
   get queueFull(): boolean {
     const { maxqueue } = this.config;
-    return maxqueue !== undefined && this.queue.length >= maxqueue;
+    return maxqueue !== undefined && this.counters.waiting >= maxqueue;
   }
 
   /** Takes in the result of one check. */
   checked(report: CheckReport): void {
     const { check } = this.config;
     if (!check) return;
+    this.backend.changed(this);
     this.lastOutcome = report;
     const verdict = verdictOf(report.status);
     const statusChanged = report.status !== this.checkStatus;
@@ -103,6 +118,7 @@ export class Server extends Condition<Server> {
   agentChecked(report: AgentReport): void {
     const { agent } = this;
     if (!agent) return;
+    this.backend.changed(this);
     const wasUsable = this.usable;
     const wasRunning = this.running;
     const changed = agent.take(report);
@@ -110,6 +126,29 @@ export class Server extends Condition<Server> {
     if (this.running === wasRunning) return;
     this.lastOutcome = report;
     this.#turned(wasUsable);
+  }
+
+  /** Sessions of another worker met too many errors in a row. */
+  suspectedElsewhere(info: string): void {
+    if (this.observer) this.observer.reached += 1;
+    this.#suspected(info);
+  }
+
+  /** Stands from now on where another worker says; the events that go with it happen here, too. */
+  assume(snapshot: ServerSnapshot): void {
+    const wasUsable = this.usable;
+    const wasRunning = this.running;
+    const retuned = this.weight !== snapshot.weight || this.maxconn !== snapshot.maxconn;
+    const { host, port } = snapshot;
+    applySnapshot(this, snapshot);
+    if (host !== this.config.host || port !== this.config.port) this.setAddress(host, port);
+    if (this.running !== wasRunning) this.#turned(wasUsable);
+    else if (this.usable !== wasUsable) this.#leaned(wasUsable);
+    else if (retuned) this.backend.serverRetuned(this);
+    this.#remember();
+    this.standing.downtime = snapshot.downtime;
+    this.lastChange = snapshot.lastChange;
+    this.timesDown = snapshot.timesDown;
   }
 
   /** Sessions met too many errors in a row. */
@@ -176,6 +215,7 @@ export class Server extends Condition<Server> {
   setAddress(host: string, port: number): void {
     this.config = { ...this.config, host, port };
     this.#dynamicCookie = dynamicCookieOf(this.backend.config, this.config);
+    this.backend.changed(this);
     this.emit('moved');
   }
 

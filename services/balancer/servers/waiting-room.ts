@@ -3,9 +3,13 @@ import type { ProxyConfig } from '../model.ts';
 import type { Counters } from './counters.ts';
 import type { Selection } from './selection.ts';
 import type { Server } from './server.ts';
+import type { Sharing } from './sharing.ts';
 import type { Assignment, AssignOptions } from './types.ts';
 import { waitFor } from './wait.ts';
 import { type Waiter, WaitQueue } from './wait-queue.ts';
+
+/** How often a place may be passed on between workers that cannot use it. */
+const MOST_HOPS = 64;
 
 /** Whose sessions wait. */
 export interface WaitingHost {
@@ -13,6 +17,7 @@ export interface WaitingHost {
   readonly counters: Counters;
   readonly servers: readonly Server[];
   readonly selection: Selection;
+  readonly sharing: Sharing | undefined;
   /** Gives a session its place on the server. */
   seat(server: Server, waiter: Waiter): Assignment;
   /** Balancing chose the server, and not the session. */
@@ -64,13 +69,13 @@ export class WaitingRoom {
     const { counters, selection } = this.#host;
     let served = 0;
     for (;;) {
-      const limit = server.limitAt(counters.scur + ending);
+      const limit = server.limitAt(counters.present + ending);
       if (!server.running || (limit !== undefined && server.cur >= limit)) break;
       const own = server.queue.first;
       const open = server.usable && selection.uses(server);
       const any = open ? this.queue.first : undefined;
       const waiter = !own ? any : !any || own.order < any.order ? own : any;
-      if (!waiter) break;
+      if (!waiter || !server.take(limit)) break;
       const { queue } = waiter;
       this.#leave(waiter);
       if (queue) queue.served += 1;
@@ -96,8 +101,8 @@ export class WaitingRoom {
         waiter.refuse(selection.noServer());
         continue;
       }
-      const server = selection.choose(waiter.avoid, waiter.hash, this.queue.length);
-      if (server && !server.full) {
+      const server = selection.choose(waiter.avoid, waiter.hash, this.#host.counters.waiting);
+      if (server && !server.full && server.take()) {
         waiter.settle();
         this.#host.balanced(server, undefined);
         waiter.grant(this.#host.seat(server, waiter));
@@ -138,6 +143,42 @@ export class WaitingRoom {
     queue.push(waiter);
     this.#countersOf(queue).queued();
     this.#loadedBy(queue);
+    if (!this.#host.sharing) return;
+    this.#tellOthers(queue);
+    // Another worker may have freed a place just before it could know of this one.
+    setImmediate(() => {
+      if (waiter.queue) this.#look(waiter.queue);
+    });
+  }
+
+  #look({ owner }: WaitQueue): void {
+    if (owner) this.serve(owner);
+    else for (const server of this.#host.servers) if (server.usable) this.serve(server);
+  }
+
+  /** Since when who is first has waited. */
+  #tellOthers(queue: WaitQueue): void {
+    this.#countersOf(queue).longestWait = queue.first?.since ?? 0;
+  }
+
+  /**
+   * Leaves a place on the server to whoever has waited longest, in whichever worker; false when
+   * that is one of ours, or nobody.
+   */
+  passOn(server: Server, hops: number): boolean {
+    const { sharing, counters, selection } = this.#host;
+    if (!sharing || hops > MOST_HOPS) return false;
+    const open = server.usable && selection.uses(server);
+    const own = Math.min(
+      server.queue.first?.since ?? Number.POSITIVE_INFINITY,
+      (open && this.queue.first?.since) || Number.POSITIVE_INFINITY,
+    );
+    const here = server.counters.elder(own);
+    const any = open ? counters.elder(here?.since ?? own) : undefined;
+    const elder = any ?? here;
+    if (!elder) return false;
+    sharing.ring(elder.row, server, hops);
+    return true;
   }
 
   #unlink(waiter: Waiter): void {
@@ -149,6 +190,7 @@ export class WaitingRoom {
     queue.remove(waiter);
     this.#countersOf(queue).unqueued();
     this.#loadedBy(queue);
+    if (this.#host.sharing) this.#tellOthers(queue);
   }
 
   #leave(waiter: Waiter): void {
