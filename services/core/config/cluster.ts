@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { hashProblem } from '../passwords.ts';
+import { bridge, kafka } from './bridge.ts';
 import { duration, size } from './units.ts';
 import { loadYamlFile, parseYaml } from './yaml-file.ts';
 
@@ -202,6 +203,9 @@ export const clusterSchema = z
     vip: address.optional(),
     mqtt,
     balancer,
+    /** Which of the two systems' data goes where; nothing without it. */
+    bridge: bridge.optional(),
+    kafka: kafka.optional(),
   })
   .superRefine((value, context) => {
     const refuseTwice = (key: 'name' | 'address', list: readonly string[], path: string[]) => {
@@ -233,6 +237,16 @@ export const clusterSchema = z
         value.nodes.map((n) => n.address),
         ['nodes'],
       );
+    }
+    if (value.bridge !== undefined && value.kafka === undefined) {
+      const message = 'the bridge needs to know where Kafka is: kafka.bootstrap';
+      context.addIssue({ code: 'custom', path: ['bridge'], message });
+    }
+    for (const way of ['toKafka', 'toMqtt'] as const) {
+      refuseTwice('name', value.bridge?.[way].map((mapping) => mapping.name) ?? [], [
+        'bridge',
+        way,
+      ]);
     }
     if (value.vip !== undefined && value.nodes.some((n) => n.address === value.vip)) {
       const message = 'the VIP must not be the address of a node';

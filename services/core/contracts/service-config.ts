@@ -50,6 +50,20 @@ export const brokerConfigSchema = z.strictObject({
 });
 export type BrokerConfig = z.output<typeof brokerConfigSchema>;
 
+export const bridgeConfigSchema = z.strictObject({
+  node: z.string(),
+  /** Path of cluster.yaml (its `bridge` and `kafka` parts); read again on SIGHUP. */
+  cluster: z.string(),
+  health: listen,
+  /** Who may use `/admin/` on the health port; without it nobody. */
+  admin: z.strictObject({ token: z.string().min(16) }).optional(),
+  /** The nats-server of this node, where the log is. */
+  nats: z.strictObject({ url: z.string(), user: z.string(), password: z.string() }),
+  /** Where to publish what comes from Kafka, and where QoS 0 comes from: `mqtt://host:port`. */
+  mqtt: z.strictObject({ url: z.string() }),
+});
+export type BridgeConfig = z.output<typeof bridgeConfigSchema>;
+
 export const statsConfigSchema = z.strictObject({
   cluster: z.string(),
   /** The page. */

@@ -42,6 +42,20 @@ export const brokerStatusSchema = z.object({
   routedOut: z.number(),
   routedIn: z.number(),
   natsConnected: z.boolean(),
+  /** The processes that share the node's ports, where they are several; the rest is their sum. */
+  workers: z
+    .array(
+      z.object({
+        node: z.string(),
+        pid: z.number().int(),
+        startedAt: z.number(),
+        ready: z.boolean(),
+        rss: z.number(),
+        cpu: z.number(),
+        clients: z.number(),
+      }),
+    )
+    .optional(),
 });
 export type BrokerStatus = z.output<typeof brokerStatusSchema>;
 

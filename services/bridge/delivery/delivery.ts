@@ -1,0 +1,272 @@
+import { describeError } from '#core/errors.ts';
+import type { Logger } from '#core/log.ts';
+import { partitionOf } from '../kafka/murmur2.ts';
+import {
+  type Compression,
+  type KafkaRecord,
+  ProduceError,
+  type RecordProducer,
+} from '../kafka/port.ts';
+import { Backoff } from './backoff.ts';
+import type { DeliveryCounters } from './counters.ts';
+import { deadLetter } from './dead-letter.ts';
+import type { Mark } from './ledger.ts';
+import { type Parcel, PartitionQueue } from './partition-queue.ts';
+import type { TopicDirectory } from './topic-directory.ts';
+
+export interface DeliveryOptions {
+  producer: RecordProducer;
+  topics: TopicDirectory;
+  compression: Compression;
+  partition: 'key' | 'round-robin';
+  /** Bytes of a batch at most, and the longest wait of one that is not full, milliseconds. */
+  batch: { bytes: number; wait: number };
+  /** Bytes that may wait; beyond, `relief` holds whoever reads. */
+  buffer: number;
+  deadLetter: string;
+  counters: DeliveryCounters;
+  /** Resolves when this bridge may write; undefined: it may now. */
+  admission: () => Promise<void> | undefined;
+  /** One message of the mark is in Kafka, or in the dead-letter topic. */
+  onSettled: (mark: Mark) => void;
+  /** Milliseconds from `offer` to Kafka's acknowledgement of a batch. */
+  onDelivered: (took: number) => void;
+  log: Logger;
+  signal: AbortSignal;
+}
+
+/** Kafka topics that one mapping may write to at a time. */
+const TOPICS_MAX = 1_000;
+/** What a record costs beside its bytes. */
+const RECORD_OVERHEAD = 160;
+const UNKNOWN_TOPIC = 'UNKNOWN_TOPIC_OR_PARTITION';
+
+interface TopicState {
+  queues: (PartitionQueue | undefined)[];
+  /** Records of a topic whose partitions are not known yet. */
+  waiting: Parcel[];
+  next: number;
+}
+
+/**
+ * Brings records to Kafka: per partition in order and one batch at a time, again and again until
+ * Kafka has them. What Kafka will never take goes to the dead-letter topic.
+ */
+export class Delivery {
+  /** Bytes that wait or are on their way. */
+  pendingBytes = 0;
+  pending = 0;
+  /** Why the last attempt failed; undefined while all is well. */
+  problem: string | undefined;
+  readonly #options: DeliveryOptions;
+  readonly #topics = new Map<string, TopicState>();
+  #relief: (() => void)[] = [];
+  #idle: (() => void)[] = [];
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+  }
+
+  get full(): boolean {
+    return this.pendingBytes >= this.#options.buffer;
+  }
+
+  /** Takes a record; `mark` hears of it when it is delivered. */
+  offer(topic: string, record: KafkaRecord, mark: Mark): void {
+    mark.pending++;
+    this.#put(topic, { record, mark, bytes: sizeOf(record) });
+  }
+
+  /** Takes what can never become a record. */
+  reject(record: KafkaRecord, reason: string, mark: Mark): void {
+    mark.pending++;
+    this.#options.counters.deadLetters++;
+    this.#bury(record, '', reason, mark);
+  }
+
+  /** Resolves when there is room again, at half of what may wait; undefined: there is. */
+  relief(): Promise<void> | undefined {
+    if (!this.full) return undefined;
+    return new Promise((resolve) => this.#relief.push(resolve));
+  }
+
+  /** Resolves when all is delivered. */
+  drained(): Promise<void> | undefined {
+    if (this.pending === 0) return undefined;
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Begins nothing more; who waits for room or for the end hears of it. */
+  close(): void {
+    for (const { queues } of this.#topics.values()) for (const queue of queues) queue?.close();
+    this.#tell(true);
+  }
+
+  #put(topic: string, parcel: Parcel): void {
+    let state = this.#topics.get(topic);
+    if (state === undefined) {
+      if (this.#topics.size >= TOPICS_MAX && !this.#makeRoom()) {
+        this.#options.counters.deadLetters++;
+        this.#bury(parcel.record, topic, `more than ${TOPICS_MAX} topics`, parcel.mark);
+        return;
+      }
+      state = { queues: [], waiting: [], next: 0 };
+      this.#topics.set(topic, state);
+    }
+    this.pendingBytes += parcel.bytes;
+    this.pending++;
+    const partitions = this.#options.topics.get(topic);
+    if (partitions === undefined || state.waiting.length > 0) {
+      if (state.waiting.push(parcel) === 1) void this.#await(topic, state);
+      return;
+    }
+    this.#enqueue(topic, state, parcel, partitions);
+  }
+
+  async #await(topic: string, state: TopicState): Promise<void> {
+    const { topics, signal } = this.#options;
+    await topics.load(topic);
+    const partitions = topics.get(topic);
+    if (signal.aborted || partitions === undefined) return;
+    const { waiting } = state;
+    state.waiting = [];
+    for (const parcel of waiting) this.#enqueue(topic, state, parcel, partitions);
+  }
+
+  #enqueue(topic: string, state: TopicState, parcel: Parcel, partitions: number): void {
+    const { key } = parcel.record;
+    const byKey = key !== null && this.#options.partition === 'key';
+    const partition = byKey ? partitionOf(key, partitions) : state.next++ % partitions;
+    let queue = state.queues[partition];
+    if (queue === undefined) {
+      const { bytes, wait } = this.#options.batch;
+      queue = new PartitionQueue({
+        batchBytes: bytes,
+        wait,
+        deliver: (batch) => this.#deliver(topic, partition, batch),
+      });
+      state.queues[partition] = queue;
+    }
+    queue.add(parcel);
+  }
+
+  /** Until Kafka has the batch, or the end. Never rejects. */
+  async #deliver(topic: string, partition: number, batch: readonly Parcel[]): Promise<void> {
+    const { producer, compression, counters, admission, signal, topics } = this.#options;
+    const records = batch.map(({ record }) => record);
+    const backoff = new Backoff(signal);
+    const began = performance.now();
+    for (let attempt = 0; ; attempt++) {
+      await admission();
+      if (signal.aborted) return;
+      try {
+        if (attempt === 0) counters.batches++;
+        else counters.retries++;
+        await producer.produce(topic, partition, records, compression);
+        this.problem = undefined;
+        this.#options.onDelivered(performance.now() - began);
+        this.#delivered(batch);
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        const { failure, reason } =
+          error instanceof ProduceError ? error : { failure: 'again', reason: '' };
+        if (failure === 'rejected' || failure === 'too-large') {
+          await this.#refused(topic, partition, batch, describeError(error));
+          return;
+        }
+        this.problem = describeError(error);
+        if (failure === 'disorder') counters.renewals++;
+        if (reason === UNKNOWN_TOPIC) topics.doubt(topic);
+        if (attempt % 20 === 1) {
+          this.#options.log.warn({ topic, partition, attempt }, `not written: ${this.problem}`);
+        }
+        await backoff.wait();
+      }
+    }
+  }
+
+  /** Nothing of it was written: its halves may be, down to the record that Kafka does not take. */
+  async #refused(
+    topic: string,
+    partition: number,
+    batch: readonly Parcel[],
+    reason: string,
+  ): Promise<void> {
+    if (batch.length > 1) {
+      const middle = batch.length >> 1;
+      await this.#deliver(topic, partition, batch.slice(0, middle));
+      await this.#deliver(topic, partition, batch.slice(middle));
+      return;
+    }
+    const { record, mark, bytes } = batch[0]!;
+    const { counters, log } = this.#options;
+    if (topic === this.#options.deadLetter) {
+      counters.refused++;
+      log.error({ topic, headers: record.headers, reason }, 'a record is given up');
+      this.#free(bytes);
+      this.#options.onSettled(mark);
+    } else {
+      counters.deadLetters++;
+      this.#free(bytes);
+      this.#bury(record, topic, reason, mark);
+    }
+    this.#tell(false);
+  }
+
+  #bury(record: KafkaRecord, topic: string, reason: string, mark: Mark): void {
+    this.#options.log.warn({ topic, reason }, 'a record goes to the dead-letter topic');
+    const buried = deadLetter(record, topic, reason);
+    const { deadLetter: cemetery } = this.#options;
+    this.#put(cemetery, { record: buried, mark, bytes: sizeOf(buried) });
+  }
+
+  #delivered(batch: readonly Parcel[]): void {
+    const { counters, onSettled } = this.#options;
+    counters.delivered += batch.length;
+    for (const { mark, bytes } of batch) {
+      counters.bytes += bytes;
+      this.#free(bytes);
+      onSettled(mark);
+    }
+    this.#tell(false);
+  }
+
+  #free(bytes: number): void {
+    this.pendingBytes -= bytes;
+    this.pending--;
+  }
+
+  #tell(closing: boolean): void {
+    if (this.#relief.length > 0 && (closing || this.pendingBytes <= this.#options.buffer / 2)) {
+      const waiting = this.#relief;
+      this.#relief = [];
+      for (const go of waiting) go();
+    }
+    if (this.#idle.length > 0 && (closing || this.pending === 0)) {
+      const waiting = this.#idle;
+      this.#idle = [];
+      for (const go of waiting) go();
+    }
+  }
+
+  /** Forgets topics for which nothing waits. */
+  #makeRoom(): boolean {
+    for (const [topic, { queues, waiting }] of this.#topics) {
+      const idle = queues.every((queue) => queue === undefined || queue.idle);
+      if (idle && waiting.length === 0) this.#topics.delete(topic);
+    }
+    return this.#topics.size < TOPICS_MAX;
+  }
+}
+
+function sizeOf({ key, value, headers }: KafkaRecord): number {
+  let bytes = RECORD_OVERHEAD + (key?.length ?? 0) + (value?.length ?? 0);
+  for (const name in headers) {
+    const text = headers[name]!;
+    bytes += name.length + 4;
+    if (Array.isArray(text)) for (const one of text) bytes += one.length + 4;
+    else bytes += text.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,86 @@
+import type { KafkaRecord } from '../kafka/port.ts';
+import type { Mark } from './ledger.ts';
+
+/** One record on its way. */
+export interface Parcel {
+  readonly record: KafkaRecord;
+  /** Whose delivery it is. */
+  readonly mark: Mark;
+  /** What it weighs in a batch and in memory, bytes. */
+  readonly bytes: number;
+}
+
+export interface QueueOptions {
+  /** A batch has so many bytes at most, or one record. */
+  batchBytes: number;
+  /** Longest wait of a batch that is not full, milliseconds. */
+  wait: number;
+  /** Delivers one batch, however often it takes; never rejects. */
+  deliver: (batch: readonly Parcel[]) => Promise<void>;
+}
+
+/** Records in a batch at most: kafkajs builds and checks each by itself. */
+const RECORDS_MAX = 4_096;
+
+/**
+ * What waits for one partition, in order. One batch is on its way at a time; what comes meanwhile
+ * makes up the next one.
+ */
+export class PartitionQueue {
+  readonly #options: QueueOptions;
+  #parcels: Parcel[] = [];
+  #bytes = 0;
+  #busy = false;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: QueueOptions) {
+    this.#options = options;
+  }
+
+  get idle(): boolean {
+    return !this.#busy && this.#parcels.length === 0;
+  }
+
+  add(parcel: Parcel): void {
+    this.#parcels.push(parcel);
+    this.#bytes += parcel.bytes;
+    if (this.#busy || this.#closed) return;
+    if (this.#bytes >= this.#options.batchBytes) this.#go();
+    else this.#timer ??= setTimeout(() => this.#go(), this.#options.wait);
+  }
+
+  /** Begins no further batch. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #go(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#busy || this.#closed || this.#parcels.length === 0) return;
+    this.#busy = true;
+    void this.#options.deliver(this.#take()).finally(() => {
+      this.#busy = false;
+      this.#go();
+    });
+  }
+
+  #take(): Parcel[] {
+    let bytes = 0;
+    let count = 0;
+    for (const parcel of this.#parcels) {
+      if (count > 0 && bytes + parcel.bytes > this.#options.batchBytes) break;
+      bytes += parcel.bytes;
+      if (++count === RECORDS_MAX) break;
+    }
+    this.#bytes -= bytes;
+    if (count === this.#parcels.length) {
+      const all = this.#parcels;
+      this.#parcels = [];
+      return all;
+    }
+    return this.#parcels.splice(0, count);
+  }
+}

@@ -1,0 +1,131 @@
+import path from 'node:path';
+import kafkajs, { type Admin, type KafkaConfig } from 'kafkajs';
+import type { KafkaSettings } from '#core/config/bridge.ts';
+import type { Logger } from '#core/log.ts';
+import { installCodecs } from './codecs.ts';
+import { produceError } from './failure.ts';
+import { KafkaJsConsumer } from './kafkajs-consumer.ts';
+import { KafkaJsProducer } from './kafkajs-producer.ts';
+import type {
+  ConsumeOptions,
+  KafkaHealth,
+  KafkaPort,
+  RecordConsumer,
+  RecordProducer,
+} from './port.ts';
+import { quietTimers } from './quiet-timers.ts';
+import { clientConfig } from './settings.ts';
+import { Sockets } from './sockets.ts';
+
+export interface KafkaJsOptions {
+  settings: KafkaSettings;
+  /** cluster.yaml, to which paths in it are relative. */
+  clusterFile: string;
+  /** Tells the bridges apart in Kafka's own logs. */
+  clientId: string;
+  log: Logger;
+}
+
+const REPLICAS_MAX = 3;
+/** UNKNOWN_TOPIC_OR_PARTITION. */
+const UNKNOWN_TOPIC = 'UNKNOWN_TOPIC_OR_PARTITION';
+const EXISTS = 'TOPIC_ALREADY_EXISTS';
+
+/** Kafka by kafkajs. */
+export class KafkaJsPort implements KafkaPort {
+  readonly #config: KafkaConfig;
+  readonly #options: KafkaJsOptions;
+  readonly #sockets = new Sockets();
+  #admin: Admin | undefined;
+  #opening: Promise<Admin> | undefined;
+  #closed = false;
+
+  /** Throws CONFIG_INVALID for a TLS file that cannot be read. */
+  constructor(options: KafkaJsOptions) {
+    this.#options = options;
+    const { settings, clusterFile, clientId, log } = options;
+    quietTimers();
+    installCodecs();
+    this.#config = clientConfig(settings, path.dirname(clusterFile), clientId, log);
+  }
+
+  producer(name: string): RecordProducer {
+    return new KafkaJsProducer({ ...this.#config, clientId: `${this.#config.clientId}.${name}` });
+  }
+
+  consume(options: ConsumeOptions): RecordConsumer {
+    return new KafkaJsConsumer(this.#config, options, this.#options.log);
+  }
+
+  async partitions(topic: string): Promise<number | undefined> {
+    const admin = await this.#open();
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      return topics[0]?.partitions.length;
+    } catch (error) {
+      const { reason, message } = produceError(error);
+      if (reason === UNKNOWN_TOPIC) return undefined;
+      throw new Error(message, { cause: error });
+    }
+  }
+
+  async createTopic(topic: string): Promise<void> {
+    const { partitions, replicas } = this.#options.settings.topics;
+    const admin = await this.#open();
+    try {
+      const { brokers } = await admin.describeCluster();
+      await admin.createTopics({
+        topics: [
+          {
+            topic,
+            numPartitions: partitions,
+            replicationFactor: replicas ?? Math.min(REPLICAS_MAX, brokers.length),
+          },
+        ],
+      });
+    } catch (error) {
+      const { reason, message } = produceError(error);
+      if (reason !== EXISTS) throw new Error(message, { cause: error });
+    }
+  }
+
+  async health(): Promise<KafkaHealth> {
+    try {
+      const admin = await this.#open();
+      const { brokers } = await admin.describeCluster();
+      return { reachable: brokers.length > 0, brokers: brokers.length, reason: undefined };
+    } catch (error) {
+      return { reachable: false, brokers: 0, reason: produceError(error).message };
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const admin = this.#admin;
+    this.#admin = undefined;
+    admin?.disconnect().catch(() => {});
+    this.#sockets.sever();
+  }
+
+  #open(): Promise<Admin> {
+    if (this.#admin !== undefined) return Promise.resolve(this.#admin);
+    this.#opening ??= this.#connect().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #connect(): Promise<Admin> {
+    if (this.#closed) throw new Error('closed');
+    const client = new kafkajs.Kafka({ ...this.#config, socketFactory: this.#sockets.factory });
+    const admin = client.admin();
+    try {
+      await admin.connect();
+    } catch (error) {
+      admin.disconnect().catch(() => {});
+      throw error;
+    }
+    this.#admin = admin;
+    return admin;
+  }
+}

@@ -1,0 +1,116 @@
+import kafkajs, { type KafkaConfig, type Message, type Producer } from 'kafkajs';
+import { codecOf } from './codecs.ts';
+import { produceError } from './failure.ts';
+import type { Compression, KafkaRecord, RecordProducer } from './port.ts';
+import { Sockets } from './sockets.ts';
+
+/** Longest wait for kafkajs to let go, milliseconds: it waits for answers that may never come. */
+const CLOSE_WAIT = 3_000;
+
+/**
+ * kafkajs' idempotent producer, used so that it loses nothing: one partition in each `send`, since
+ * one over two leaders can resolve although half of it was not written; one `send` a partition at a
+ * time, since two can take the same sequence numbers; acks from all in-sync replicas; a batch that
+ * failed goes again as it was, so that its sequence numbers tell Kafka what is a copy.
+ */
+export class KafkaJsProducer implements RecordProducer {
+  readonly #config: KafkaConfig;
+  readonly #sockets = new Sockets();
+  /** kafkajs' form of batches that may have to be sent again: the identical one. */
+  readonly #forms = new WeakMap<readonly KafkaRecord[], Message[]>();
+  #producer: Producer | undefined;
+  #opening: Promise<Producer> | undefined;
+  #closed = false;
+  /** Changes when connections are cut: one that was being made then does not count. */
+  #generation = 0;
+
+  constructor(config: KafkaConfig) {
+    this.#config = config;
+  }
+
+  async produce(
+    topic: string,
+    partition: number,
+    batch: readonly KafkaRecord[],
+    compression: Compression,
+  ): Promise<void> {
+    let form = this.#forms.get(batch);
+    if (form === undefined) {
+      form = batch.map((record) => messageOf(record, partition));
+      this.#forms.set(batch, form);
+    }
+    let producer: Producer | undefined;
+    try {
+      producer = this.#producer ?? (await this.#open());
+      await producer.send({ topic, messages: form, acks: -1, compression: codecOf(compression) });
+    } catch (error) {
+      const failure = produceError(error);
+      if (failure.failure === 'disorder' && producer === this.#producer) this.sever();
+      throw failure;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const producer = this.#producer ?? (await this.#opening?.catch(() => undefined));
+    this.#producer = undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_WAIT);
+    });
+    await Promise.race([producer?.disconnect().catch(() => {}), late]);
+    clearTimeout(timer);
+    this.sever();
+  }
+
+  /** The next batch goes by a producer with a new identity, which cannot tell copies of old ones. */
+  sever(): void {
+    const old = this.#producer;
+    this.#producer = undefined;
+    this.#generation++;
+    this.#sockets.sever();
+    old?.disconnect().catch(() => {});
+  }
+
+  #open(): Promise<Producer> {
+    this.#opening ??= this.#connect().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #connect(): Promise<Producer> {
+    if (this.#closed) throw new Error('the producer is closed');
+    const generation = this.#generation;
+    const client = new kafkajs.Kafka({ ...this.#config, socketFactory: this.#sockets.factory });
+    const producer = client.producer({
+      idempotent: true,
+      allowAutoTopicCreation: false,
+      createPartitioner: () => (given) => given.message.partition ?? 0,
+      // kafkajs warns of bounds; beyond them the batch goes again, as it was, from above.
+      retry: { retries: 2 },
+    });
+    try {
+      await producer.connect();
+    } catch (error) {
+      producer.disconnect().catch(() => {});
+      throw error;
+    }
+    if (generation !== this.#generation) {
+      producer.disconnect().catch(() => {});
+      throw new Error('the producer was cut off');
+    }
+    this.#producer = producer;
+    return producer;
+  }
+}
+
+function messageOf({ key, value, headers, timestamp }: KafkaRecord, partition: number): Message {
+  return {
+    key,
+    value,
+    headers: { ...headers },
+    timestamp: String(timestamp),
+    partition,
+  };
+}

@@ -1,0 +1,238 @@
+import type { BridgeSettings, ToKafka } from '#core/config/bridge.ts';
+import type { BridgeState } from '#core/contracts/bridge.ts';
+import { describeError } from '#core/errors.ts';
+import type { Logger } from '#core/log.ts';
+import type { Cursor, LogConsumer } from '../../broker/log/consumer.ts';
+import { Claim } from '../cluster/claim.ts';
+import type { BridgeStore } from '../cluster/store.ts';
+import { Backoff } from '../delivery/backoff.ts';
+import { createDeliveryCounters } from '../delivery/counters.ts';
+import { Delivery } from '../delivery/delivery.ts';
+import type { TopicDirectory } from '../delivery/topic-directory.ts';
+import type { KafkaPort, RecordProducer } from '../kafka/port.ts';
+import { Control } from './control.ts';
+import { Pump } from './pump.ts';
+import { RateLimit } from './rate-limit.ts';
+import { startCursor } from './start-cursor.ts';
+import { Translator } from './translator.ts';
+
+export interface ToKafkaOptions {
+  mapping: ToKafka;
+  settings: BridgeSettings;
+  cluster: string;
+  self: string;
+  consumer: LogConsumer;
+  store: BridgeStore;
+  kafka: KafkaPort;
+  topics: TopicDirectory;
+  preferred: (mapping: string) => boolean;
+  onDelivered: (took: number) => void;
+  log: Logger;
+}
+
+/** Longest wait for what is on its way when the mapping is given up, milliseconds. */
+const DRAIN = 3_000;
+
+/** One mapping from MQTT to Kafka: at work while this bridge holds its claim. */
+export class MappingToKafka {
+  readonly mapping: ToKafka;
+  readonly counters = createDeliveryCounters();
+  readonly claim: Claim;
+  readonly control: Control;
+  /** Records that the log had dropped before they were carried. */
+  lost = 0;
+  readonly #options: ToKafkaOptions;
+  readonly #log: Logger;
+  #work: Work | undefined;
+  #resume: (() => void)[] = [];
+
+  constructor(options: ToKafkaOptions) {
+    const { mapping, store, self, preferred } = options;
+    this.#options = options;
+    this.mapping = mapping;
+    this.#log = options.log.child({ mapping: mapping.name });
+    this.control = new Control({ mapping: mapping.name, store, log: this.#log });
+    this.claim = new Claim({
+      mapping: mapping.name,
+      self,
+      store,
+      preferred: () => preferred(mapping.name),
+      onTaken: (stored) => this.#begin(stored),
+      onDoubt: () => this.#work?.producer.sever(),
+      onResumed: () => this.#go(),
+      onLost: () => this.#end(),
+      log: this.#log,
+    });
+  }
+
+  start(): void {
+    this.claim.start();
+    this.control.start(() => void this.#controlled());
+  }
+
+  /** Finishes what is on its way, stores the place and gives the claim back. */
+  async close(): Promise<void> {
+    this.control.close();
+    await this.#drain();
+    await this.claim.close();
+    this.#end();
+  }
+
+  /** Gives the mapping to the bridge that should have it. */
+  async handOver(): Promise<void> {
+    await this.#drain();
+    await this.claim.release();
+  }
+
+  /** How far it has come, while it is at work here. */
+  get progress(): { pump: Pump; delivery: Delivery; reached: Cursor } | undefined {
+    const { pump, delivery, reached } = this.#work ?? {};
+    if (pump === undefined || delivery === undefined || reached === undefined) return undefined;
+    return { pump, delivery, reached };
+  }
+
+  async #drain(): Promise<void> {
+    const work = this.#work;
+    if (work === undefined) return;
+    work.reading.abort();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, DRAIN);
+    });
+    await Promise.race([work.drained(), late]);
+    clearTimeout(timer);
+  }
+
+  #begin(stored: BridgeState | undefined): void {
+    const { mapping, settings, kafka, topics, onDelivered } = this.#options;
+    const abort = new AbortController();
+    const producer = kafka.producer(mapping.name);
+    const work: Work = new Work(abort, producer);
+    this.#work = work;
+    work.delivery = new Delivery({
+      producer,
+      topics,
+      compression: mapping.compression,
+      partition: mapping.partition,
+      batch: settings.batch,
+      buffer: settings.buffer,
+      deadLetter: settings.deadLetter,
+      counters: this.counters,
+      admission: () => this.#admission(abort.signal),
+      onSettled: (mark) => work.pump?.settle(mark),
+      onDelivered,
+      log: this.#log,
+      signal: abort.signal,
+    });
+    void this.#run(work, stored);
+  }
+
+  async #run(work: Work, stored: BridgeState | undefined): Promise<void> {
+    const { mapping, consumer, cluster } = this.#options;
+    const { signal } = work.abort;
+    const backoff = new Backoff(signal);
+    while (!signal.aborted && work.reached === undefined) {
+      try {
+        work.reached = await startCursor({ consumer, stored, start: mapping.start });
+      } catch (error) {
+        this.#log.warn(`the log cannot be read now: ${describeError(error)}`);
+        await backoff.wait();
+      }
+    }
+    if (work.reached === undefined || work.reading.signal.aborted) return;
+    this.#save(work.reached);
+    work.pump = new Pump({
+      consumer,
+      from: work.reached,
+      translator: new Translator(mapping, cluster),
+      delivery: work.delivery!,
+      rate: mapping.rate === undefined ? undefined : new RateLimit(mapping.rate),
+      paused: () => this.control.paused(),
+      onReached: (cursor) => {
+        work.reached = cursor;
+        if (this.#work === work) this.#save(cursor);
+      },
+      log: this.#log,
+      signal: work.reading.signal,
+    });
+    work.running = work.pump.run();
+    await work.running;
+    this.lost += work.pump.lost;
+  }
+
+  #save(cursor: Cursor): void {
+    this.claim.save({
+      floor: cursor.sequences.map((sequence) => sequence + 1),
+      cursor: cursor.encode().toString('base64'),
+      control: this.control.done,
+    });
+  }
+
+  /** Waits while the claim is in doubt. */
+  #admission(signal: AbortSignal): Promise<void> | undefined {
+    if (this.claim.valid || signal.aborted) return undefined;
+    return new Promise((resolve) => {
+      this.#resume.push(resolve);
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  #go(): void {
+    const waiting = this.#resume;
+    this.#resume = [];
+    for (const resume of waiting) resume();
+  }
+
+  #end(): void {
+    const work = this.#work;
+    this.#work = undefined;
+    if (work === undefined) return;
+    work.end();
+    this.#go();
+  }
+
+  /** A replay was asked for: begins again from there. */
+  async #controlled(): Promise<void> {
+    const { consumer } = this.#options;
+    const { replay } = this.control;
+    if (replay === undefined || !this.claim.held) return;
+    const cursor = await this.control.find(consumer, replay);
+    const work = this.#work;
+    if (cursor === undefined || work === undefined) return;
+    await this.#drain();
+    work.end();
+    this.control.carriedOut();
+    this.#begin({ cursor: cursor.encode().toString('base64'), savedAt: Date.now() } as BridgeState);
+  }
+}
+
+/** What is there only while the claim is held. */
+class Work {
+  readonly abort: AbortController;
+  readonly producer: RecordProducer;
+  /** Ends the reading; what was read is still delivered. */
+  readonly reading = new AbortController();
+  delivery: Delivery | undefined;
+  pump: Pump | undefined;
+  running: Promise<void> | undefined;
+  reached: Cursor | undefined;
+
+  constructor(abort: AbortController, producer: RecordProducer) {
+    this.abort = abort;
+    this.producer = producer;
+    abort.signal.addEventListener('abort', () => this.reading.abort(), { once: true });
+  }
+
+  /** The reading has ended, and all that was read is in Kafka. */
+  async drained(): Promise<void> {
+    await this.running;
+    await this.delivery?.drained();
+  }
+
+  end(): void {
+    this.abort.abort();
+    this.delivery?.close();
+    this.producer.sever();
+    void this.producer.close();
+  }
+}
