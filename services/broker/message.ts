@@ -23,7 +23,6 @@ export class Message {
   readonly topic: string;
   readonly qos: Qos;
   readonly retain: boolean;
-  payload: Buffer;
   properties: Buffer;
   /** Milliseconds since the epoch; 0 = never. */
   readonly expiresAt: number;
@@ -38,10 +37,19 @@ export class Message {
   publisherEpoch = 0;
   /** Where it stands in the log; undefined for QoS 0 and for what did not come from the log. */
   position: LogPosition | undefined;
+  /** The topic's UTF-8 bytes, where somebody has them; shared and never changed. */
+  topicBytes: Buffer | undefined;
+  /** From `#payloadAt` on; cut to that when somebody asks for it. */
+  #payload: Buffer;
+  #payloadAt: number;
+  /** The frame that it came in, and which slot of the cache it would be in; -1 = none. */
+  #own: PublishFrame | undefined;
+  #ownSlot = -1;
   #frames: (PublishFrame | undefined)[] | undefined;
   #framesExpiry = 0;
   #detached = false;
 
+  /** `payload` is what stands from `payloadAt` on. */
   constructor(
     topic: string,
     qos: Qos,
@@ -49,18 +57,32 @@ export class Message {
     payload: Buffer,
     properties: Buffer = NO_BYTES,
     expiresAt = 0,
+    payloadAt = 0,
   ) {
     this.topic = topic;
     this.qos = qos;
     this.retain = retain;
-    this.payload = payload;
+    this.#payload = payload;
+    this.#payloadAt = payloadAt;
     this.properties = properties;
     this.expiresAt = expiresAt;
   }
 
+  get payload(): Buffer {
+    if (this.#payloadAt > 0) {
+      this.#payload = this.#payload.subarray(this.#payloadAt);
+      this.#payloadAt = 0;
+    }
+    return this.#payload;
+  }
+
+  get payloadLength(): number {
+    return this.#payload.length - this.#payloadAt;
+  }
+
   /** Bytes that keeping this message costs, roughly. */
   get size(): number {
-    return this.payload.length + this.properties.length + 2 * this.topic.length + 128;
+    return this.payloadLength + this.properties.length + 2 * this.topic.length + 128;
   }
 
   expired(now: number): boolean {
@@ -69,12 +91,14 @@ export class Message {
 
   /** Gives the cache a frame that is already in the right form: the one that came in. */
   adoptFrame(frame: PublishFrame, v5: boolean): void {
-    this.#frames = new Array<PublishFrame | undefined>(FRAME_SLOTS);
-    this.#frames[slot(v5, this.qos, false)] = frame;
+    this.#own = frame;
+    this.#ownSlot = slot(v5, this.qos, false);
   }
 
   /** The PUBLISH for a subscriber without subscription identifiers and aliases. */
   frame(v5: boolean, qos: Qos, retain: boolean): PublishFrame {
+    const index = slot(v5, qos, retain);
+    if (index === this.#ownSlot) return this.#own!;
     let remaining = 0;
     if (v5 && this.expiresAt !== 0) {
       remaining = remainingSeconds(this.expiresAt);
@@ -82,7 +106,6 @@ export class Message {
       this.#framesExpiry = remaining;
     }
     this.#frames ??= new Array<PublishFrame | undefined>(FRAME_SLOTS);
-    const index = slot(v5, qos, retain);
     const known = this.#frames[index];
     if (known !== undefined) return known;
     const made = encodePublish(this, { v5, qos, retain, remaining });
@@ -97,8 +120,10 @@ export class Message {
   detach(): this {
     if (this.#detached) return this;
     this.#detached = true;
-    this.payload = Buffer.from(this.payload);
+    this.#payload = Buffer.from(this.payload);
     if (this.properties.length > 0) this.properties = Buffer.from(this.properties);
+    this.#own = undefined;
+    this.#ownSlot = -1;
     this.#frames = undefined;
     return this;
   }

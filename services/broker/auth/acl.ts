@@ -9,11 +9,19 @@ interface Rule {
   write: boolean;
 }
 
+const DOLLAR = 0x24;
+/** Topics of one client whose verdict is remembered. */
+const REMEMBERED = 256;
+
 /** What one client may do: its rules with `%u` and `%c` filled in, the user's own first. */
 export class AccessList {
   readonly #admin: boolean;
   readonly #sys: boolean;
   readonly #rules: readonly Rule[];
+  /** Every topic that does not begin with $ is allowed. */
+  readonly #open: boolean;
+  /** By topic: whether the client may publish there, where rules say. */
+  #writes: Map<string, boolean> | undefined;
   /** Told of each publish and subscribe that is refused; what is merely not delivered is none. */
   onRefusal: ((action: 'publish' | 'subscribe', topic: string) => void) | undefined;
 
@@ -22,14 +30,30 @@ export class AccessList {
     this.#admin = options.admin;
     this.#sys = options.sys;
     this.#rules = options.rules;
+    this.#open = options.admin || options.rules.length === 0;
   }
 
   allows(action: Action, topic: string): boolean {
-    // The brokers' own words in the log.
-    if (topic.startsWith('$bramble/')) return false;
-    if (this.#permits(action, topic)) return true;
-    if (action === 'write') this.onRefusal?.('publish', topic);
+    if (topic.charCodeAt(0) === DOLLAR) {
+      // The brokers' own words in the log.
+      if (topic.startsWith('$bramble/')) return false;
+    } else if (this.#open) {
+      return true;
+    }
+    if (action === 'read') return this.#permits('read', topic);
+    if (this.#mayWrite(topic)) return true;
+    this.onRefusal?.('publish', topic);
     return false;
+  }
+
+  #mayWrite(topic: string): boolean {
+    const known = this.#writes?.get(topic);
+    if (known !== undefined) return known;
+    const verdict = this.#permits('write', topic);
+    this.#writes ??= new Map();
+    if (this.#writes.size >= REMEMBERED) this.#writes.clear();
+    this.#writes.set(topic, verdict);
+    return verdict;
   }
 
   /**
@@ -48,7 +72,7 @@ export class AccessList {
     if (topic.startsWith('$SYS/') || topic === '$SYS') {
       return action === 'read' && (this.#admin || this.#sys);
     }
-    if (this.#admin || this.#rules.length === 0) return true;
+    if (this.#open) return true;
     for (const rule of this.#rules) {
       if (matchesFilter(rule.filter, topic)) return rule[action];
     }
@@ -57,7 +81,7 @@ export class AccessList {
 
   #permitsFilter(filter: string): boolean {
     if (filter.startsWith('$SYS/') || filter === '$SYS') return this.#admin || this.#sys;
-    if (this.#admin || this.#rules.length === 0) return true;
+    if (this.#open) return true;
     for (const rule of this.#rules) {
       if (rule.read && overlaps(rule.filter, filter)) return true;
       if (!rule.read && covers(rule.filter, filter)) return false;

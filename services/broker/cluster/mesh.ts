@@ -101,7 +101,7 @@ export class Mesh implements Uplink {
     const list = this.#pending.get(message.topic);
     if (list === undefined) this.#pending.set(message.topic, [message]);
     else list.push(message);
-    this.#pendingBytes += message.payload.length;
+    this.#pendingBytes += message.payloadLength;
     if (this.#pendingBytes > PENDING_MAX) this.#flush();
   }
 

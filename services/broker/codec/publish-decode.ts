@@ -1,7 +1,7 @@
 import { Message, type MqttVersion, NO_BYTES, type Qos } from '../message.ts';
 import { parsePublishProperties } from './publish-properties.ts';
 import { ProtocolFault, REASON } from './reason.ts';
-import { isWellFormedUtf8 } from './utf8.ts';
+import { type TopicName, TopicNames } from './topic-names.ts';
 import { readVarint } from './varint.ts';
 
 /** A PUBLISH as it came from a client. */
@@ -10,13 +10,17 @@ export interface Publication {
   /** 0 for QoS 0. */
   packetId: number;
   dup: boolean;
+  /** Levels of its topic. */
+  levels: number;
 }
 
 /** What a topic alias stands for on one connection (MQTT 5, 3.3.2.3.4). */
 export interface AliasTable {
   readonly maximum: number;
-  readonly topics: Map<number, string>;
+  readonly topics: Map<number, TopicName>;
 }
+
+const names = new TopicNames();
 
 /** MQTT 5, 3.3.2.3.3: no larger than this many seconds. */
 const EXPIRY_MAX = 0xffff_ffff;
@@ -53,10 +57,7 @@ export function decodePublish(
     // [MQTT-2.2.1-3]
     if (packetId === 0) throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'packet identifier 0');
   }
-  if (!isWellFormedUtf8(frame, topicStart, topicEnd)) {
-    throw new ProtocolFault(REASON.MALFORMED, 'the topic is not well-formed UTF-8');
-  }
-  let topic = frame.toString('utf8', topicStart, topicEnd);
+  let name = names.of(frame, topicStart, topicEnd);
   let properties = NO_BYTES;
   let expiresAt = 0;
   let verbatim = true;
@@ -73,42 +74,34 @@ export function decodePublish(
     if (parsed.expiry >= 0 && parsed.expiry <= EXPIRY_MAX) {
       expiresAt = Date.now() + Math.max(parsed.expiry, 0.001) * 1000;
     }
-    topic = resolveAlias(topic, parsed.topicAlias, aliases);
+    name = resolveAlias(name, parsed.topicAlias, aliases);
   }
-  checkTopic(topic);
+  const { text, levels } = name;
+  if (text.length === 0) throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'empty topic');
   const retain = (flags & 1) !== 0;
-  const message = new Message(topic, qos, retain, frame.subarray(at), properties, expiresAt);
+  const message = new Message(text, qos, retain, frame, properties, expiresAt, at);
+  message.topicBytes = name.bytes;
   if (verbatim && !retain && !dup) {
     message.adoptFrame({ bytes: frame, idOffset }, version === 5);
   }
-  return { message, packetId, dup };
+  return { message, packetId, dup, levels };
 }
 
-function resolveAlias(topic: string, alias: number, aliases: AliasTable | undefined): string {
-  if (alias === 0) return topic;
+function resolveAlias(name: TopicName, alias: number, aliases: AliasTable | undefined): TopicName {
+  if (alias === 0) return name;
   // [MQTT-3.3.2-9]
   if (aliases === undefined || alias > aliases.maximum) {
     throw new ProtocolFault(REASON.TOPIC_ALIAS_INVALID, `topic alias ${alias}`);
   }
-  if (topic !== '') {
-    aliases.topics.set(alias, topic);
-    return topic;
+  if (name.text !== '') {
+    aliases.topics.set(alias, name);
+    return name;
   }
   const known = aliases.topics.get(alias);
   if (known === undefined) {
     throw new ProtocolFault(REASON.PROTOCOL_ERROR, `topic alias ${alias} stands for nothing yet`);
   }
   return known;
-}
-
-function checkTopic(topic: string): void {
-  if (topic.length === 0) throw new ProtocolFault(REASON.PROTOCOL_ERROR, 'empty topic');
-  for (let i = 0; i < topic.length; i++) {
-    const code = topic.charCodeAt(i);
-    if (code === 0x2b || code === 0x23) {
-      throw new ProtocolFault(REASON.TOPIC_NAME_INVALID, 'wildcard in a topic name');
-    }
-  }
 }
 
 function short(): ProtocolFault {

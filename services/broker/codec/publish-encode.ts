@@ -30,7 +30,8 @@ const TOPIC_ALIAS = 0x23;
 /** Encodes a PUBLISH (MQTT 3.1.1 and 5, 3.3) with DUP 0 and packet identifier 0. */
 export function encodePublish(message: Message, form: PublishForm): PublishFrame {
   const { v5, qos, retain, remaining, subscriptionIds, alias = 0, withTopic = true } = form;
-  const topicLength = withTopic ? Buffer.byteLength(message.topic) : 0;
+  const topicBytes = message.topicBytes ?? Buffer.from(message.topic);
+  const topicLength = withTopic ? topicBytes.length : 0;
   let propertiesLength = 0;
   if (v5) {
     propertiesLength = message.properties.length;
@@ -49,7 +50,8 @@ export function encodePublish(message: Message, form: PublishForm): PublishFrame
   let at = writeVarint(bytes, bodyLength, 1);
   bytes[at++] = topicLength >>> 8;
   bytes[at++] = topicLength & 0xff;
-  if (topicLength > 0) at += bytes.write(message.topic, at, topicLength, 'utf8');
+  if (withTopic) bytes.set(topicBytes, at);
+  at += topicLength;
   let idOffset = 0;
   if (qos > 0) {
     idOffset = at;

@@ -1,5 +1,6 @@
 import { Queue } from '../session/queue.ts';
 import type { Connection } from './connection.ts';
+import { RECEIVE_MAXIMUM } from './receive-quota.ts';
 
 /** One acknowledgement in its place; `send` is called when it is ready and its turn has come. */
 export interface PendingAck {
@@ -7,8 +8,12 @@ export interface PendingAck {
   send(): void;
 }
 
-/** Acknowledgements that may wait before the client is not read any further, and until when. */
+/**
+ * Acknowledgements that may wait before the client is not read any further, and until when. MQTT 5
+ * has a limit of its own for those of PUBLISH, which is not to be hidden by reading later.
+ */
 const WAITING_MAX = 1_024;
+const WAITING_MAX_5 = 2 * RECEIVE_MAXIMUM;
 const WAITING_FEW = 512;
 
 /**
@@ -27,13 +32,14 @@ export class AckQueue {
   /** Sends at once, or after those before it. */
   now(send: () => void): void {
     if (this.#pending.length === 0) send();
-    else this.#pending.push({ ready: true, send });
+    else this.wait({ ready: true, send });
   }
 
   /** Takes its place; `settled` is to be called once it is ready. */
   wait(ack: PendingAck): void {
     this.#pending.push(ack);
-    if (this.#pending.length < WAITING_MAX || this.#relieve !== undefined) return;
+    const most = this.#connection.version === 5 ? WAITING_MAX_5 : WAITING_MAX;
+    if (this.#pending.length < most || this.#relieve !== undefined) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#relieve = resolve;
     this.#connection.hold(promise);

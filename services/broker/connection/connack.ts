@@ -1,7 +1,7 @@
 import { encodePacket } from '../codec/packets.ts';
 import { REASON } from '../codec/reason.ts';
 import type { MqttVersion } from '../message.ts';
-import { RECEIVE_MAXIMUM } from './publish.ts';
+import { RECEIVE_MAXIMUM } from './receive-quota.ts';
 
 /** Topic aliases that a client may use (MQTT 5, 3.2.2.3.8). */
 export const INBOUND_ALIASES = 64;

@@ -23,6 +23,7 @@ import type { Session } from '../session/session.ts';
 import { AckQueue } from './ack-queue.ts';
 import { handleConnect } from './connect.ts';
 import { handleAcknowledgement, handlePublish } from './publish.ts';
+import { ReceiveQuota } from './receive-quota.ts';
 import { handleSubscribe, handleUnsubscribe } from './subscribe.ts';
 
 /** QoS 1 and 2 in flight to a client that names no Receive Maximum. */
@@ -46,6 +47,7 @@ export class Connection implements SessionOutlet {
   readonly transport: Transport;
   readonly output: Output;
   readonly acks: AckQueue;
+  readonly receiveQuota = new ReceiveQuota();
   readonly openedAt = performance.now();
   state: ConnectionState = 'connecting';
   version: MqttVersion = 4;

@@ -47,7 +47,7 @@ export class PublishReceipt implements Receipt, PendingAck {
     const { qos, topic } = this.#message;
     const first = qos === 1 ? PUBACK : PUBREC;
     if (this.#error === undefined) {
-      connection.output.writeAck(first, this.#packetId);
+      sendAck(connection, first, this.#packetId, REASON.SUCCESS);
       return;
     }
     const { context, clientId, version } = connection;

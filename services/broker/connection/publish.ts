@@ -1,19 +1,20 @@
-import { decodePublish } from '../codec/publish-decode.ts';
+import { decodePublish, type Publication } from '../codec/publish-decode.ts';
 import { ProtocolFault, REASON } from '../codec/reason.ts';
-import { levelCount } from '../codec/topic.ts';
 import { PUBACK, PUBCOMP, PUBREC, PUBREL, sendAck } from './ack.ts';
 import type { PendingAck } from './ack-queue.ts';
 import type { Connection } from './connection.ts';
 import { PublishReceipt } from './publish-receipt.ts';
+import { RECEIVE_MAXIMUM } from './receive-quota.ts';
 
-/** QoS 2 identifiers of one client that may wait for PUBREL: what CONNACK announces. */
-export const RECEIVE_MAXIMUM = 1_024;
+/** QoS 2 identifiers that wait for PUBREL, with those of the session's earlier connections. */
+const RECEIVED_MAX = 2 * RECEIVE_MAXIMUM;
 
 /** A PUBLISH from a client (3.3). */
 export function handlePublish(connection: Connection, frame: Buffer, body: number): void {
   const { context, version, acks } = connection;
   const { counters, limits } = context;
-  const { message, packetId } = decodePublish(frame, body, version, connection.aliases);
+  const publication = decodePublish(frame, body, version, connection.aliases);
+  const { message, packetId } = publication;
   const { qos, topic } = message;
   counters.messagesIn++;
   const session = connection.session!;
@@ -27,34 +28,24 @@ export function handlePublish(connection: Connection, frame: Buffer, body: numbe
       });
       return;
     }
-    if (session.received.size >= RECEIVE_MAXIMUM) {
+    if (session.received.size >= RECEIVED_MAX) {
       throw new ProtocolFault(REASON.RECEIVE_MAXIMUM_EXCEEDED, 'too many QoS 2 in flight');
     }
   }
-  const first = qos === 1 ? PUBACK : PUBREC;
-  const refuse = (reason: number, why: string): void => {
-    counters.denied++;
-    connection.refusals++;
-    if (reason !== REASON.NOT_AUTHORIZED) {
-      // Who judges by the rules has told of those itself.
-      const { clientId, user, transport } = connection;
-      const address = transport.remoteAddress;
-      context.audit.refuse('publish', { clientId, user, address, topic, reason, why });
-    }
-    // A 3.1.1 client cannot be told: the message is acknowledged and goes nowhere (3.3.5.2).
-    const code = version === 5 ? reason : REASON.SUCCESS;
-    if (qos === 2 && code < 0x80) session.received.set(packetId, undefined);
-    if (qos > 0) acks.now(() => sendAck(connection, first, packetId, code));
-  };
-  if (levelCount(topic) > limits.topicLevels) {
+  // 3.3.4: more than the Receive Maximum without an acknowledgement; 3.1.1 has no such limit.
+  if (qos > 0 && version === 5 && !connection.receiveQuota.take()) {
+    const why = `more than ${RECEIVE_MAXIMUM} publishes without an acknowledgement`;
+    throw new ProtocolFault(REASON.RECEIVE_MAXIMUM_EXCEEDED, why);
+  }
+  if (publication.levels > limits.topicLevels) {
     throw new ProtocolFault(REASON.TOPIC_NAME_INVALID, `more than ${limits.topicLevels} levels`);
   }
   if (!connection.access!.allows('write', topic)) {
-    refuse(REASON.NOT_AUTHORIZED, 'not authorized');
+    refuse(connection, publication, REASON.NOT_AUTHORIZED, 'not authorized');
     return;
   }
   if (message.retain && !context.retained.admits(message)) {
-    refuse(REASON.QUOTA_EXCEEDED, 'too many retained messages');
+    refuse(connection, publication, REASON.QUOTA_EXCEEDED, 'too many retained messages');
     return;
   }
   message.publisher = connection.clientId;
@@ -73,6 +64,30 @@ export function handlePublish(connection: Connection, frame: Buffer, body: numbe
   }
   const relief = context.pressure.take() ?? context.logRelief();
   if (relief !== undefined) connection.hold(relief);
+}
+
+/** Answers a PUBLISH that goes nowhere. */
+function refuse(
+  connection: Connection,
+  { message, packetId }: Publication,
+  reason: number,
+  why: string,
+): void {
+  const { context, version, session, acks } = connection;
+  const { qos, topic } = message;
+  context.counters.denied++;
+  connection.refusals++;
+  if (reason !== REASON.NOT_AUTHORIZED) {
+    // Who judges by the rules has told of those itself.
+    const { clientId, user, transport } = connection;
+    const address = transport.remoteAddress;
+    context.audit.refuse('publish', { clientId, user, address, topic, reason, why });
+  }
+  // A 3.1.1 client cannot be told: the message is acknowledged and goes nowhere (3.3.5.2).
+  const code = version === 5 ? reason : REASON.SUCCESS;
+  if (qos === 2 && code < 0x80) session!.received.set(packetId, undefined);
+  const first = qos === 1 ? PUBACK : PUBREC;
+  if (qos > 0) acks.now(() => sendAck(connection, first, packetId, code));
 }
 
 /** Notes that the client publishes with QoS 2; its first PUBREC waits until that is saved. */

@@ -4,6 +4,11 @@ import type { Transport } from './transport.ts';
 const COPY_LIMIT = 16_384;
 const FIRST_CHUNK = 2_048;
 const CHUNK = 65_536;
+/**
+ * Handed to the socket at a time, bytes: what a client takes is seen in steps of this size, and one
+ * that takes little at a time is told from one that takes nothing.
+ */
+const FLUSH_MAX = 2 * CHUNK;
 
 /** Outputs with something to write at the end of this turn of the event loop. */
 let dirty: Output[] = [];
@@ -49,7 +54,7 @@ export class Output {
       return;
     }
     const at = this.#reserve(frame.length);
-    frame.copy(this.#chunk!, at);
+    this.#chunk!.set(frame, at);
   }
 
   /** Appends a PUBLISH with this packet identifier; the frame itself is shared and stays. */
@@ -66,7 +71,7 @@ export class Output {
       return;
     }
     const at = this.#reserve(frame.length);
-    frame.copy(this.#chunk!, at);
+    this.#chunk!.set(frame, at);
     patch(this.#chunk!, at, idOffset, packetId, dup);
   }
 
@@ -87,10 +92,21 @@ export class Output {
     if (this.#closed || this.#transport.waiting > 0) return;
     this.#seal();
     if (this.#pieces.length === 0) return;
-    const pieces = this.#pieces;
-    this.#pieces = [];
-    this.#piecesBytes = 0;
+    const pieces = this.#piecesBytes <= FLUSH_MAX ? this.#pieces : this.#some();
+    if (pieces === this.#pieces) {
+      this.#pieces = [];
+      this.#piecesBytes = 0;
+    }
     this.#transport.write(pieces);
+  }
+
+  /** The first pieces; the rest stays. */
+  #some(): Buffer[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.#pieces.length && bytes < FLUSH_MAX) bytes += this.#pieces[count++]!.length;
+    this.#piecesBytes -= bytes;
+    return this.#pieces.splice(0, count);
   }
 
   /** As flush, whatever the socket still has to do: the last write before closing. */

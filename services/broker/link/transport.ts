@@ -87,7 +87,9 @@ export class TcpTransport implements Transport {
       return;
     }
     socket.cork();
-    for (const piece of pieces) socket.write(piece, this.#written);
+    const last = pieces.length - 1;
+    for (let i = 0; i < last; i++) socket.write(pieces[i]!);
+    socket.write(pieces[last]!, this.#written);
     socket.uncork();
   }
 

@@ -1,5 +1,5 @@
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
-import { Message, type Qos } from '../message.ts';
+import { Message, NO_BYTES, type Qos } from '../message.ts';
 
 /**
  * Messages between nodes and in the retained store, in a compact binary form. Big endian;
@@ -34,20 +34,25 @@ export function envelopeHeader(origin: string, batch: number): Buffer {
 }
 
 export function recordLength(message: Message): number {
-  const { properties, payload, topic, expiresAt } = message;
+  const { properties, expiresAt } = message;
   return (
     15 +
     (expiresAt > 0 ? 6 : 0) +
-    Buffer.byteLength(topic) +
+    topicBytesOf(message).length +
     (properties.length > 0 ? 4 + properties.length : 0) +
-    payload.length
+    message.payloadLength
   );
+}
+
+function topicBytesOf(message: Message): Buffer {
+  message.topicBytes ??= Buffer.from(message.topic);
+  return message.topicBytes;
 }
 
 /** Writes a record at `offset`; returns the offset after it. */
 export function writeRecord(target: Buffer, message: Message, offset: number): number {
-  const { topic, qos, retain, payload, properties, expiresAt, sequence } = message;
-  const topicLength = Buffer.byteLength(topic);
+  const { qos, retain, payload, properties, expiresAt, sequence } = message;
+  const topic = topicBytesOf(message);
   target[offset] =
     qos |
     (retain ? RETAIN : 0) |
@@ -55,14 +60,16 @@ export function writeRecord(target: Buffer, message: Message, offset: number): n
     (properties.length > 0 ? PROPERTIES : 0);
   let at = target.writeDoubleBE(sequence, offset + 1);
   if (expiresAt > 0) at = target.writeUIntBE(Math.floor(expiresAt), at, 6);
-  at = target.writeUInt16BE(topicLength, at);
-  at += target.write(topic, at, topicLength, 'utf8');
+  at = target.writeUInt16BE(topic.length, at);
+  target.set(topic, at);
+  at += topic.length;
   if (properties.length > 0) {
     at = target.writeUInt32BE(properties.length, at);
     at += properties.copy(target, at);
   }
   at = target.writeUInt32BE(payload.length, at);
-  return at + payload.copy(target, at);
+  target.set(payload, at);
+  return at + payload.length;
 }
 
 /** One message in an envelope of its own. */
@@ -93,6 +100,9 @@ export function readRecords(
   take: (message: Message) => void,
 ): void {
   let at = offset;
+  // Those of one envelope mostly have the same topic.
+  let topic = '';
+  let topicBytes = NO_BYTES;
   try {
     while (at < bytes.length) {
       const flags = bytes.readUInt8(at);
@@ -104,7 +114,11 @@ export function readRecords(
         at += 6;
       }
       const topicEnd = at + 2 + bytes.readUInt16BE(at);
-      const topic = bytes.toString('utf8', at + 2, Math.min(topicEnd, bytes.length));
+      if (topicEnd > bytes.length) throw bad('a record ends too early');
+      if (!stands(topicBytes, bytes, at + 2, topicEnd)) {
+        topicBytes = Buffer.from(bytes.subarray(at + 2, topicEnd));
+        topic = topicBytes.toString();
+      }
       at = topicEnd;
       let properties: Buffer | undefined;
       if (flags & PROPERTIES) {
@@ -120,6 +134,7 @@ export function readRecords(
       if (qos === 3) throw bad('QoS 3');
       const retain = (flags & RETAIN) !== 0;
       const message = new Message(topic, qos, retain, payload, properties, expiresAt);
+      message.topicBytes = topicBytes;
       message.origin = origin;
       message.sequence = sequence;
       take(message);
@@ -128,6 +143,13 @@ export function readRecords(
     if (cause instanceof RangeError) throw bad('a record ends too early', cause);
     throw cause;
   }
+}
+
+/** Whether `part` is what stands there. */
+function stands(part: Buffer, bytes: Buffer, start: number, end: number): boolean {
+  if (part.length !== end - start) return false;
+  for (let i = 0; i < part.length; i++) if (part[i] !== bytes[start + i]) return false;
+  return true;
 }
 
 function bad(message: string, cause?: unknown): BrambleError {

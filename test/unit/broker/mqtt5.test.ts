@@ -24,7 +24,7 @@ describe('CONNECT and CONNACK', () => {
     expect(connack.reasonCode).toBe(0);
     expect(propertiesOf(connack)).toMatchObject({
       maximumPacketSize: 65_536,
-      receiveMaximum: 1_024,
+      receiveMaximum: 4_096,
     });
     expect(propertiesOf(connack).topicAliasMaximum).toBeGreaterThan(0);
   });
