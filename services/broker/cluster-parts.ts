@@ -10,6 +10,7 @@ import { Members } from './cluster/members.ts';
 import { Mesh } from './cluster/mesh.ts';
 import { Ownership } from './cluster/ownership.ts';
 import { Recovery } from './cluster/recovery.ts';
+import { LogHolds } from './log/holds.ts';
 import { JetStreamLog } from './log/jetstream-log.ts';
 import type { Receipt } from './log/message-log.ts';
 import type { Message } from './message.ts';
@@ -28,6 +29,7 @@ import type { RetainedStore } from './store/retained.ts';
 import { RETAINED_STREAM, RetainedStream } from './store/retained-stream.ts';
 import { SessionIndex } from './store/session-index.ts';
 import { SESSION_SHARDS, SessionStore, sessionStream } from './store/session-store.ts';
+import { SessionSweep } from './store/session-sweep.ts';
 import { StreamCare } from './store/stream-care.ts';
 
 export interface ClusterPartsOptions {
@@ -75,14 +77,18 @@ export class ClusterParts {
   readonly sharing: SharingCluster;
   readonly #dispatch: Dispatch;
   readonly #caretaker: Caretaker;
+  readonly #sweep: SessionSweep;
   readonly #recovery: Recovery;
   readonly #care: StreamCare;
   readonly #guard: EngineGuard | undefined;
   readonly #adoption: Adoption | undefined;
   readonly #options: ClusterPartsOptions;
+  readonly #holds: LogHolds;
   #nodes: number;
   /** Their processes. */
   #brokers: number;
+  /** Of the bridge, which read the log too. */
+  #mappings: readonly string[];
   #timers: NodeJS.Timeout[] = [];
   #cutOffSince = 0;
   #shed = false;
@@ -92,11 +98,13 @@ export class ClusterParts {
     this.#options = options;
     this.#nodes = nodesOf(cluster);
     this.#brokers = this.#nodes * cluster.mqtt.workers;
+    this.#mappings = mappingsOf(cluster);
     const { pidFile, monitor, ...login } = nats;
     const bus = new Bus({ ...login, node, log });
     this.#guard = pidFile === undefined ? undefined : new EngineGuard({ bus, pidFile, log });
     const members = new Members(bus, node);
     this.bus = bus;
+    this.#holds = new LogHolds(bus, () => this.#mappings);
     this.members = members;
     if (monitor !== undefined) {
       const brokers = (): number => this.#brokers;
@@ -208,6 +216,12 @@ export class ClusterParts {
       alive: (owner) => members.isAlive(owner),
       publishWill: options.publishWill,
     });
+    this.#sweep = new SessionSweep({
+      store: this.store,
+      index: this.index,
+      log,
+      onDuty: () => bus.connected && members.isFirst,
+    });
     this.#care = new StreamCare({
       bus,
       families: [
@@ -242,6 +256,7 @@ export class ClusterParts {
     await this.#care.start();
     this.vault.start();
     this.#caretaker.start();
+    this.#sweep.start();
     this.bus.on('up', () => this.#caretaker.rest());
     this.#timers = [
       setInterval(() => this.#watch(), 250),
@@ -271,6 +286,7 @@ export class ClusterParts {
   configure(cluster: ClusterConfig): void {
     this.#nodes = nodesOf(cluster);
     this.#brokers = this.#nodes * cluster.mqtt.workers;
+    this.#mappings = mappingsOf(cluster);
     this.messages.configure(cluster.mqtt.log);
     this.#care.hurry();
   }
@@ -287,6 +303,7 @@ export class ClusterParts {
     for (const timer of this.#timers) clearInterval(timer);
     this.#guard?.close();
     this.#caretaker.close();
+    this.#sweep.close();
     this.#recovery.close();
     this.#care.close();
     await bounded(this.vault.close());
@@ -347,6 +364,8 @@ export class ClusterParts {
     if (away === undefined) return;
     floors.push(away);
     if (this.retained.floor !== undefined) floors.push(this.retained.floor);
+    const held = await this.#holds.floor();
+    if (held.length > 0) floors.push(held);
     const { shards } = this.messages;
     const floor = Array.from({ length: shards }, (_, shard) =>
       Math.min(...floors.map((one) => one[shard] ?? 0)),
@@ -363,6 +382,10 @@ export class ClusterParts {
 
 function nodesOf({ nodes }: ClusterConfig): number {
   return nodes.filter(({ roles }) => roles.includes('broker')).length;
+}
+
+function mappingsOf({ bridge }: ClusterConfig): string[] {
+  return bridge?.toKafka.map(({ name }) => name) ?? [];
 }
 
 const CLOSE_WAIT = 5_000;

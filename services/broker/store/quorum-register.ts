@@ -1,4 +1,4 @@
-import { type Answers, askQuorum, COPIES, QUORUM } from './quorum.ts';
+import { type Answers, askQuorum, COPIES, QUORUM, type Reachability } from './quorum.ts';
 
 /** One of the places that hold a copy of each value. */
 export interface Cell {
@@ -28,10 +28,9 @@ export interface Versioned {
 
 export interface RegisterOptions {
   cells: readonly Cell[];
+  reachability: Reachability;
 }
 
-/** A cell that did not answer is asked last for so long, milliseconds. */
-const AVOIDED = 2_000;
 /** Reads and writes that take longer are asked of the third cell too, milliseconds. */
 const READ_HEDGE = 250;
 const WRITE_HEDGE = 400;
@@ -65,7 +64,6 @@ interface Slot {
  */
 export class QuorumRegister {
   readonly #options: RegisterOptions;
-  readonly #avoid: number[] = new Array<number>(COPIES).fill(0);
 
   constructor(options: RegisterOptions) {
     this.#options = options;
@@ -122,14 +120,17 @@ export class QuorumRegister {
 
   /** Undefined when something was written meanwhile. */
   async #settle(key: string, home: number): Promise<Versioned | undefined> {
-    let { slots, count, cause } = await this.#read(key, this.#order(home));
+    let { slots, count, cause } = await this.#read(key, this.#options.reachability.order(home));
     if (count < QUORUM) throw new UnsettledError('too few cells answer', { cause });
     let top = highest(slots);
     if (votes(slots, top) >= QUORUM) return versioned(top, slots);
-    // Somebody is writing, or has died on the way: the third cell tells, if it answers.
-    if (count < COPIES) {
+    const contested = slots.every((slot) => slot === undefined || slot.height === top.height);
+    // Two are writing, or have died on the way: the third cell tells, if it answers.
+    if (contested && count < COPIES) {
       const missing = slots.indexOf(undefined);
-      const third = await this.#ask(missing, (cell) => cell.read(key)).catch(() => undefined);
+      const third = await this.#cell(missing)
+        .read(key)
+        .catch(() => undefined);
       if (third !== undefined) {
         slots = slots.with(missing, parse(third));
         count++;
@@ -158,7 +159,7 @@ export class QuorumRegister {
     for (const [place, slot] of slots.entries()) {
       if (slot === undefined || slot.height >= top.height) continue;
       try {
-        const written = await this.#ask(place, (cell) => cell.write(key, framed, slot.sequence));
+        const written = await this.#cell(place).write(key, framed, slot.sequence);
         if (written === undefined) return undefined;
         return versioned(top, slots.with(place, { ...top, sequence: written }));
       } catch (error) {
@@ -174,7 +175,8 @@ export class QuorumRegister {
   ): Promise<{ slots: (Slot | undefined)[]; count: number; cause: unknown }> {
     const { byPlace, count, cause } = await askQuorum({
       order,
-      ask: (place) => this.#ask(place, (cell) => cell.read(key)),
+      reachability: this.#options.reachability,
+      ask: (place) => this.#cell(place).read(key),
       hedge: READ_HEDGE,
     });
     const slots = Array.from({ length: COPIES }, (_, place) => {
@@ -191,14 +193,14 @@ export class QuorumRegister {
     framed: Buffer,
     sequences: readonly (number | undefined)[],
   ): Promise<(number | undefined)[] | undefined> {
-    const order = this.#order(home).filter((place) => sequences[place] !== undefined);
+    const order = this.#options.reachability
+      .order(home)
+      .filter((place) => sequences[place] !== undefined);
     const answers: Answers<number | false> = await askQuorum({
       order,
-      ask: (place) =>
-        this.#ask(
-          place,
-          async (cell) => (await cell.write(key, framed, sequences[place]!)) ?? false,
-        ),
+      reachability: this.#options.reachability,
+      ask: async (place) =>
+        (await this.#cell(place).write(key, framed, sequences[place]!)) ?? false,
       hedge: WRITE_HEDGE,
       settles: (written) => written === false,
     });
@@ -211,29 +213,9 @@ export class QuorumRegister {
     });
   }
 
-  async #ask<T>(place: number, ask: (cell: Cell) => Promise<T>): Promise<T> {
-    try {
-      const answer = await ask(this.#options.cells[place]!);
-      this.#avoid[place] = 0;
-      return answer;
-    } catch (error) {
-      this.#avoid[place] = performance.now() + AVOIDED;
-      throw error;
-    }
+  #cell(place: number): Cell {
+    return this.#options.cells[place]!;
   }
-
-  /** The key's own cell, then the others; those that did not answer last. */
-  #order(home: number): number[] {
-    return inOrder(home, this.#avoid);
-  }
-}
-
-/** Places from `home` on, those that are to be avoided until later than now last. */
-export function inOrder(home: number, avoid: readonly number[]): number[] {
-  const now = performance.now();
-  const places = Array.from({ length: COPIES }, (_, i) => (home + i) % COPIES);
-  const away = (place: number): boolean => (avoid[place] ?? 0) > now;
-  return [...places.filter((place) => !away(place)), ...places.filter(away)];
 }
 
 /** What a cell's bytes are a version of; the height of nothing is 0. */

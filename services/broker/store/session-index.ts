@@ -87,6 +87,11 @@ export class SessionIndex {
     return this.#byClient.get(clientId);
   }
 
+  /** By what stands for the client id in the store's subjects. */
+  byDigest(digest: string): IndexedSession | undefined {
+    return this.#byDigest.get(digest)?.current;
+  }
+
   /** Whether any stored session has the shared subscription. */
   shares(key: string): boolean {
     return (this.#shared.get(key) ?? 0) > 0;

@@ -13,10 +13,9 @@ import type { Logger } from '#core/log.ts';
 import { asBuffer, type Bus } from '../cluster/bus.ts';
 import type { Epoch } from '../cluster/clock.ts';
 import { encodeLevel } from '../router/subjects.ts';
-import { askQuorum, COPIES, QUORUM } from './quorum.ts';
+import { askQuorum, COPIES, QUORUM, Reachability } from './quorum.ts';
 import {
   type Cell,
-  inOrder,
   OvertakenError,
   QuorumRegister,
   type Version,
@@ -38,8 +37,8 @@ const MESSAGE_NOT_FOUND = 10_037;
 const WRONG_LAST_SEQUENCE = 10_071;
 /** States that take longer are asked of, or given to, the third stream too, milliseconds. */
 const HEDGE = 300;
-/** A stream that did not take a state is asked last for so long, milliseconds. */
-const AVOIDED = 2_000;
+/** A purge that failed is tried again after so long, milliseconds. */
+const PURGE_RETRY = 2_000;
 const PURGE_INTERVAL = 5_000;
 /** Removed sessions stay so long as empty messages, for those that lag, milliseconds. */
 const TOMBSTONE_KEPT = 60_000;
@@ -58,6 +57,17 @@ export interface SessionStoreOptions {
   /** Nodes of the cluster that run a broker now. */
   nodes: () => number;
   log: Logger;
+}
+
+/** Something of a session that a stream has. */
+export interface StoredPart {
+  shard: number;
+  /** Its subject. */
+  key: string;
+  /** Stands for the client id. */
+  digest: string;
+  /** Of a state: whose it is; undefined for who has the session. */
+  epoch: string | undefined;
 }
 
 interface Garbage {
@@ -79,8 +89,7 @@ export class SessionStore {
   #manager: JetStreamManager | undefined;
   /** Subjects that are not needed any more: those of states, and the digests of removed sessions. */
   readonly #garbage = new Map<string, Garbage>();
-  /** By shard: until when it is asked last. */
-  readonly #avoid: number[] = new Array<number>(COPIES).fill(0);
+  readonly #reachability = new Reachability();
   #timer: NodeJS.Timeout | undefined;
   #nonce = 0;
   #purging = false;
@@ -88,7 +97,7 @@ export class SessionStore {
   constructor(options: SessionStoreOptions) {
     this.#options = options;
     const cells = Array.from({ length: COPIES }, (_, shard) => this.#cell(shard));
-    this.#register = new QuorumRegister({ cells });
+    this.#register = new QuorumRegister({ cells, reachability: this.#reachability });
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -120,8 +129,12 @@ export class SessionStore {
 
   /** Rejects with BRAMBLE_ENGINE_UNAVAILABLE when too few streams answer in time. */
   loadMeta(clientId: string): Promise<Versioned> {
-    const { home, digest } = addressOf(clientId);
-    return this.#patiently(() => this.#register.load(digest, home));
+    return this.loadDigest(addressOf(clientId).digest);
+  }
+
+  /** The same by what stands for the client id. */
+  loadDigest(digest: string): Promise<Versioned> {
+    return this.#patiently(() => this.#register.load(digest, homeOf(digest)));
   }
 
   /**
@@ -155,9 +168,9 @@ export class SessionStore {
     const { home } = addressOf(clientId);
     return this.#patiently(async () => {
       const { byPlace, count, cause } = await askQuorum({
-        order: inOrder(home, this.#avoid),
-        ask: (shard) =>
-          this.#watched(shard, () => this.#read(shard, stateSubject(clientId, epoch, shard))),
+        order: this.#reachability.order(home),
+        reachability: this.#reachability,
+        ask: (shard) => this.#read(shard, stateSubject(clientId, epoch, shard)),
         hedge: HEDGE,
       });
       if (count < QUORUM) throw cause;
@@ -175,9 +188,9 @@ export class SessionStore {
     const { home } = addressOf(clientId);
     await this.#patiently(async () => {
       const { count, cause } = await askQuorum({
-        order: inOrder(home, this.#avoid),
-        ask: (shard) =>
-          this.#watched(shard, () => this.#publish(stateSubject(clientId, epoch, shard), bytes)),
+        order: this.#reachability.order(home),
+        reachability: this.#reachability,
+        ask: (shard) => this.#publish(stateSubject(clientId, epoch, shard), bytes),
         hedge: HEDGE,
       });
       if (count < QUORUM) throw cause;
@@ -189,6 +202,25 @@ export class SessionStore {
     for (let shard = 0; shard < SESSION_SHARDS; shard++) {
       this.#garbage.set(stateSubject(clientId, epoch, shard), { shard, at: Date.now() });
     }
+  }
+
+  /** Everything that a stream has of sessions. Rejects when it does not answer. */
+  async list(shard: number): Promise<StoredPart[]> {
+    const filter = `${SUBJECT}.${shard}.>`;
+    const info = await this.#manager!.streams.info(sessionStream(shard), {
+      subjects_filter: filter,
+    });
+    return Object.keys(info.state.subjects ?? {}).map((key) => {
+      const [, , , , digest, epoch] = key.split('.');
+      return { shard, key, digest: digest!, epoch };
+    });
+  }
+
+  /** Takes it out for good, sooner or later; who has a session only where that was removed. */
+  discard({ shard, key, digest, epoch }: StoredPart): void {
+    const at = Date.now();
+    if (epoch === undefined) this.#garbage.set(digest, { at, shard: undefined });
+    else this.#garbage.set(key, { at, shard });
   }
 
   /** Tells one write from all others, so that one whose answer was lost is recognised. */
@@ -206,17 +238,6 @@ export class SessionStore {
         return this.#publish(metaSubject(shard, digest), bytes, headers);
       },
     };
-  }
-
-  async #watched<T>(shard: number, ask: () => Promise<T>): Promise<T> {
-    try {
-      const answer = await ask();
-      this.#avoid[shard] = 0;
-      return answer;
-    } catch (error) {
-      this.#avoid[shard] = performance.now() + AVOIDED;
-      throw error;
-    }
   }
 
   async #publish(subject: string, bytes: Buffer, headers?: MsgHdrs): Promise<number | undefined> {
@@ -289,7 +310,7 @@ export class SessionStore {
         else await this.#manager?.streams.purge(sessionStream(shard), { filter: key });
       } catch (error) {
         this.#options.log.debug({ key }, `not purged: ${describeError(error)}`);
-        if (shard === undefined) this.#garbage.set(key, { shard, at: Date.now() + AVOIDED });
+        if (shard === undefined) this.#garbage.set(key, { shard, at: Date.now() + PURGE_RETRY });
       }
     }
     this.#purging = false;
@@ -331,13 +352,23 @@ function metaSubject(shard: number, digest: string): string {
 
 /** Client ids outgrow what a subject may be, so a digest stands for them. */
 function addressOf(clientId: string): { home: number; digest: string } {
-  const digest = createHash('sha256').update(clientId).digest();
-  return { home: digest[0]! % SESSION_SHARDS, digest: digest.toString('base64url') };
+  const digest = createHash('sha256').update(clientId).digest('base64url');
+  return { home: homeOf(digest), digest };
 }
 
-function stateSubject(clientId: string, { time, node }: Epoch, shard: number): string {
+/** The stream that is asked first. */
+function homeOf(digest: string): number {
+  return (digest.charCodeAt(0) + digest.charCodeAt(1)) % SESSION_SHARDS;
+}
+
+function stateSubject(clientId: string, epoch: Epoch, shard: number): string {
   const { digest } = addressOf(clientId);
-  return `${SUBJECT}.${shard}.state.${digest}.${time}-${encodeLevel(node)}`;
+  return `${SUBJECT}.${shard}.state.${digest}.${epochName(epoch)}`;
+}
+
+/** As a level of a subject. */
+export function epochName({ time, node }: Epoch): string {
+  return `${time}-${encodeLevel(node)}`;
 }
 
 function pause(ms: number): Promise<void> {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Reachability } from '../../../../services/broker/store/quorum.ts';
 import {
   type Cell,
   OvertakenError,
@@ -45,6 +46,8 @@ class Places {
   }
 }
 
+const registerOver = (cells: Cell[]): QuorumRegister =>
+  new QuorumRegister({ cells, reachability: new Reachability() });
 const ALWAYS = (): Promise<'done'> => Promise.resolve('done');
 const save = (
   register: QuorumRegister,
@@ -61,13 +64,13 @@ describe('a register over three places', () => {
     for (const away of [0, 1, 2]) {
       for (const before of [0, 1, 2]) {
         const places = new Places();
-        const register = new QuorumRegister({ cells: places.cells(ALWAYS) });
+        const register = registerOver(places.cells(ALWAYS));
         places.away.add(before);
         const first = await save(register, 'a', UNWRITTEN);
         const second = await save(register, 'b', first);
         places.away.clear();
         places.away.add(away);
-        const other = new QuorumRegister({ cells: places.cells(ALWAYS) });
+        const other = registerOver(places.cells(ALWAYS));
         expect(await load(other)).toBe('b');
         await expect(save(other, 'c', first)).rejects.toThrow(OvertakenError);
         await save(other, 'c', second);
@@ -78,7 +81,7 @@ describe('a register over three places', () => {
 
   test('nothing is said with two places away', async () => {
     const places = new Places();
-    const register = new QuorumRegister({ cells: places.cells(ALWAYS) });
+    const register = registerOver(places.cells(ALWAYS));
     const version = await save(register, 'a', UNWRITTEN);
     places.away.add(0).add(2);
     await expect(load(register)).rejects.toThrow(UnsettledError);
@@ -89,7 +92,7 @@ describe('a register over three places', () => {
 
   test('what a writer that died left in one place is finished or never seen', async () => {
     const places = new Places();
-    const register = new QuorumRegister({ cells: places.cells(ALWAYS) });
+    const register = registerOver(places.cells(ALWAYS));
     const version = await save(register, 'a', UNWRITTEN);
     const { sequence } = places.stored[0]!.get('k')!;
     places.take(0, 'k', Buffer.from('2 b\nb'), sequence);
@@ -104,7 +107,7 @@ describe('a register over three places', () => {
     for (const [place, text] of ['x', 'z', 'y'].entries()) {
       places.take(place, 'k', Buffer.from(`1 ${text}\n${text}`), 0);
     }
-    const register = new QuorumRegister({ cells: places.cells(ALWAYS) });
+    const register = registerOver(places.cells(ALWAYS));
     const { bytes, version } = await register.load('k', 0);
     expect(bytes.toString()).toBe('z');
     await save(register, 'next', version);
@@ -118,7 +121,7 @@ describe('a register over three places', () => {
     places.take(1, 'k', Buffer.from('1 b\nb'), 0);
     places.take(2, 'k', Buffer.from('1 a\na'), 0);
     places.away.add(2);
-    const register = new QuorumRegister({ cells: places.cells(ALWAYS) });
+    const register = registerOver(places.cells(ALWAYS));
     await expect(load(register)).rejects.toThrow(UnsettledError);
     places.away.clear();
     expect(await load(register)).toBe('a');
@@ -149,7 +152,7 @@ describe('a register over three places', () => {
               await scheduler.schedule(Promise.resolve());
               return fates.next().value;
             };
-            const register = new QuorumRegister({ cells: places.cells(decide) });
+            const register = registerOver(places.cells(decide));
             for (let turn = 0; turn < 3; turn++) {
               const nonce = `${writer}.${turn}`;
               try {
@@ -176,7 +179,7 @@ describe('a register over three places', () => {
           // Nothing was followed by two that were both told that they are written.
           expect(new Set(follows.values()).size).toBe(follows.size);
           places.away.clear();
-          const register = new QuorumRegister({ cells: places.cells(ALWAYS) });
+          const register = registerOver(places.cells(ALWAYS));
           if (last.length === 0) return;
           const { version } = await register.load('k', 0);
           const heights = last.length;
