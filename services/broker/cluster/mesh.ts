@@ -103,6 +103,8 @@ export class Mesh implements Uplink {
     else list.push(message);
     this.#pendingBytes += message.payloadLength;
     if (this.#pendingBytes > PENDING_MAX) this.#flush();
+    // Each publisher that sends to other nodes waits for them, not only the one that filled an envelope.
+    this.#backlog.update(this.#outstanding);
   }
 
   addInterest(filter: string): Promise<void> | undefined {
@@ -224,7 +226,7 @@ export class Mesh implements Uplink {
 
   /** Answers when the subscribers here have taken what came before the question. */
   #answerEcho(message: Msg): void {
-    if (this.#options.pressure.recent) setTimeout(() => this.#answerEcho(message), POLL);
+    if (this.#options.pressure.high) setTimeout(() => this.#answerEcho(message), POLL);
     else message.respond();
   }
 

@@ -17,18 +17,22 @@ export class Pressure {
   #raised = false;
   #relief: Promise<void> | undefined;
   #release: (() => void) | undefined;
+  readonly #behind = new Set<Backlog>();
 
-  /** When it was raised last. */
-  #raisedAt = 0;
-
-  /** Whether somebody was behind just now. */
-  get recent(): boolean {
-    return performance.now() - this.#raisedAt < HOLD;
+  /** Whether somebody is behind for whom publishers are held. */
+  get high(): boolean {
+    if (this.#behind.size === 0) return false;
+    const now = performance.now();
+    for (const backlog of this.#behind) {
+      if (backlog.counts(now)) return true;
+      this.#behind.delete(backlog);
+    }
+    return false;
   }
 
-  raise(): void {
+  raise(backlog: Backlog): void {
     this.#raised = true;
-    this.#raisedAt = performance.now();
+    this.#behind.add(backlog);
   }
 
   /** Asked by a publisher after each message: what it has to wait for, if anything. */
@@ -36,7 +40,7 @@ export class Pressure {
     if (!this.#raised) return undefined;
     this.#raised = false;
     this.#relief ??= new Promise((resolve) => {
-      const timer = setTimeout(() => this.release(), HOLD);
+      const timer = setTimeout(() => this.#end(), HOLD);
       this.#release = () => {
         clearTimeout(timer);
         resolve();
@@ -46,7 +50,12 @@ export class Pressure {
   }
 
   /** Somebody has caught up. */
-  release(): void {
+  caughtUp(backlog: Backlog): void {
+    this.#behind.delete(backlog);
+    this.#end();
+  }
+
+  #end(): void {
     this.#release?.();
     this.#release = undefined;
     this.#relief = undefined;
@@ -67,6 +76,11 @@ export class Backlog {
     this.#limit = limit;
   }
 
+  /** Whether it is behind and has made progress of late. */
+  counts(now: number): boolean {
+    return this.#since !== 0 && now - this.#since < GRACE;
+  }
+
   /** Tells the present length; called with each change that may matter. */
   update(length: number): void {
     if (length > this.#limit * BEHIND) {
@@ -77,10 +91,10 @@ export class Backlog {
       } else if (length > this.#peak) {
         this.#peak = length;
       }
-      if (now - this.#since < GRACE) this.#pressure.raise();
+      if (now - this.#since < GRACE) this.#pressure.raise(this);
     } else if (this.#since !== 0 && length < this.#limit * CAUGHT_UP) {
       this.#since = 0;
-      this.#pressure.release();
+      this.#pressure.caughtUp(this);
     }
   }
 }

@@ -29,6 +29,15 @@ test('a subscriber that is behind holds publishers while it makes progress, a fr
     expect(raised()).toBe(false);
     backlog.update(900);
     expect(raised()).toBe(true);
+    // Other nodes are told to wait until it has caught up, or is found frozen: not only for a moment.
+    vi.advanceTimersByTime(100);
+    expect(pressure.high).toBe(true);
+    vi.advanceTimersByTime(200);
+    expect(pressure.high).toBe(false);
+    backlog.update(790);
+    expect(pressure.high).toBe(true);
+    backlog.update(100);
+    expect(pressure.high).toBe(false);
   } finally {
     vi.useRealTimers();
   }
@@ -36,7 +45,7 @@ test('a subscriber that is behind holds publishers while it makes progress, a fr
 
 test('a hold ends by itself', async () => {
   const pressure = new Pressure();
-  pressure.raise();
+  new Backlog(pressure, 10).update(9);
   await pressure.take();
   expect(pressure.take()).toBeUndefined();
 });
