@@ -5,6 +5,7 @@ import {
   END_OF_STREAM,
   lastWritePending,
   readResult,
+  type ShutdownRequest,
   type TcpHandle,
   takeRead,
   type WriteRequest,
@@ -44,6 +45,8 @@ export class End {
   finishing = false;
   finished = false;
   #closed = false;
+  /** FIN is on its way through the event loop. */
+  #shutting = false;
   /** Reused until a write stays pending, for then it belongs to that write. */
   #request: WriteRequest | undefined;
 
@@ -93,9 +96,11 @@ export class End {
     this.finished = true;
     if (this.owner.writeEnded(this)) return;
     const request = createShutdownRequest();
-    request.oncomplete = ignore;
+    request.handle = this.handle;
+    request.oncomplete = onShut;
+    this.#shutting = true;
     // Its failure means that the peer has gone, which reading will tell.
-    this.handle.shutdown(request);
+    if (this.handle.shutdown(request) !== 0) this.#shutting = false;
   }
 
   close(): void {
@@ -107,7 +112,13 @@ export class End {
   reset(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.handle.reset() !== 0) this.handle.close();
+    // The runtime refuses to reset while FIN is due, and would then refuse to close as well.
+    if (this.#shutting || this.handle.reset() !== 0) this.handle.close();
+  }
+
+  /** FIN is sent. */
+  shut(): void {
+    this.#shutting = false;
   }
 
   received(length: number): void {
@@ -147,13 +158,15 @@ export class End {
   }
 }
 
-function ignore(): void {}
-
 function onRead(this: TcpHandle): undefined {
   const result = readResult();
   const end = this.owner as End;
   if (result > 0) end.received(result);
   else if (result < 0) end.stopped(result);
+}
+
+function onShut(this: ShutdownRequest): void {
+  (this.handle?.owner as End | undefined)?.shut();
 }
 
 function onWritten(this: WriteRequest, status: number): void {

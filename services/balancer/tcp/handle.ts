@@ -51,7 +51,8 @@ export interface WriteRequest {
 }
 
 export interface ShutdownRequest {
-  oncomplete: (status: number) => void;
+  handle?: TcpHandle;
+  oncomplete: (this: ShutdownRequest, status: number) => void;
 }
 
 export interface ConnectRequest {
