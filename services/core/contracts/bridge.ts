@@ -42,3 +42,72 @@ export const bridgeControlSchema = z.object({
   number: z.number().int().nonnegative(),
 });
 export type BridgeControl = z.output<typeof bridgeControlSchema>;
+
+const lagSchema = z.object({
+  /** Not in Kafka yet; by what a record of the log held on average. */
+  messages: z.number(),
+  bytes: z.number(),
+  /** Age of the oldest message that is not in Kafka, seconds; 0 = none. */
+  seconds: z.number(),
+  /** How much of what the log keeps is behind, by bytes or by age: 1 = the next ones are lost. */
+  retention: z.number(),
+});
+export type BridgeLag = z.output<typeof lagSchema>;
+
+export const toKafkaRowSchema = z.object({
+  name: z.string(),
+  /** `carrying`: at work here; `elsewhere`: another bridge has it; `paused` by its owner. */
+  state: z.enum(['carrying', 'buffering', 'paused', 'elsewhere', 'doubtful']),
+  /** Bridge that has it; '' = nobody. */
+  owner: z.string(),
+  /** What is wrong, in words. */
+  problem: z.string().optional(),
+  lag: lagSchema.optional(),
+  delivered: z.number(),
+  bytes: z.number(),
+  retries: z.number(),
+  /** Times after which copies are possible. */
+  renewals: z.number(),
+  deadLetters: z.number(),
+  refused: z.number(),
+  /** QoS 0 messages that found no room. */
+  dropped: z.number(),
+  /** Records of the log that were gone before they were read. */
+  lost: z.number(),
+  /** Records that wait in memory. */
+  pending: z.number(),
+});
+export type ToKafkaRow = z.output<typeof toKafkaRowSchema>;
+
+export const toMqttRowSchema = z.object({
+  name: z.string(),
+  /** Partitions that this bridge reads, by topic. */
+  assigned: z.record(z.string(), z.array(z.number())),
+  problem: z.string().optional(),
+  /** Records that Kafka holds and that are not published, as far as this bridge reads them. */
+  lag: z.number(),
+  published: z.number(),
+  bytes: z.number(),
+  looped: z.number(),
+  deadLetters: z.number(),
+});
+export type ToMqttRow = z.output<typeof toMqttRowSchema>;
+
+/** `/status` of a bridge. */
+export const bridgeStatusSchema = z.object({
+  service: z.literal('bridge'),
+  node: z.string(),
+  pid: z.number().int(),
+  startedAt: z.number(),
+  rss: z.number(),
+  cpu: z.number(),
+  ready: z.boolean(),
+  reasons: z.array(z.string()),
+  /** `reachable`, or why not: then the log buffers. */
+  kafka: z.object({ reachable: z.boolean(), brokers: z.number(), reason: z.string().optional() }),
+  /** Bridges that are alive, as this one hears. */
+  bridges: z.array(z.string()),
+  toKafka: z.array(toKafkaRowSchema),
+  toMqtt: z.array(toMqttRowSchema),
+});
+export type BridgeStatus = z.output<typeof bridgeStatusSchema>;

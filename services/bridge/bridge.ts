@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto';
+import { type ClusterConfig, loadCluster } from '#core/config/cluster.ts';
+import type { BridgeStatus } from '#core/contracts/bridge.ts';
+import type { BridgeConfig } from '#core/contracts/service-config.ts';
+import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import { HealthServer, type Unreadiness } from '#core/health.ts';
+import type { Service } from '#core/lifecycle.ts';
+import type { Logger } from '#core/log.ts';
+import { createRegistry } from '#core/metrics.ts';
+import { processPart } from '#core/process-part.ts';
+import { Bus, LogConsumer } from '../broker/log/consumer.ts';
+import { Peers } from './cluster/peers.ts';
+import { BridgeStore } from './cluster/store.ts';
+import { KafkaJsPort } from './kafka/kafkajs-port.ts';
+import type { KafkaPort } from './kafka/port.ts';
+import { Mappings } from './mappings.ts';
+import { registerMetrics } from './ops/metrics.ts';
+import { toKafkaRow } from './ops/rows.ts';
+import { Watch } from './ops/watch.ts';
+
+export interface BridgeOptions {
+  config: BridgeConfig;
+  cluster: ClusterConfig;
+  log: Logger;
+}
+
+/** Between two looks at whether a mapping is another bridge's, milliseconds. */
+const BALANCE = 1_000;
+
+/** One node's bridge: it owns the parts, starts them in order and closes them in the other. */
+export class Bridge implements Service {
+  readonly node: string;
+  readonly bus: Bus;
+  readonly consumer: LogConsumer;
+  readonly peers: Peers;
+  readonly kafka: KafkaPort;
+  readonly watch: Watch;
+  readonly #options: BridgeOptions;
+  readonly #self: string;
+  readonly #store: BridgeStore;
+  readonly #health: HealthServer;
+  readonly #mappings: Mappings;
+  #cluster: ClusterConfig;
+  #timer: NodeJS.Timeout | undefined;
+  #started = false;
+  #closing: Promise<void> | undefined;
+
+  /** Throws CONFIG_INVALID where cluster.yaml has no bridge, or names a file that is not there. */
+  constructor(options: BridgeOptions) {
+    const { config, cluster, log } = options;
+    if (cluster.bridge === undefined || cluster.kafka === undefined) {
+      throw new BrambleError(ERROR_CODES.CONFIG_INVALID, `${config.cluster}: no bridge, no kafka`);
+    }
+    this.#options = options;
+    this.#cluster = cluster;
+    this.node = config.node;
+    this.#self = `${config.node}#${randomUUID().slice(0, 8)}`;
+    this.bus = new Bus({ ...config.nats, node: `bridge-${config.node}`, log });
+    this.consumer = new LogConsumer({ bus: this.bus, log });
+    this.#store = new BridgeStore({
+      bus: this.bus,
+      nodes: () => this.#cluster.nodes.filter(({ roles }) => roles.includes('broker')).length,
+      log,
+    });
+    this.peers = new Peers({ bus: this.bus, self: this.#self, log });
+    this.kafka = new KafkaJsPort({
+      settings: cluster.kafka,
+      clusterFile: config.cluster,
+      clientId: `bramble.${cluster.cluster.name}.${config.node}`,
+      log,
+    });
+    const registry = createRegistry({ service: 'bridge', node: config.node });
+    const times = registerMetrics(registry, this);
+    this.#mappings = new Mappings({
+      self: this.#self,
+      consumer: this.consumer,
+      store: this.#store,
+      kafka: this.kafka,
+      peers: this.peers,
+      onDelivered: (took) => times.observe(took / 1000),
+      log,
+    });
+    this.watch = new Watch({
+      consumer: this.consumer,
+      kafka: this.kafka,
+      mappings: () => this.#mappings.toKafka.values(),
+      alert: () => this.#cluster.bridge?.alert ?? 1,
+      log,
+    });
+    this.#health = new HealthServer({
+      ...config.health,
+      unready: () => this.unready(),
+      registry,
+      status: () => this.status(),
+    });
+  }
+
+  /** Kafka away is no reason: the log keeps what comes. */
+  unready(): Unreadiness {
+    if (this.#closing !== undefined) return ['shutting down'];
+    if (!this.#started) return ['starting'];
+    return this.bus.connected ? [] : ['the nats-server of this node does not answer'];
+  }
+
+  status(): BridgeStatus {
+    const { reachable, brokers, reason } = this.watch.health;
+    return {
+      service: 'bridge',
+      node: this.node,
+      ...processPart(this.unready()),
+      kafka: { reachable, brokers, ...(reason === undefined ? {} : { reason }) },
+      bridges: this.peers.alive,
+      toKafka: [...this.#mappings.toKafka.values()].map((one) =>
+        toKafkaRow(one, this.watch.lags.get(one.mapping.name)),
+      ),
+      toMqtt: [],
+    };
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    await this.#health.start();
+    await this.bus.start(signal);
+    await this.#store.start(signal);
+    await this.consumer.start(signal);
+    this.peers.start();
+    this.#mappings.configure(this.#cluster);
+    this.watch.start();
+    this.#timer = setInterval(() => this.#mappings.balance(), BALANCE);
+    this.#started = true;
+  }
+
+  /**
+   * Takes changed mappings over; those that are as before go on. Throws CONFIG_INVALID; all stays
+   * as it was then. Where Kafka is takes a restart.
+   */
+  reload(): Promise<void> {
+    this.#cluster = loadCluster(this.#options.config.cluster);
+    this.#mappings.configure(this.#cluster);
+    this.#options.log.info('mappings reloaded');
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.watch.close();
+    await this.#mappings.close();
+    this.peers.close();
+    await this.consumer.close();
+    await this.kafka.close();
+    await this.bus.close();
+    await this.#health.close();
+  }
+}
