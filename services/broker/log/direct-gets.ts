@@ -20,8 +20,15 @@ interface MessageAnswer {
 }
 
 /**
- * Asks for single records. Any replica answers, nats-server asks the one of this node first, so it
- * works while a shard has no leader (NATS: "Direct Get").
+ * The first release whose replicas agree on what they hold. After a partition an older one keeps what
+ * a leader that was cut off had proposed and nobody had confirmed, in the places of what was
+ * confirmed there.
+ */
+const AGREEING_SINCE = [2, 10] as const;
+
+/**
+ * Asks for single records. Any replica answers, so it works while a shard has no leader (NATS:
+ * "Direct Get"); of a nats-server older than 2.10 only the leader is believed.
  */
 export class DirectGets {
   readonly #bus: Bus;
@@ -35,6 +42,7 @@ export class DirectGets {
    * may be behind. Rejects with BRAMBLE_ENGINE_UNAVAILABLE when there is no answer.
    */
   async from(shard: number, sequence: number): Promise<Stored | undefined> {
+    if (!this.#replicasAgree) return this.fromLeader(shard, sequence);
     const question = JSON.stringify({ seq: sequence, next_by_subj: '>' });
     const answer = await this.#ask(`$JS.API.DIRECT.GET.${streamOf(shard)}`, question);
     const code = answer.headers?.code ?? 0;
@@ -52,6 +60,13 @@ export class DirectGets {
     if (error?.code === NOT_FOUND) return undefined;
     if (message === undefined) throw unavailable(error?.description ?? 'an answer without record');
     return { sequence: message.seq, bytes: Buffer.from(message.data ?? '', 'base64') };
+  }
+
+  get #replicasAgree(): boolean {
+    if (!this.#bus.connected) return true;
+    const [major = 0, minor = 0] = (this.#bus.nats.info?.version ?? '').split('.').map(Number);
+    const [sinceMajor, sinceMinor] = AGREEING_SINCE;
+    return major > sinceMajor || (major === sinceMajor && minor >= sinceMinor);
   }
 
   async #ask(subject: string, question: string): Promise<Msg> {
