@@ -17,15 +17,20 @@ import { BalancerLog } from './log/balancer-log.ts';
 import type { BalancerConfig, ProxyConfig } from './model.ts';
 import { Generation } from './reload/generation.ts';
 import { ListenerChange } from './reload/listeners.ts';
+import type { Crew } from './runtime/everywhere.ts';
 import { RuntimeSockets } from './runtime/sockets.ts';
 import type { Backend } from './servers/backend.ts';
 import type { LiveSession } from './servers/live-session.ts';
+import type { Server } from './servers/server.ts';
 import type { EventReport, StatsView } from './servers/types.ts';
 import { StatsResponder } from './stats/responder.ts';
 import type { ServerConnections } from './stats/rows.ts';
 import type { StickTables } from './stickiness/table/tables.ts';
 import { TcpPlane } from './tcp/plane.ts';
 import { TimerWheel } from './tcp/timer-wheel.ts';
+import { servesBind } from './workers/binds.ts';
+import type { Ring } from './workers/messages.ts';
+import type { SharedState } from './workers/shared-state.ts';
 
 /** Tells the terminal of an event, as HAProxy does while in the foreground. */
 export type Notice = (kind: 'WARNING' | 'ALERT', text: string) => void;
@@ -41,9 +46,14 @@ export interface BalancerDeps {
   health?: string | undefined;
   /** Reads the files again and applies them; for the runtime socket. Rejects with what is wrong. */
   reload?: (() => Promise<void>) | undefined;
+  /** What this worker has in common with others of the process; one that serves alone has none. */
+  sharing?: SharedState | undefined;
+  /** Carries out forms of the statistics page, too. */
+  onForm?: ((form: string) => void) | undefined;
 }
 
-const DEFAULT_DRAIN_LIMIT = 1000;
+/** Milliseconds. */
+export const DEFAULT_DRAIN_LIMIT = 1000;
 const DRAIN_POLL = 20;
 
 const noticeOnStderr: Notice = (kind, text) => {
@@ -73,11 +83,19 @@ export class Balancer implements Service, StatsView {
   startupLogs = '';
   /** Reloads that were applied. */
   reloads = 0;
+  /** The other workers, where this is the first of several. */
+  crew: Crew | undefined;
 
   constructor(config: BalancerConfig, deps: BalancerDeps) {
     this.#deps = deps;
     this.#log = new BalancerLog(config);
-    this.admission = new Admission(connectionLimit(config.global.maxconn), holdLimit());
+    const { sharing } = deps;
+    this.admission = new Admission(
+      connectionLimit(config.global.maxconn),
+      Math.ceil(holdLimit() / (sharing?.workers ?? 1)),
+      sharing?.counters('process'),
+      sharing && (() => sharing.ringForAdmission()),
+    );
     this.#now = this.#generation(config);
     this.#now.restore();
     const stats = new StatsResponder(this, this.#http.pools);
@@ -104,6 +122,21 @@ export class Balancer implements Service, StatsView {
   /** Stick-tables of the configuration in force. */
   get tables(): StickTables {
     return this.#now.tables;
+  }
+
+  serverNamed(backend: string, server: string): Server | undefined {
+    const home = this.backends.find(({ config }) => config.name === backend);
+    return home?.servers.find(({ config }) => config.name === server);
+  }
+
+  /** Carries out a form of the statistics page where that is another worker's to do. */
+  get onForm(): ((form: string) => void) | undefined {
+    return this.#deps.onForm;
+  }
+
+  /** Whether another worker of the process checks servers and takes orders. */
+  get #follows(): boolean {
+    return (this.#deps.sharing?.worker ?? 0) > 0;
   }
 
   /** Whether all binds listen. */
@@ -149,22 +182,23 @@ export class Balancer implements Service, StatsView {
   /** Binds everything or nothing; an error names each address that could not be had. */
   async start(): Promise<void> {
     const health = this.#deps.health ?? process.env.BRAMBLE_HEALTH;
-    if (health !== undefined) {
+    if (health !== undefined && !this.#follows) {
       this.#health = createHealthServer(this, health);
       await this.#health.start();
     }
-    const change = this.#changeTo(this.#now, this.#deps.takeover ?? false);
+    this.#deps.sharing?.start((ring) => this.#rung(ring));
+    const change = this.#changeTo(this.#now, this.#deps.takeover ?? this.#follows);
     try {
       await change.open();
       this.#listeners = change.listeners;
-      await this.#runtime.configure(this.config.global.runtime);
+      if (!this.#follows) await this.#runtime.configure(this.config.global.runtime);
     } catch (error) {
       await this.close();
       throw startError(error);
     }
     this.#listening = true;
     change.apply();
-    this.#now.checks.start();
+    if (!this.#follows) this.#now.checks.start();
   }
 
   /**
@@ -186,7 +220,7 @@ export class Balancer implements Service, StatsView {
     this.#log.reconfigure(config);
     try {
       next = this.#generation(config);
-      change = this.#changeTo(next, false);
+      change = this.#changeTo(next, this.#follows);
       await change.open();
     } catch (error) {
       this.#log.reconfigure(before.config);
@@ -198,9 +232,9 @@ export class Balancer implements Service, StatsView {
     change.apply();
     this.#listeners = change.listeners;
     this.#http.reloaded(next.servers());
-    next.checks.start(before.checks);
+    if (!this.#follows) next.checks.start(before.checks);
     await change.closeOthers();
-    await this.#runtime.configure(config.global.runtime);
+    if (!this.#follows) await this.#runtime.configure(config.global.runtime);
     this.reloads += 1;
   }
 
@@ -258,6 +292,31 @@ export class Balancer implements Service, StatsView {
     return this.#closing;
   }
 
+  /** As `close`, with a limit of its own, milliseconds. */
+  drain(limit: number): Promise<void> {
+    this.#closing ??= this.#drain(limit);
+    return this.#closing;
+  }
+
+  /** Another worker has died: who waited for what it held may have it. */
+  workerLost(worker: number): void {
+    this.tables.forget(worker);
+    this.admission.admitAll();
+    this.#deps.sharing?.ringForAdmission();
+    for (const backend of this.backends) {
+      for (const server of backend.servers) backend.released(server);
+    }
+  }
+
+  #rung({ server: name, hops }: Ring): void {
+    if (!name) {
+      this.admission.admitAll();
+      return;
+    }
+    const server = this.serverNamed(name.backend, name.server);
+    server?.backend.rung(server, hops);
+  }
+
   destroy(): void {
     this.#listening = false;
     for (const listener of this.#listeners) void listener.close();
@@ -286,13 +345,18 @@ export class Balancer implements Service, StatsView {
     return new Generation(config, {
       log: this.#log,
       admission: this.admission,
+      sharing: this.#deps.sharing,
       reportFor: (proxy) => this.#reportFor(proxy),
     });
   }
 
   #changeTo(next: Generation, takeover: boolean): ListenerChange {
-    return new ListenerChange(this.#listeners, next.frontends, (frontend, shared) =>
-      this.#listenerDeps(frontend, takeover || shared),
+    const { sharing } = this.#deps;
+    return new ListenerChange(
+      this.#listeners,
+      next.frontends,
+      (frontend, shared) => this.#listenerDeps(frontend, takeover || shared),
+      (bind) => servesBind(bind, sharing?.worker ?? 0, sharing?.workers ?? 1),
     );
   }
 
@@ -306,6 +370,8 @@ export class Balancer implements Service, StatsView {
   }
 
   #reportFor(proxy: ProxyConfig): EventReport {
+    // Who decides tells.
+    if (this.#follows) return () => undefined;
     const log = this.#log.forProxy(proxy);
     const notice = this.#deps.notice ?? noticeOnStderr;
     return (level, message, forTerminal = message) => {

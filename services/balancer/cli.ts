@@ -68,7 +68,7 @@ async function run(line: CommandLine): Promise<number | undefined> {
     console.say('ALERT', `-S : ${master}`);
     return EXIT_ERROR;
   }
-  const loaded = await loadWithProblems(() => load(line), {
+  const loaded = await loadWithProblems(() => loadLine(line), {
     zeroWarning: line.zeroWarning,
     // The foreground half has already shown them.
     console: report === undefined ? console : createConsole(undefined),
@@ -88,12 +88,13 @@ async function run(line: CommandLine): Promise<number | undefined> {
   const { runBalancer } = await import('./command/run.ts');
   const { zeroWarning } = line;
   await runBalancer(config, line, console, (told) =>
-    loadWithProblems(() => load(line), { zeroWarning, console: told }),
+    loadWithProblems(() => loadLine(line), { zeroWarning, console: told }),
   );
   return undefined;
 }
 
-async function load(line: CommandLine): Promise<Loaded> {
+/** Loads what the command line names. Throws BalancerConfigError. */
+export async function loadLine(line: CommandLine): Promise<Loaded> {
   const loaded = await loadConfig(line.files, {
     environment: {
       ...process.env,

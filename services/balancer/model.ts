@@ -48,6 +48,8 @@ export interface BindConfig extends Address {
   ipv6Only?: boolean | undefined;
   /** Rights of a unix socket's file. */
   owner?: { mode?: number; uid?: number; gid?: number } | undefined;
+  /** Workers that listen (`thread`), counted from 1; undefined = all. */
+  threads?: readonly number[] | undefined;
   position: Position;
 }
 
@@ -342,4 +344,6 @@ export interface BalancerConfig {
   proxies: ProxyConfig[];
   /** Lists of patterns that its rules match against. */
   patterns?: PatternRegistry | undefined;
+    /** Workers (`nbthread`); undefined = 1. */
+    threads?: number | undefined;
 }

@@ -1,9 +1,12 @@
+import { realpathSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import { runService, type Service } from '#core/lifecycle.ts';
-import { Balancer } from '../balancer.ts';
+import { Balancer, DEFAULT_DRAIN_LIMIT } from '../balancer.ts';
 import type { Loaded } from '../config/load.ts';
 import type { BalancerConfig } from '../model.ts';
+import { Crew } from '../workers/crew.ts';
 import type { CommandLine } from './arguments.ts';
 import type { Console } from './console.ts';
 import { reportDescriptor, reportReady } from './daemon.ts';
@@ -21,25 +24,25 @@ export const listens = ({ proxies }: BalancerConfig): boolean =>
 const TAKEOVER_LIMIT = 5000;
 const TAKEOVER_INTERVAL = 20;
 
-type Handover = Pick<CommandLine, 'finish' | 'terminate' | 'verbose' | 'takeover'>;
-
 /** Reads the files once more; undefined when they are unusable, which the console was told. */
 export type Reread = (console: Console) => Promise<Loaded | undefined>;
 
 /** One balancer as a process: the id file, the predecessors, and the report of a daemon's start. */
 class BalancerProcess implements Service {
   #config: BalancerConfig;
-  readonly #line: Handover;
+  readonly #line: CommandLine;
   readonly #console: Console;
   readonly #reread: Reread;
   readonly #log: ReturnType<typeof createProcessLog>;
   readonly #supervised = process.env.BRAMBLE_HEALTH !== undefined;
   #balancer: Balancer | undefined;
+  /** The workers beside this one (`nbthread`). */
+  #crew: Crew | undefined;
   #finishing = false;
   /** The predecessors know that they are to go. */
   #told = false;
 
-  constructor(config: BalancerConfig, line: Handover, console: Console, reread: Reread) {
+  constructor(config: BalancerConfig, line: CommandLine, console: Console, reread: Reread) {
     this.#reread = reread;
     this.#config = config;
     this.#line = line;
@@ -52,11 +55,15 @@ class BalancerProcess implements Service {
       // It has been said what is wrong, and the old configuration is in force.
       this.reload().catch(() => undefined);
     });
-    process.on('SIGTTOU', () => void this.#balancer?.pauseAll());
+    process.on('SIGTTOU', () => {
+      void this.#balancer?.pauseAll();
+      void this.#crew?.pause();
+    });
     process.on('SIGTTIN', () => {
       this.#balancer?.resumeAll().catch((error: unknown) => {
         this.#console.say('ALERT', describeError(error));
       });
+      void this.#crew?.resume();
     });
     await runService(this, {
       name: 'balancer',
@@ -73,6 +80,8 @@ class BalancerProcess implements Service {
     if (report !== undefined && pidfile !== undefined) writePidfile(pidfile);
     try {
       this.#balancer = await this.#listen(signal);
+      await this.#crew?.start(this.#balancer);
+      this.#balancer.crew = this.#crew;
     } catch (error) {
       if (report !== undefined && pidfile !== undefined) removePidfile(pidfile);
       throw error;
@@ -107,10 +116,18 @@ class BalancerProcess implements Service {
     }
     try {
       await balancer.reload(loaded.config);
+      await this.#crew?.reload();
     } catch (error) {
       throw failed(error);
     }
     this.#config = loaded.config;
+    const { threads = 1 } = loaded.config.global;
+    if (threads !== (this.#crew?.workers ?? 1)) {
+      transcript.say(
+        'WARNING',
+        `nbthread ${threads} takes effect when the process is started anew.`,
+      );
+    }
     transcript.say('NOTICE', 'Reloaded: the new configuration is in force.');
     balancer.startupLogs = transcript.text;
   }
@@ -141,14 +158,30 @@ class BalancerProcess implements Service {
   }
 
   #create(): Balancer {
+    const { threads = 1 } = this.#config.global;
+    void this.#crew?.destroy();
+    this.#crew =
+      threads === 1
+        ? undefined
+        : new Crew({
+            program: pathToFileURL(realpathSync(process.argv[1] ?? '')),
+            line: this.#line,
+            workers: threads,
+            log: this.#log,
+          });
     return new Balancer(this.#config, {
       log: this.#log,
       notice: this.#console.say,
       reload: () => this.reload(),
+      sharing: this.#crew?.sharing,
       takeover: this.#line.takeover || this.#line.finish.length + this.#line.terminate.length > 0,
       // Alone, SIGTERM ends it at once, as it does HAProxy; a supervisor's Ctrl-C may drain.
-      ...(this.#supervised ? {} : { drainLimit: 0 }),
+      ...(this.#supervised ? {} : { drainLimit: this.#drainLimit }),
     });
+  }
+
+  get #drainLimit(): number {
+    return this.#supervised ? DEFAULT_DRAIN_LIMIT : 0;
   }
 
   async softStop(): Promise<void> {
@@ -156,20 +189,27 @@ class BalancerProcess implements Service {
     const balancer = this.#balancer;
     const { hardStopAfter } = this.#config.global.process ?? {};
     // Until then connections may take as long as they like.
-    if (hardStopAfter !== undefined) setTimeout(() => balancer?.destroy(), hardStopAfter).unref();
-    await balancer?.softStop();
+    if (hardStopAfter !== undefined) {
+      setTimeout(() => {
+        balancer?.destroy();
+        void this.#crew?.destroy();
+      }, hardStopAfter).unref();
+    }
+    await Promise.all([balancer?.softStop(), this.#crew?.close(undefined)]);
     this.#removePidfile();
   }
 
   async close(): Promise<void> {
     // A soft stop that is under way waits for the last connection: that is now.
     if (this.#finishing) this.#balancer?.destroy();
-    await this.#balancer?.close();
+    if (this.#finishing) await this.#crew?.destroy();
+    await Promise.all([this.#balancer?.close(), this.#crew?.close(this.#drainLimit)]);
     this.#removePidfile();
   }
 
   destroy(): void {
     this.#balancer?.destroy();
+    void this.#crew?.destroy();
     this.#removePidfile();
   }
 
@@ -182,7 +222,7 @@ class BalancerProcess implements Service {
 /** Runs a configuration until a signal ends it. */
 export async function runBalancer(
   config: BalancerConfig,
-  line: Handover,
+  line: CommandLine,
   console: Console,
   reread: Reread,
 ): Promise<void> {

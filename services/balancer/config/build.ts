@@ -40,6 +40,7 @@ export function build(draft: ConfigDraft, overrides: Overrides): BalancerConfig 
       runtime: global.runtime,
       process: global.process,
       maxconnGiven: overrides.maxconn ?? global.maxconn,
+      threads: global.threads,
       checkPace: { spread: global.checks.spread, maxSpread: global.checks.maxSpread },
     },
     proxies,

@@ -138,6 +138,8 @@ export interface GlobalChecks {
 export interface GlobalDraft {
   maxconn: number | undefined;
   log: LogTarget[];
+  /** Workers. */
+  threads?: number | undefined;
   logTag: string | undefined;
   sendHostname: string | undefined;
   pidfile: string | undefined;

@@ -28,6 +28,7 @@ export class ListenerChange {
     open: readonly Listener[],
     frontends: readonly Frontend[],
     depsFor: (frontend: Frontend, takeover: boolean) => ListenerDeps,
+    serves: (bind: BindConfig) => boolean = () => true,
   ) {
     const free = new Map<string, Listener[]>();
     for (const listener of open) {
@@ -37,7 +38,7 @@ export class ListenerChange {
     }
     const ports = new Set(open.map(({ bind }) => bind.port));
     this.#wanted = frontends.flatMap((frontend) =>
-      frontend.config.binds.map((bind): Wanted => {
+      frontend.config.binds.filter(serves).map((bind): Wanted => {
         const kept = free.get(socketKey(bind))?.shift();
         // A port of ours on another address, or with other settings, is shared for the moment.
         const deps = depsFor(frontend, ports.has(bind.port));

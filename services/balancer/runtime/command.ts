@@ -30,6 +30,13 @@ export interface Command {
   readonly summary: string;
   /** Least level (default `user`). */
   readonly level?: Level;
+  /**
+   * What other workers of the process have to do with it; none where it is left out. `each`: they
+   * have to do the same, and so has who joins them later. `each-now`: who is there has to do it.
+   * `gather`: what they answer belongs to the answer. `first`: one of them may know what this one
+   * does not.
+   */
+  readonly workers?: 'each' | 'each-now' | 'gather' | 'first';
   /** Not listed. */
   readonly hidden?: boolean;
   run(call: Call): Reply | Promise<Reply>;

@@ -42,7 +42,7 @@ const sum = <T>(items: readonly T[], of: (item: T) => number): number =>
 const ROWS: readonly Row[] = [
   [0, 'Name', 'POS', 'str', () => 'HAProxy', 'Product whose interface this is'],
   [1, 'Version', 'POS', 'str', () => version(), 'Version of this program'],
-  [3, 'Nbthread', 'CGS', 'u32', () => 1, 'Threads that serve'],
+  [3, 'Nbthread', 'CGS', 'u32', ({ crew }) => crew?.workers ?? 1, 'Threads that serve'],
   [4, 'Nbproc', 'CGS', 'u32', () => 1, 'Processes that serve'],
   [5, 'Process_num', 'KGP', 'u32', () => 1, 'Number of this process'],
   [6, 'Pid', 'SGP', 'u32', () => process.pid, 'Process id'],

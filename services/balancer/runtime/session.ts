@@ -1,7 +1,9 @@
 import type net from 'node:net';
 import { describeError } from '#core/errors.ts';
-import type { Call, Command, CommandTable, SessionSettings } from './command.ts';
+import type { Call, CommandTable, SessionSettings } from './command.ts';
 import { allows, type Level } from './config.ts';
+import { runEverywhere } from './everywhere.ts';
+import { findCommand } from './find.ts';
 import { helpText, unknownText } from './help.ts';
 import type { RuntimeHost } from './host.ts';
 import { data, failure, NOTHING, type Reply, render } from './reply.ts';
@@ -129,7 +131,7 @@ export class CliSession {
       settings.interactive = !settings.interactive;
       return NOTHING;
     }
-    const command = find(table, words);
+    const command = findCommand(table, words);
     if (!command) return data(unknownText(table, words));
     if (!allows(settings.level, command.level ?? 'user')) return failure('Permission denied');
     const rest = words.slice(command.name.split(' ').length);
@@ -140,17 +142,6 @@ export class CliSession {
       word: (index) => rest[index] ?? '',
       payload,
     };
-    return command.run(call);
+    return host.crew ? runEverywhere(command, call, words, host.crew) : command.run(call);
   }
-}
-
-/** The command with the most words that these begin with. */
-function find(table: CommandTable, words: readonly string[]): Command | undefined {
-  let best: Command | undefined;
-  for (const command of table) {
-    const own = command.name.split(' ');
-    if (!own.every((word, index) => words[index] === word)) continue;
-    if (!best || command.name.length > best.name.length) best = command;
-  }
-  return best;
 }

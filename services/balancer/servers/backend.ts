@@ -22,8 +22,6 @@ export class Backend implements WaitingHost {
   counters: Counters;
   /** What it has in common with its like in other workers. */
   readonly sharing: Sharing | undefined;
-  /** Told of every change to a server; once a change or more often. */
-  watcher: ((server: Server) => void) | undefined;
   /** How often it was left without a usable server, and since when it is as it is (ms epoch). */
   timesDown = 0;
   lastChange: number;
@@ -197,7 +195,7 @@ export class Backend implements WaitingHost {
 
   /** Something about the server is other than before. */
   changed(server: Server): void {
-    this.watcher?.(server);
+    this.sharing?.changed?.(server);
   }
 
   /** A server went up or down, left balancing or came back. */

@@ -26,7 +26,9 @@ export interface Sharing {
   /** Says to another worker that a place on the server is for those who wait there. */
   ring(worker: number, server: Server, hops: number): void;
   /** Reports what sessions tell of a server to who decides; undefined in the one that does. */
-  readonly suspect: ((server: Server, info: string) => void) | undefined;
+  readonly suspect?: ((server: Server, info: string) => void) | undefined;
+  /** Told of every change to a server, once a change or more often; undefined in who is told. */
+  readonly changed?: ((server: Server) => void) | undefined;
 }
 
 export type ScopeName =

@@ -139,6 +139,10 @@ export interface StatsView {
   readonly startedAt: number;
   /** Sessions under way. */
   sessions?(): Iterable<LiveSession>;
+  /** Carries out a form of the page where that is another worker's to do. */
+  readonly onForm?: ((form: string) => void) | undefined;
+  /** Other workers, who are to know of it. */
+  readonly crew?: { refresh(): void } | undefined;
 }
 
 /**

@@ -65,7 +65,11 @@ export class StatsResponder {
   }
 
   #obey({ body = '' }: HttpScope): Result {
-    return body.length > MAX_FORM ? 'EXCD' : obey(body, this.#view);
+    if (body.length > MAX_FORM) return 'EXCD';
+    const result = obey(body, this.#view);
+    this.#view.onForm?.(body);
+    this.#view.crew?.refresh();
+    return result;
   }
 
   #body(

@@ -1,5 +1,6 @@
 import type { CommandLine } from '../command/arguments.ts';
-import type { Level } from '../runtime/config.ts';
+import type { PassedCommand } from '../runtime/everywhere.ts';
+import type { Reply } from '../runtime/reply.ts';
 import type { ServerSnapshot } from '../servers/snapshot.ts';
 import type { TableMemory } from '../stickiness/table/shared-memory.ts';
 
@@ -19,40 +20,35 @@ export interface WorkerData {
   readonly channel: string;
   readonly memory: SharedMemory;
   readonly snapshots: readonly ServerSnapshot[];
-  /** Changes since the files were read, in the order in which they were made. */
-  readonly history: readonly CommandOrder[];
+  /** Commands since the files were read, in the order in which they were given. */
+  readonly history: readonly PassedCommand[];
 }
 
-/** A command of the runtime socket that changes what every worker has of its own. */
-export interface CommandOrder {
-  readonly words: readonly string[];
-  readonly payload: string | undefined;
-  readonly level: Level;
-}
-
-/** What the first worker tells the others. Each order with an `id` is answered. */
-export type Order =
-  | {
-      readonly kind: 'command';
-      readonly id: number;
-      readonly order: CommandOrder;
-      readonly memory: SharedMemory;
-    }
+/** Something to do that is answered once it is done. */
+export type Task =
+  | { readonly kind: 'command'; readonly command: PassedCommand; readonly memory: SharedMemory }
+  /** Reads the files again. */
   | {
       readonly kind: 'reload';
-      readonly id: number;
       readonly memory: SharedMemory;
       readonly snapshots: readonly ServerSnapshot[];
     }
+  | { readonly kind: 'pause' | 'resume' }
+  /** Lets connections finish; `limit` in milliseconds, undefined = however long that takes. */
+  | { readonly kind: 'close'; readonly limit: number | undefined };
+
+/** What the first worker tells the others. */
+export type Order =
+  | { readonly kind: 'task'; readonly id: number; readonly task: Task }
   | { readonly kind: 'snapshots'; readonly snapshots: readonly ServerSnapshot[] }
-  | { readonly kind: 'pause' | 'resume' | 'finish' | 'close' | 'destroy'; readonly id: number };
+  | { readonly kind: 'destroy' };
 
 /** What they tell it. */
 export type Report =
   | { readonly kind: 'ready' }
   /** It cannot serve, and why. */
   | { readonly kind: 'failed'; readonly code: string | undefined; readonly message: string }
-  | { readonly kind: 'answer'; readonly id: number; readonly text: string; readonly error: boolean }
+  | { readonly kind: 'done'; readonly id: number; readonly reply: Reply }
   | { readonly kind: 'suspect'; readonly server: ServerName; readonly info: string }
   /** A form of the statistics page. */
   | { readonly kind: 'form'; readonly form: string };

@@ -1,7 +1,8 @@
 import { BroadcastChannel } from 'node:worker_threads';
+import type { BalancerConfig } from '../model.ts';
 import type { Counters } from '../servers/counters.ts';
 import type { Server } from '../servers/server.ts';
-import type { Places, ScopeName, Sharing } from '../servers/sharing.ts';
+import { type Places, type ScopeName, type Sharing, serverScope } from '../servers/sharing.ts';
 import type { StickTableConfig } from '../stickiness/table/config.ts';
 import { Layout } from '../stickiness/table/layout.ts';
 import { allocateTable, type TableMemory } from '../stickiness/table/shared-memory.ts';
@@ -19,6 +20,7 @@ export interface SharedStateOptions {
   readonly channel: string;
   readonly memory?: SharedMemory;
   readonly suspect?: (server: Server, info: string) => void;
+  readonly changed?: (server: Server) => void;
 }
 
 /** One worker's hold on what all of them have in common. */
@@ -26,6 +28,7 @@ export class SharedState implements Sharing {
   readonly worker: number;
   readonly workers: number;
   readonly suspect: ((server: Server, info: string) => void) | undefined;
+  readonly changed: ((server: Server) => void) | undefined;
   readonly #memory = {
     scopes: new Map<string, SharedArrayBuffer>(),
     tables: new Map<string, TableMemory>(),
@@ -35,10 +38,11 @@ export class SharedState implements Sharing {
   #channel: Channel | undefined;
   #onRing: (ring: Ring) => void = () => undefined;
 
-  constructor({ worker, workers, channel, memory, suspect }: SharedStateOptions) {
+  constructor({ worker, workers, channel, memory, suspect, changed }: SharedStateOptions) {
     this.worker = worker;
     this.workers = workers;
     this.suspect = suspect;
+    this.changed = changed;
     this.#channelName = channel;
     if (memory) this.add(memory);
   }
@@ -84,8 +88,7 @@ export class SharedState implements Sharing {
 
   /** Of the table of that name, as long as it is one of that kind. */
   table(config: StickTableConfig): TableMemory {
-    const { position: _position, ...shape } = config;
-    const key = JSON.stringify(shape);
+    const key = shapeOf(config);
     let memory = this.#memory.tables.get(key);
     if (!memory) {
       memory = allocateTable(config, new Layout(config.store).width, this.workers);
@@ -109,13 +112,32 @@ export class SharedState implements Sharing {
     for (const scope of this.#scopes.values()) scope.forget(worker);
   }
 
-  /** Lets go of what is not among these any more. */
-  retain(scopes: ReadonlySet<string>): void {
+  /** Lets go of what a configuration does not have any more. */
+  retain({ scopes, tables }: SharedMemory): void {
     for (const name of this.#memory.scopes.keys()) {
       if (scopes.has(name)) continue;
       this.#memory.scopes.delete(name);
       this.#scopes.delete(name);
     }
+    for (const name of this.#memory.tables.keys()) {
+      if (!tables.has(name)) this.#memory.tables.delete(name);
+    }
+  }
+
+  /** The memory of this configuration alone. */
+  memoryOf({ proxies }: BalancerConfig): SharedMemory {
+    const names = new Set<string>(['process']);
+    const shapes = new Set<string>();
+    for (const { name, servers, stickTable } of proxies) {
+      names.add(`frontend ${name}`).add(`backend ${name}`);
+      for (const server of servers) names.add(serverScope(name, server.name));
+      if (stickTable) shapes.add(shapeOf(stickTable));
+    }
+    const { scopes, tables } = this.#memory;
+    return {
+      scopes: new Map([...scopes].filter(([name]) => names.has(name))),
+      tables: new Map([...tables].filter(([name]) => shapes.has(name))),
+    };
   }
 
   #scope(name: ScopeName): Scope {
@@ -133,3 +155,7 @@ export class SharedState implements Sharing {
 }
 
 const EVERYBODY = -1;
+
+/** Tables that agree here are one. */
+const shapeOf = ({ position: _position, ...shape }: StickTableConfig): string =>
+  JSON.stringify(shape);

@@ -16,11 +16,12 @@ import {
 } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
 import { parseLocalAddress } from '../local-address.ts';
+import { threadSet } from '../thread-set.ts';
 import { type BindTlsSettings, newBindTls, proxyTls } from '../tls/settings.ts';
 import { BIND_TLS } from './bind-tls.ts';
 
 /** What applies to every address of one `bind` line. */
-type Settings = 'name' | 'acceptProxy' | 'maxconn' | 'backlog' | 'ipv6Only' | 'owner';
+type Settings = 'threads' | 'name' | 'acceptProxy' | 'maxconn' | 'backlog' | 'ipv6Only' | 'owner';
 interface BindSettings extends Pick<BindConfig, Settings> {
   readonly tls: BindTlsSettings;
 }
@@ -96,9 +97,19 @@ export const BIND_PARAMETERS: KeywordTable<BindKeyword> = {
   },
   nice: without(1, '<number>', 'all connections are of one priority'),
   process: without(1, '<list>', 'one process serves every listener'),
-  shards: without(1, '<number>', 'one thread does the work'),
+  shards: without(1, '<number>', 'every worker listens by itself'),
   tfo: without(0, '', 'TCP fast open is not used'),
-  thread: without(1, '<list>', 'one thread does the work'),
+  thread: {
+    usage: '[<group>/]<all|odd|even|number[-number]>[,...]',
+    summary: 'workers that listen there (default: all)',
+    arguments: 1,
+    set: (bind, value) => {
+      const threads = threadSet(value);
+      if (typeof threads === 'string') return threads;
+      bind.threads = threads;
+      return undefined;
+    },
+  },
   uid: owner('uid'),
   user: owner('uid', '/etc/passwd'),
   v4v6: {

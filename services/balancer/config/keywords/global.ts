@@ -93,14 +93,12 @@ export const GLOBAL_KEYWORDS: KeywordTable<Keyword<GlobalDraft>> = {
   },
   nbthread: {
     usage: '<number>',
-    summary: 'accepted; one thread does the work',
-    parse: (_global, statement, context) => {
+    summary: 'workers that serve, threads with an event loop each (default 1)',
+    parse: (global, statement, context) => {
       if (!onlyArguments(statement, 1, context)) return;
       const range = { min: 1, max: MAX_THREADS, keyword: 'nbthread' };
       const value = integerArgument(statement, 1, range, context);
-      if (value === undefined || value === 1) return;
-      const message = `'nbthread ${value}' : one worker is used, whatever the number.`;
-      context.problems.warn(statement.at(1), message);
+      if (value !== undefined) global.threads = value;
     },
   },
   node: {

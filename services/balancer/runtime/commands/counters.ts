@@ -7,6 +7,7 @@ import { failure, NOTHING } from '../reply.ts';
 export const COUNTER_COMMANDS: CommandTable = [
   {
     name: 'clear counters',
+    workers: 'each-now',
     usage: 'clear counters [all]',
     summary: 'clear max statistics counters (or all counters)',
     level: 'operator',

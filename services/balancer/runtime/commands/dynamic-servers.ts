@@ -7,6 +7,7 @@ import { backendOf, isReply, serverOf } from '../targets.ts';
 export const DYNAMIC_SERVER_COMMANDS: CommandTable = [
   {
     name: 'add server',
+    workers: 'each',
     usage: 'add server <bk>/<srv>',
     summary: 'create a new server',
     level: 'admin',
@@ -14,6 +15,7 @@ export const DYNAMIC_SERVER_COMMANDS: CommandTable = [
   },
   {
     name: 'del server',
+    workers: 'each',
     usage: 'del server <bk>/<srv>',
     summary: 'remove a dynamically added server',
     level: 'admin',

@@ -13,6 +13,7 @@ function frontendOf({ host, word }: Call): Frontend | Reply {
 export const FRONTEND_COMMANDS: CommandTable = [
   {
     name: 'disable frontend',
+    workers: 'each',
     usage: 'disable frontend <frontend>',
     summary: 'temporarily disable specific frontend',
     level: 'admin',
@@ -29,6 +30,7 @@ export const FRONTEND_COMMANDS: CommandTable = [
   },
   {
     name: 'enable frontend',
+    workers: 'each',
     usage: 'enable frontend <frontend>',
     summary: 're-enable specific frontend',
     level: 'admin',
@@ -49,6 +51,7 @@ export const FRONTEND_COMMANDS: CommandTable = [
   },
   {
     name: 'shutdown frontend',
+    workers: 'each',
     usage: 'shutdown frontend <frontend>',
     summary: 'stop a specific frontend',
     level: 'admin',

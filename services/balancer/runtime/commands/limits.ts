@@ -12,6 +12,7 @@ const positive = (text: string): number | undefined =>
 export const LIMIT_COMMANDS: CommandTable = [
   {
     name: 'set maxconn frontend',
+    workers: 'each',
     usage: 'set maxconn frontend <frontend> <value>',
     summary: "change a frontend's maxconn setting",
     level: 'admin',
@@ -28,6 +29,7 @@ export const LIMIT_COMMANDS: CommandTable = [
   },
   {
     name: 'set maxconn global',
+    workers: 'each',
     usage: 'set maxconn global <value>',
     summary: 'change the per-process maxconn setting',
     level: 'admin',

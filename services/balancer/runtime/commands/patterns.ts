@@ -59,6 +59,7 @@ const commandsFor = (kind: PatternKind): Command[] => [
   },
   {
     name: `del ${kind}`,
+    workers: 'each',
     usage: `del ${kind} <${kind}> [<key>|#<ref>]`,
     summary: `delete ${kind} entries matching <key>`,
     run: onList(kind, (list, { word }) => {
@@ -70,6 +71,7 @@ const commandsFor = (kind: PatternKind): Command[] => [
   },
   {
     name: `clear ${kind}`,
+    workers: 'each',
     usage: `clear ${kind} [@<ver>] <${kind}>`,
     summary: `clear the contents of this ${kind}`,
     run: onList(kind, (list) => {
@@ -108,6 +110,7 @@ export const PATTERN_COMMANDS: CommandTable = [
   ...commandsFor('acl'),
   {
     name: 'add acl',
+    workers: 'each',
     usage: 'add acl [@<ver>] <acl> <pattern>',
     summary: 'add an acl entry',
     run: (call) => {
@@ -124,6 +127,7 @@ export const PATTERN_COMMANDS: CommandTable = [
   },
   {
     name: 'add map',
+    workers: 'each',
     usage: 'add map [@<ver>] <map> <key> <val>',
     summary: 'add a map entry (payload supported instead of key/val)',
     run: (call) => {
@@ -143,6 +147,7 @@ export const PATTERN_COMMANDS: CommandTable = [
   },
   {
     name: 'set map',
+    workers: 'each',
     usage: 'set map <map> [<key>|#<ref>] <value>',
     summary: 'modify a map entry',
     run: (call) => {

@@ -1,12 +1,13 @@
+import { threadId } from 'node:worker_threads';
 import type { LiveSession } from '../../servers/live-session.ts';
 import type { CommandTable } from '../command.ts';
 import type { RuntimeHost } from '../host.ts';
 import { data, failure, NOTHING } from '../reply.ts';
 import { isReply, serverOf } from '../targets.ts';
 
-/** Names of sessions, given when they are first shown. */
+/** Names of sessions, given when they are first shown; those of other workers begin elsewhere. */
 const NAMES = new WeakMap<LiveSession, string>();
-let next = 1;
+let next = 1 + threadId * 2 ** 32;
 
 function nameOf(session: LiveSession): string {
   let name = NAMES.get(session);
@@ -61,6 +62,7 @@ function details(session: LiveSession): string {
 export const SESSION_COMMANDS: CommandTable = [
   {
     name: 'show sess',
+    workers: 'gather',
     usage: 'show sess [id]',
     summary: 'report the list of current sessions or dump this exact session',
     level: 'operator',
@@ -90,6 +92,7 @@ export const SESSION_COMMANDS: CommandTable = [
   },
   {
     name: 'shutdown session',
+    workers: 'first',
     usage: 'shutdown session [id]',
     summary: 'kill a specific session',
     level: 'admin',
@@ -103,6 +106,7 @@ export const SESSION_COMMANDS: CommandTable = [
   },
   {
     name: 'shutdown sessions server',
+    workers: 'each-now',
     usage: 'shutdown sessions server <bk>/<srv>',
     summary: 'kill sessions on a server',
     level: 'admin',

@@ -225,6 +225,7 @@ export const SET_SERVER_COMMANDS: CommandTable = [
   },
   {
     name: 'disable dynamic-cookie backend',
+    workers: 'each',
     usage: 'disable dynamic-cookie backend <bk>',
     summary: 'disable dynamic cookies on a specific backend',
     level: 'admin',
@@ -234,6 +235,7 @@ export const SET_SERVER_COMMANDS: CommandTable = [
   },
   {
     name: 'enable dynamic-cookie backend',
+    workers: 'each',
     usage: 'enable dynamic-cookie backend <bk>',
     summary: 'enable dynamic cookies on a specific backend',
     level: 'admin',
@@ -243,6 +245,7 @@ export const SET_SERVER_COMMANDS: CommandTable = [
   },
   {
     name: 'set dynamic-cookie-key backend',
+    workers: 'each',
     usage: 'set dynamic-cookie-key backend <bk> <k>',
     summary: 'change a backend secret key for dynamic cookies',
     level: 'admin',

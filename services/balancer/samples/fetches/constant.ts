@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { workerData } from 'node:worker_threads';
 import { ExpressionError, type FetchTable, integerOf, plain } from '../fetch.ts';
 import { parseIpv4, parseIpv6 } from '../ip.ts';
 import { address, bin, FALSE, int, optional, type Sample, str, TRUE } from '../sample.ts';
 import { parseVariable } from '../variables.ts';
 
 const fixed = (sample: Sample) => () => sample;
+
+/** Counts from 0. */
+const worker = (): number => (workerData as { worker?: number } | null)?.worker ?? 0;
 
 /** Seconds to the unit that `date` and `http_date` count in. */
 export const TIME_UNITS: Readonly<Record<string, number>> = { s: 1, ms: 1000, us: 1_000_000 };
@@ -140,7 +144,7 @@ export const CONSTANT_FETCHES: FetchTable = {
   },
   hostname: plain('str', 'internal', 'name of this machine', () => str(hostname())),
   proc: plain('sint', 'internal', 'number of the process', () => int(1)),
-  thread: plain('sint', 'internal', 'number of the thread', () => int(0)),
+  thread: plain('sint', 'internal', 'number of the thread', () => int(worker())),
   stopping: plain('bool', 'internal', 'whether the process is stopping', () => FALSE),
   var: {
     out: 'any',
