@@ -1,6 +1,8 @@
+import type { Cache } from './cache/cache.ts';
 import type { CheckPace } from './checks/checks.ts';
 import type { SavedServer } from './checks/server-state.ts';
 import type { CheckMethod } from './checks/steps.ts';
+import type { CompressionConfig } from './compression/config.ts';
 import type { ProcessConfig } from './config/keywords/global-process.ts';
 import type { LogFormatter } from './log/log-format.ts';
 import type { Condition } from './rules/condition.ts';
@@ -46,10 +48,10 @@ export interface BindConfig extends Address {
   backlog?: number | undefined;
   /** An IPv6 address takes no IPv4 clients. */
   ipv6Only?: boolean | undefined;
-  /** Rights of a unix socket's file. */
-  owner?: { mode?: number; uid?: number; gid?: number } | undefined;
   /** Workers that listen (`thread`), counted from 1; undefined = all. */
   threads?: readonly number[] | undefined;
+  /** Rights of a unix socket's file. */
+  owner?: { mode?: number; uid?: number; gid?: number } | undefined;
   position: Position;
 }
 
@@ -312,6 +314,8 @@ export interface ProxyConfig {
   errorLocations?: ReadonlyMap<number, ErrorLocation>;
   /** Everything that looks at traffic; undefined where nothing does. */
   rules?: ProxyRules | undefined;
+  /** undefined = nothing is compressed. */
+  compression?: CompressionConfig | undefined;
   /** undefined = `safe`. */
   httpReuse?: ReuseMode | undefined;
   stickTable?: StickTableConfig | undefined;
@@ -340,10 +344,12 @@ export interface BalancerConfig {
     process?: ProcessConfig | undefined;
     /** `maxconn` where somebody set it. */
     maxconnGiven?: number | undefined;
-  };
-  proxies: ProxyConfig[];
-  /** Lists of patterns that its rules match against. */
-  patterns?: PatternRegistry | undefined;
     /** Workers (`nbthread`); undefined = 1. */
     threads?: number | undefined;
+  };
+  proxies: ProxyConfig[];
+  /** What its rules keep responses in. */
+  caches?: readonly Cache[] | undefined;
+  /** Lists of patterns that its rules match against. */
+  patterns?: PatternRegistry | undefined;
 }

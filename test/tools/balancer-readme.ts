@@ -1,4 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { CACHE_KEYWORDS } from '../../services/balancer/config/cache-section.ts';
+import { PREDICATES } from '../../services/balancer/config/directives/predicates.ts';
 import {
   FOREIGN_BIND,
   FOREIGN_GLOBAL,
@@ -87,7 +89,9 @@ export function keywords(): string {
     '',
     `Sections: ${SECTIONS.map(code).join(', ')}.`,
     '',
+    ...calls('Conditional blocks (`.if`, `.elif`, `.else`, `.endif`)', PREDICATES),
     ...tableOf('Global', GLOBAL_KEYWORDS),
+    ...tableOf('`cache`', CACHE_KEYWORDS),
     ...tableOf('Proxies (defaults, frontend, listen, backend)', proxy, sectionsOf),
     ...tableOf('`option`', OPTIONS),
     ...tableOf('`timeout`', TIMEOUTS as Table),

@@ -127,6 +127,7 @@ function buildProxy(
     errorLocations: settings.errorLocations,
     stickTable,
     httpReuse: settings.httpReuse,
+    compression: settings.mode === 'http' ? settings.compression : undefined,
     rules: finished?.rules,
     logFormat: finished?.logFormat,
     logFormatSd: finished?.logFormatSd,

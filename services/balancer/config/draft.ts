@@ -1,4 +1,5 @@
 import type { SavedServer } from '../checks/server-state.ts';
+import type { CompressionConfig } from '../compression/config.ts';
 import type {
   BalanceAlgorithm,
   BindConfig,
@@ -68,6 +69,7 @@ export interface ProxySettings {
   stateFileName: string | undefined;
   cookie: CookieConfig | undefined;
   httpReuse?: ReuseMode;
+  compression?: CompressionConfig;
   server: ServerSettings;
   rules: RuleSettings;
 }
@@ -136,10 +138,10 @@ export interface GlobalChecks {
 }
 
 export interface GlobalDraft {
-  maxconn: number | undefined;
-  log: LogTarget[];
   /** Workers. */
   threads?: number | undefined;
+  maxconn: number | undefined;
+  log: LogTarget[];
   logTag: string | undefined;
   sendHostname: string | undefined;
   pidfile: string | undefined;

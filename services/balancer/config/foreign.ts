@@ -6,7 +6,7 @@ const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
 /** Sections. */
 export const FOREIGN_SECTIONS = words(`
-  cache fcgi-app log-forward mailers namespace_list peers program resolvers ring
+  fcgi-app log-forward mailers namespace_list peers program resolvers ring
 `);
 
 /** Keywords of the global section. */
@@ -36,8 +36,8 @@ export const FOREIGN_GLOBAL = words(`
 
 /** Keywords of defaults, frontend, backend and listen. */
 export const FOREIGN_PROXY = words(`
-  backlog bind-process clitcpka-cnt clitcpka-idle clitcpka-intvl clitimeout compression contimeout
-  declare description dispatch email-alert error-log-format filter grace http-error
+  backlog bind-process clitcpka-cnt clitcpka-idle clitcpka-intvl clitimeout contimeout
+  declare description dispatch email-alert error-log-format grace http-error
   http-send-name-header max-keep-alive-queue max-session-srv-conns
   rate-limit srvtcpka-cnt srvtcpka-idle srvtcpka-intvl srvtimeout tcp-response use-fcgi-app
   usesrc

@@ -1,5 +1,6 @@
 import type { BalancerConfig } from '../model.ts';
 import { build, type Overrides } from './build.ts';
+import { finishCaches } from './cache-section.ts';
 import { finishRules } from './finish-rules.ts';
 import { HostNames } from './host-names.ts';
 import { numberAll } from './number.ts';
@@ -53,13 +54,19 @@ async function load(
     numberAll(draft, problems);
     validate(draft, problems);
     finishRules(draft, context);
+    finishCaches(context);
     validateChecks(draft, problems);
     loadServerStates(draft, problems);
     finishTls(draft, problems, variables);
     await hostNames.resolve(problems);
   }
   if (problems.alerts > 0) throw new BalancerConfigError(sorted(problems.list, sources));
-  const config: BalancerConfig = { ...build(draft, overrides), patterns: shared.patterns };
+  const caches = [...shared.caches.values()].map(({ cache }) => cache);
+  const config: BalancerConfig = {
+    ...build(draft, overrides),
+    patterns: shared.patterns,
+    caches,
+  };
   return { config, warnings: sorted(problems.list, sources) };
 }
 

@@ -1,3 +1,4 @@
+import { parseCacheLine } from './cache-section.ts';
 import { Directives } from './directives/blocks.ts';
 import { type ConfigDraft, newGlobal } from './draft.ts';
 import { FOREIGN_GLOBAL, FOREIGN_PROXY } from './foreign.ts';
@@ -89,6 +90,8 @@ function parseSource(
       parseUserlistLine(before.list, statement, context);
     } else if (before.kind === 'http-errors') {
       parseHttpErrorsLine(before.files, statement, context);
+    } else if (before.kind === 'cache') {
+      parseCacheLine(before.draft, statement, context);
     }
     return before;
   }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { Cache } from '../cache/cache.ts';
 import type { Position } from '../model.ts';
 import type { RuleContext } from '../rules/context.ts';
 import type { Place } from '../rules/place.ts';
@@ -6,6 +7,7 @@ import { UserList } from '../rules/users.ts';
 import type { CompileEnvironment } from '../samples/fetch.ts';
 import { PatternRegistry } from '../samples/pattern-registry.ts';
 import type { KeyType } from '../stickiness/table/config.ts';
+import type { CacheDraft } from './cache-section.ts';
 import { hasBackend, type ProxyDraft } from './draft.ts';
 import type { Context } from './keyword.ts';
 import { systemReason } from './source.ts';
@@ -19,6 +21,23 @@ export class SharedDefinitions {
   readonly stickTables = new Map<string, { owner: string; position: Position; type: KeyType }>();
   /** Files by status, by name of their `http-errors` section. */
   readonly errorSections = new Map<string, Map<number, string>>();
+
+  readonly cacheDrafts = new Map<string, CacheDraft>();
+  /** Caches by name, with where and by whom they were named first. */
+  readonly caches = new Map<
+    string,
+    { cache: Cache; named: { proxy: string; position: Position } | undefined }
+  >();
+
+  /** The cache of that name, which may be defined further below. */
+  cache(name: string, named?: { proxy: string; position: Position }): Cache {
+    let known = this.caches.get(name);
+    if (!known) {
+      known = { cache: new Cache(name), named };
+      this.caches.set(name, known);
+    }
+    return known.cache;
+  }
 
   /** The list of that name, which may be defined further below. */
   userlist(name: string, position?: Position): UserList {
@@ -93,6 +112,7 @@ export function ruleContext(
       },
     },
     errorPages: (section) => context.shared.errorSections.get(section),
+    cache: (name) => context.shared.cache(name, { proxy: draft.name, position }),
     warn: (message) => context.problems.warn(position, message),
   };
 }

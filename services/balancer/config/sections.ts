@@ -1,5 +1,6 @@
 import type { Position } from '../model.ts';
 import type { UserList } from '../rules/users.ts';
+import { type CacheDraft, openCache } from './cache-section.ts';
 import {
   type ConfigDraft,
   describeProxy,
@@ -25,11 +26,12 @@ export type OpenSection =
   | { kind: 'proxy'; draft: ProxyDraft }
   | { kind: 'userlist'; list: UserList }
   | { kind: 'http-errors'; files: Map<number, string> }
+  | { kind: 'cache'; draft: CacheDraft }
   | { kind: 'skipped' };
 
 const PROXY_SECTIONS: readonly string[] = ['defaults', 'frontend', 'backend', 'listen'];
 
-const OUR_SECTIONS: readonly string[] = [...PROXY_SECTIONS, 'userlist', 'http-errors'];
+const OUR_SECTIONS: readonly string[] = [...PROXY_SECTIONS, 'cache', 'http-errors', 'userlist'];
 
 /** Every word that opens a section, ours or not: such a line is never a keyword of another one. */
 export function opensSection(word: string): boolean {
@@ -63,6 +65,7 @@ export class Sections {
     }
     if (word === 'userlist') return openUserlist(statement, this.#context);
     if (word === 'http-errors') return openHttpErrors(statement, this.#context);
+    if (word === 'cache') return openCache(statement, this.#context);
     if (!PROXY_SECTIONS.includes(word)) {
       const message = `unsupported section '${word}': HAProxy has it, this balancer does not.`;
       this.#context.problems.alert(statement.position, message);

@@ -167,6 +167,46 @@ export class Account {
     this.frontend.counters.intercepted += 1;
   }
 
+  /** So many bytes were compressed, into so many. */
+  compressed(input: number, output: number): void {
+    this.#both((counters) => {
+      counters.compIn += input;
+      counters.compOut += output;
+    });
+  }
+
+  /** A coding that changes nothing took so many bytes. */
+  uncompressed(bytes: number): void {
+    this.#both((counters) => {
+      counters.compByp += bytes;
+    });
+  }
+
+  /** A response was compressed to its end. */
+  compressedWhole(): void {
+    this.#both((counters) => {
+      counters.compRsp += 1;
+    });
+  }
+
+  #both(count: (counters: Counters) => void): void {
+    count(this.frontend.counters);
+    if (this.backend && this.backend.counters !== this.frontend.counters) {
+      count(this.backend.counters);
+    }
+  }
+
+  /** A kept response answers it: a request of the frontend alone. */
+  cached(status: number): void {
+    this.status = status;
+    this.frontend.counters.response(status);
+    if (this.backend) this.backend.counters.reqTot -= 1;
+    this.serverLabel = '<CACHE>';
+    this.queueTime = 0;
+    this.connectTime = 0;
+    this.responseTime = 0;
+  }
+
   bytesIn(count: number): void {
     this.bytesFromClient += count;
     this.frontend.counters.bin += count;

@@ -1,3 +1,8 @@
+import type { CacheHit } from '../cache/cache-session.ts';
+import { cachedBody, cachedHead } from '../cache/cached-head.ts';
+import type { Algorithm } from '../compression/config.ts';
+import { algorithmFor, compressedHead, offloaded } from '../compression/negotiate.ts';
+import type { ProxyConfig } from '../model.ts';
 import type { Backend } from '../servers/backend.ts';
 import { faultSign } from '../servers/observer.ts';
 import type { SeverReason } from '../servers/sever.ts';
@@ -5,12 +10,14 @@ import { countEvent } from '../stickiness/table/trackers.ts';
 import type { Account } from './account.ts';
 import { BodyFlow } from './body-flow.ts';
 import type { ExchangeClient } from './client-side.ts';
+import { responseConnection } from './connection-field.ts';
 import type { Connector, Unobtainable } from './connector.ts';
 import { type ErrorStatus, errorResponse, type LocalResponse } from './errors.ts';
 import type { ExchangeRules } from './exchange-rules.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
 import { sendLocal } from './local-answer.ts';
 import type { RuledOut } from './request-rules.ts';
+import { ResponseFilter } from './response-filter.ts';
 import { ruleLocalResponse, ruleResponse } from './response-rules.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -32,6 +39,9 @@ export abstract class ExchangeEnds {
   /** The whole request came with its head. */
   protected whole: boolean;
   protected keepClient: boolean;
+  /** Keeps or compresses the body on its way to the client. */
+  protected filter: ResponseFilter | undefined;
+  #algorithm: Algorithm | undefined;
 
   constructor(client: ExchangeClient, head: RequestHead, account: Account) {
     this.client = client;
@@ -72,9 +82,9 @@ export abstract class ExchangeEnds {
   /** The response as its rules leave it; undefined when they ended the exchange. */
   protected ruled(head: ResponseHead, bodyBytes: number): ResponseHead | undefined {
     const scope = this.rules?.scope;
-    if (!scope) return head;
+    if (!scope) return this.#filtered(head);
     const verdict = ruleResponse(scope, head);
-    if (verdict.kind === 'pass') return verdict.head;
+    if (verdict.kind === 'pass') return this.#filtered(verdict.head);
     if (verdict.kind === 'drop') this.vanish(true);
     else {
       if (verdict.denied) this.account.denied('response');
@@ -83,6 +93,55 @@ export abstract class ExchangeEnds {
       this.answer(verdict.response, verdict.denied ? 'PH' : 'LH');
     }
     return undefined;
+  }
+
+  get #sides(): readonly (ProxyConfig | undefined)[] {
+    return [this.backend?.config, this.client.context.config];
+  }
+
+  /** Settles on a coding for the response; the head as servers are to see it. */
+  protected negotiated(head: RequestHead, backend: Backend | undefined): RequestHead {
+    const sides = [backend?.config, this.client.context.config];
+    if (!sides.some((side) => side?.compression)) return head;
+    this.#algorithm = algorithmFor(head, sides);
+    return this.#algorithm ? offloaded(head, sides) : head;
+  }
+
+  /** The head for a body that is going to be kept or compressed. */
+  #filtered(head: ResponseHead): ResponseHead {
+    const copy = this.rules?.scope.caching?.copy;
+    const algorithm = this.#algorithm;
+    const compressed = algorithm && compressedHead(head, this.head, algorithm, this.#sides);
+    if (!copy && !compressed) return head;
+    const { account } = this;
+    const count = (input: number, output: number): void => {
+      if (algorithm === 'identity') account.uncompressed(output);
+      else account.compressed(input, output);
+    };
+    const coding = compressed && algorithm;
+    this.filter = new ResponseFilter({ body: head.body, algorithm: coding, copy, count });
+    return compressed ?? head;
+  }
+
+  /** Answers with a response that a cache has. */
+  protected answeredFromCache(): boolean {
+    const hit = this.rules?.scope.caching?.hit;
+    if (!hit) return false;
+    const ruled = this.ruled(cachedHead(hit, Date.now()), hit.entry.length);
+    if (ruled) this.#sendCached(hit, ruled);
+    return true;
+  }
+
+  #sendCached(hit: CacheHit, ruled: ResponseHead): void {
+    this.account.cached(ruled.status);
+    const body = this.head.method === 'HEAD' ? [] : cachedBody(hit);
+    const parts = this.filter?.pass({ output: body, done: true }) ?? body;
+    const sent = this.head.method === 'HEAD' || hit.unchanged ? 0 : hit.entry.length;
+    this.account.bytesOut(ruled.counted + sent);
+    const keep = this.keepClient && this.request.done;
+    const connection = responseConnection(ruled, this.head, keep);
+    this.client.send(`${ruled.text}${connection}\r\n`, parts);
+    this.finish('LR', keep);
   }
 
   protected responseText(head: ResponseHead): string {
@@ -160,6 +219,10 @@ export abstract class ExchangeEnds {
     if (this.phase === 'done') return;
     this.phase = 'done';
     this.rules?.close();
+    const complete = termination === '--' || termination === 'LR';
+    if (complete && this.filter?.compresses) this.account.compressedWhole();
+    this.filter?.close(complete);
+    this.rules?.scope.caching?.copy?.close(false);
     this.account.close(termination);
     this.connector?.release();
     this.client.exchangeDone(keep);

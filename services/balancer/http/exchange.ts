@@ -94,8 +94,9 @@ export class Exchange
   }
 
   proceed(head: RequestHead, backend: Backend | undefined): void {
-    this.head = head;
+    this.head = this.negotiated(head, backend);
     this.phase = 'connect';
+    if (this.answeredFromCache()) return;
     if (!backend) {
       this.account.requestTime = -1;
       this.fail(503, 'SC');
@@ -105,13 +106,12 @@ export class Exchange
     if (mode === 'close') this.keepClient = false;
     this.#keepServer = mode === 'keep-alive';
     this.account.sticky = stickySession(backend, this.head, this.account.scope);
-    const source = this.account.client.host;
     this.connector = new Connector(backend, this.client.pools, this.account, this, {
       reuse: this.#keepServer ? reuseFor(backend.config.httpReuse, this.client.again) : undefined,
       own: this.client,
       headBytes: this.headBytes,
       hash: backend.hash({
-        source,
+        source: this.account.client.host,
         head: this.head,
         scope: this.account.scope,
         data: this.firstBody,
@@ -256,7 +256,7 @@ export class Exchange
   #forward(text: string, input: Buffer, next: number): void {
     const flow = this.#response!;
     this.account.bytesOut(flow.counted);
-    if (!this.client.send(text, flow.output)) {
+    if (!this.client.send(text, this.filter?.pass(flow) ?? flow.output)) {
       this.upstream?.socket.pause();
       this.upstream?.deadline.clear();
       this.limitClient();

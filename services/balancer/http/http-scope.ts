@@ -1,3 +1,5 @@
+import type { Cache } from '../cache/cache.ts';
+import { CacheSession } from '../cache/cache-session.ts';
 import type { ClientAddress } from '../listeners/handler.ts';
 import { encodeUnsafe } from '../log/format.ts';
 import type { SessionRecord } from '../log/log-variables.ts';
@@ -44,6 +46,8 @@ export class HttpScope implements RuleScope {
     request: [],
     response: [],
   };
+  /** What caches have to do with it; made when a rule names one. */
+  caching: CacheSession | undefined;
   readonly #account: Account;
   readonly #session: SessionState;
   #transaction: Variables | undefined;
@@ -133,6 +137,19 @@ export class HttpScope implements RuleScope {
     if ((scope === 'req') !== (this.response === undefined)) return undefined;
     if (create) this.#message ??= new Variables();
     return this.#message;
+  }
+
+  useCache(cache: Cache): void {
+    if (!this.request) return;
+    this.caching ??= new CacheSession();
+    if (!this.caching.use(cache, this.request)) return;
+    const { counters } = this.backend ?? this.frontend;
+    counters.cacheLookups += 1;
+    if (this.caching.hit) counters.cacheHits += 1;
+  }
+
+  storeInCache(cache: Cache): void {
+    if (this.request && this.response) this.caching?.store(cache, this.request, this.response);
   }
 
   /** The response is here: rules on it begin. */

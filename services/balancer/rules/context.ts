@@ -1,3 +1,4 @@
+import type { Cache } from '../cache/cache.ts';
 import { compileLogFormat, type LogFormatter } from '../log/log-format.ts';
 import { compileExpression, type Expression } from '../samples/compile.ts';
 import { type CompileEnvironment, ExpressionError } from '../samples/fetch.ts';
@@ -24,6 +25,8 @@ export interface RuleContext {
   readonly slots: CaptureSlots;
   /** Path of a named error file, by section and status. */
   errorPages(section: string): ReadonlyMap<number, string> | undefined;
+  /** The cache of that name, whose section may come later. */
+  cache(name: string): Cache;
   warn(message: string): void;
 }
 

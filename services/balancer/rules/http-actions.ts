@@ -1,13 +1,13 @@
 import { errorResponse, type LocalResponse } from '../http/errors.ts';
 import type { Message } from '../http/message.ts';
 import { reasonOf } from '../http/reasons.ts';
-import { LEVELS } from '../log/record.ts';
-import { asText } from '../samples/cast.ts';
 import { ExpressionError } from '../samples/fetch.ts';
 import { pathAndQuery, pathOf } from '../samples/fetches/http-names.ts';
 import { compileRegex, expand } from '../samples/regex.ts';
 import { countEvent } from '../stickiness/table/trackers.ts';
-import { expressionOf, type RuleContext, textOf } from './context.ts';
+import { CACHE_ACTIONS } from './cache-actions.ts';
+import { type RuleContext, textOf } from './context.ts';
+import { LIMIT_ACTIONS } from './limit-actions.ts';
 import type { HttpAction, RuleScope } from './model.ts';
 import { parseRedirect } from './redirect.ts';
 import { parseReply } from './reply.ts';
@@ -18,7 +18,6 @@ import {
   setVarFormatAction,
   unsetVarAction,
 } from './shared-actions.ts';
-import { durationOf } from './time.ts';
 import { TRACK_ACTIONS } from './track-actions.ts';
 import { NORMALIZERS, setPath, setPathAndQuery, setQuery, setTarget } from './uri.ts';
 import type { Words } from './words.ts';
@@ -185,6 +184,8 @@ const withField = (page: LocalResponse, line: string): LocalResponse => ({
 /** Actions of `http-request`, `http-response` and `http-after-response`: manual, section 4.2. */
 export const HTTP_ACTIONS: Readonly<Record<string, HttpActionRow>> = {
   ...TRACK_ACTIONS,
+  ...CACHE_ACTIONS,
+  ...LIMIT_ACTIONS,
   allow: single('allow', 'no more rules of this list', ALL),
   reject: single('reject', 'closes the connection without a response', REQUEST),
   'silent-drop': {
@@ -308,36 +309,6 @@ export const HTTP_ACTIONS: Readonly<Record<string, HttpActionRow>> = {
   'set-src-port': setAddressAction('source', 'port'),
   'set-dst': setAddressAction('target', 'host'),
   'set-dst-port': setAddressAction('target', 'port'),
-  'set-log-level': {
-    usage: '<level>',
-    summary: 'level of the log line; `silent` = none',
-    phases: EARLY,
-    parse: (words) => {
-      const level = words.need('expects exactly 1 argument (log level name or silent)');
-      if (level !== 'silent' && !(LEVELS as readonly string[]).includes(level)) {
-        throw new ExpressionError('expects exactly 1 argument (log level name or silent)');
-      }
-      return run((scope) => scope.setLogLevel(level));
-    },
-  },
-  'set-timeout': {
-    usage: '{ server | tunnel } { <timeout> | <expr> }',
-    summary: 'another timeout for this request',
-    phases: REQUEST,
-    parse: (words, context) => {
-      const which = words.need("expects 'server' or 'tunnel'");
-      if (which !== 'server' && which !== 'tunnel')
-        throw new ExpressionError("'set-timeout' rule supports 'server'/'tunnel'");
-      const text = words.takeExpression();
-      const fixed = /^\d/.test(text) ? durationOf(text) : undefined;
-      const expression = fixed === undefined ? expressionOf(text, context) : undefined;
-      return run((scope) => {
-        const sample = expression?.evaluate(scope);
-        const value = fixed ?? Number(sample ? asText(sample) : Number.NaN);
-        if (value > 0) scope.setTimeout(which, value);
-      });
-    },
-  },
   'normalize-uri': {
     usage: '<normalizer>',
     summary: 'brings equal targets into one form',
@@ -354,23 +325,6 @@ export const HTTP_ACTIONS: Readonly<Record<string, HttpActionRow>> = {
           if (request && value !== undefined && value !== request.target) request.target = value;
         },
       };
-    },
-  },
-  'wait-for-body': {
-    usage: 'time <time> [ at-least <bytes> ]',
-    summary: 'waits until so much of the body is here',
-    phases: REQUEST,
-    parse: (words) => {
-      if (words.take() !== 'time') throw new ExpressionError("missing argument 'time'");
-      const limit = durationOf(words.need('missing argument <time>'));
-      let atLeast = 0;
-      if (words.next === 'at-least') {
-        words.take();
-        const text = words.need("'at-least' expects a size");
-        if (!/^\d+[kK]?$/.test(text)) throw new ExpressionError(`invalid size '${text}'`);
-        atLeast = Number.parseInt(text, 10) * (/k$/i.test(text) ? 1024 : 1);
-      }
-      return { kind: 'wait-for-body', limit, atLeast };
     },
   },
   'strict-mode': {

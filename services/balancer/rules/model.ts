@@ -1,3 +1,4 @@
+import type { Cache } from '../cache/cache.ts';
 import type { LocalResponse } from '../http/errors.ts';
 import type { LogFormatter } from '../log/log-format.ts';
 import type { SessionRecord } from '../log/log-variables.ts';
@@ -21,6 +22,8 @@ export interface RuleScope extends Scope {
   setLogLevel(level: string): void;
   /** Milliseconds. */
   setTimeout(which: 'server' | 'tunnel', value: number): void;
+  useCache(cache: Cache): void;
+  storeInCache(cache: Cache): void;
 }
 
 /** A response of our own; undefined = none after all (`redirect … ignore-empty`). */

@@ -1,4 +1,5 @@
 import type { CommandTable } from './command.ts';
+import { CACHE_COMMANDS } from './commands/cache.ts';
 import { COUNTER_COMMANDS } from './commands/counters.ts';
 import { DYNAMIC_SERVER_COMMANDS } from './commands/dynamic-servers.ts';
 import { FRONTEND_COMMANDS } from './commands/frontends.ts';
@@ -14,6 +15,7 @@ import { STATISTICS_COMMANDS } from './statistics.ts';
 
 /** Every command, in the order of `help`. */
 export const COMMANDS: CommandTable = [
+  ...CACHE_COMMANDS,
   ...COUNTER_COMMANDS,
   ...DYNAMIC_SERVER_COMMANDS,
   ...FRONTEND_COMMANDS,

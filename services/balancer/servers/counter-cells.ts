@@ -32,6 +32,7 @@ export const PLAIN = [
   'hrspOther',
   'compIn',
   'compOut',
+  'compByp',
   'compRsp',
   'cacheLookups',
   'cacheHits',

@@ -54,9 +54,10 @@ export class Counters {
   declare hrsp4xx: number;
   declare hrsp5xx: number;
   declare hrspOther: number;
-  /** Bytes that compression took and gave, and responses that it compressed. */
+  /** Bytes that compression took, gave and left as they were, and responses that it compressed. */
   declare compIn: number;
   declare compOut: number;
+  declare compByp: number;
   declare compRsp: number;
   declare cacheLookups: number;
   declare cacheHits: number;

@@ -23,12 +23,12 @@ export const SERVER = 2;
 /** HAProxy's share of the frontends' maxconn that is an unset `fullconn`: 10 %. */
 const FULLCONN_SHARE = 0.1;
 
-const NO_MODULES = {
-  comp_in: 0,
-  comp_out: 0,
-  comp_byp: 0,
-  comp_rsp: 0,
-};
+const compression = ({ compIn, compOut, compByp, compRsp }: Totals): StatRow => ({
+  comp_in: compIn,
+  comp_out: compOut,
+  comp_byp: compByp,
+  comp_rsp: compRsp,
+});
 
 const NO_TLS = { '-': '-', ssl_sess: 0, ssl_reused_sess: 0, ssl_failed_handshake: 0 };
 
@@ -94,14 +94,14 @@ function frontendRow(frontend: FrontendContext, now: number): StatRow {
     req_rate: counters.requestRate.read(now),
     req_rate_max: counters.requestRate.max,
     req_tot: counters.reqTot,
-    ...NO_MODULES,
+    ...compression(counters),
     conn_rate: counters.connectionRate.read(now),
     conn_rate_max: counters.connectionRate.max,
     conn_tot: counters.connTot,
     dcon: 0,
     dses: 0,
     ...(config.mode === 'http' ? { intercepted: counters.intercepted } : {}),
-    ...cache(config),
+    ...cache(config, counters),
     ...NO_H2,
     ...http1(config, counters.scur, counters.connTot, counters.reqTot),
   };
@@ -134,8 +134,8 @@ function backendRow(
     ...(has ? { downtime: seconds(backend.downtime(now)) } : {}),
     ...responses(config, counters),
     ...(config.mode === 'http' ? { req_tot: counters.reqTot } : {}),
-    ...NO_MODULES,
-    ...cache(config),
+    ...compression(counters),
+    ...cache(config, counters),
     algo: config.balance.name,
     agg_server_status: 0,
     agg_server_check_status: 0,
@@ -271,8 +271,8 @@ function connectionsTo(server: Server, connections: ServerConnections): number {
   return connections.idle(server) + connections.safe(server) + connections.used(server);
 }
 
-function cache(config: ProxyConfig): StatRow {
-  return config.mode === 'http' ? { cache_lookups: 0, cache_hits: 0 } : {};
+function cache(config: ProxyConfig, { cacheLookups, cacheHits }: Totals): StatRow {
+  return config.mode === 'http' ? { cache_lookups: cacheLookups, cache_hits: cacheHits } : {};
 }
 
 function checkPart(server: Server, rise: number, fall: number, now: number): StatRow {

@@ -138,4 +138,8 @@ export class TcpScope implements RuleScope {
   }
 
   setTimeout(): void {}
+
+  useCache(): void {}
+
+  storeInCache(): void {}
 }

@@ -11,9 +11,11 @@ import {
 import type { Statement } from '../lexer.ts';
 import { BALANCE_USAGE, parseBalance } from './balance.ts';
 import { parseBind } from './bind.ts';
+import { parseCompression } from './compression.ts';
 import { parseCookie } from './cookie.ts';
 import { parseErrorFile } from './error-file.ts';
 import { parseExternalCheck } from './external-check.ts';
+import { parseFilter } from './filter.ts';
 import { HASH_TYPE_USAGE, parseHashBalanceFactor, parseHashType } from './hash-type.ts';
 import { parseHttpCheck } from './http-check.ts';
 import { parseHttpReuse } from './http-reuse.ts';
@@ -55,6 +57,13 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     sections: ['frontend', 'listen'],
     misplaced: 'warning',
     parse: parseBind,
+  },
+  compression: {
+    usage: 'algo <algorithm> ... | type <mime type> ... | offload',
+    summary: 'compress responses: gzip, deflate, raw-deflate; identity',
+    sections: EVERYWHERE,
+    misplaced: 'alert',
+    parse: parseCompression,
   },
   cookie: {
     usage: '<name> [ rewrite | insert | prefix ] [ indirect ] [ nocache ] [ postonly ] [param*]',
@@ -130,6 +139,13 @@ export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
     sections: ['listen', 'backend'],
     misplaced: 'warning',
     parse: parsePersistence('force'),
+  },
+  filter: {
+    usage: 'cache <name> | compression',
+    summary: 'accepted: a cache sees the response before compression does',
+    sections: ['frontend', 'listen', 'backend'],
+    misplaced: 'alert',
+    parse: parseFilter,
   },
   fullconn: count('fullconn', SERVER_SIDE, 'load at which dynamic limits reach their maximum'),
   'hash-balance-factor': {
