@@ -1,9 +1,5 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { problemsOf } from '../unit/balancer/config/read.ts';
+import { HaproxyVerdicts, ourVerdict } from '../support/verdicts.ts';
 
 /** Lines of a frontend that HAProxy and we must both accept, both warn of, or both refuse. */
 const FRONTEND: readonly string[] = [
@@ -128,8 +124,8 @@ const FRONTEND: readonly string[] = [
   'tcp-request inspect-delay x',
 ];
 
-const directory = mkdtempSync(join(tmpdir(), 'balancer-rule-verdicts-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const haproxy = new HaproxyVerdicts();
+afterAll(() => haproxy.close());
 
 const textOf = (line: string): string => `
 defaults
@@ -148,25 +144,9 @@ backend b
     server s 127.0.0.1:2
 `;
 
-function haproxy(text: string): Promise<string> {
-  const file = join(directory, 'test.cfg');
-  writeFileSync(file, text);
-  return new Promise((resolve) => {
-    execFile('haproxy', ['-c', '-f', file], (error, _stdout, stderr) => {
-      resolve(error ? 'refused' : stderr.includes('[WARNING]') ? 'warning' : 'accepted');
-    });
-  });
-}
-
-async function ours(text: string): Promise<string> {
-  const problems = await problemsOf(text);
-  if (problems.some(({ severity }) => severity === 'alert')) return 'refused';
-  return problems.length > 0 ? 'warning' : 'accepted';
-}
-
 describe('verdicts on rules, side by side with HAProxy', () => {
   test.each(FRONTEND)('%s', async (line) => {
     const text = textOf(line);
-    expect(await ours(text)).toBe(await haproxy(text));
+    expect(await ourVerdict(text)).toBe(await haproxy.of(text));
   });
 });

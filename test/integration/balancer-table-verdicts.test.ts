@@ -1,8 +1,5 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { HaproxyVerdicts, ourVerdict } from '../support/verdicts.ts';
 import { problemsOf } from '../unit/balancer/config/read.ts';
 
 /** Section (frontend g, backend b with a table, backend n without, t in mode tcp) and line. */
@@ -108,8 +105,8 @@ t|option httpclose
   .trim()
   .split('\n');
 
-const directory = mkdtempSync(join(tmpdir(), 'bramble-tables-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const haproxy = new HaproxyVerdicts();
+afterAll(() => haproxy.close());
 
 function textOf(line: string): string {
   const [where = '', ...rest] = line.split('|');
@@ -137,26 +134,10 @@ backend t
 `;
 }
 
-function haproxy(text: string): Promise<string> {
-  const file = join(directory, 'test.cfg');
-  writeFileSync(file, text);
-  return new Promise((resolve) => {
-    execFile('haproxy', ['-c', '-f', file], (error, _stdout, stderr) => {
-      resolve(error ? 'refused' : stderr.includes('[WARNING]') ? 'warning' : 'accepted');
-    });
-  });
-}
-
-async function ours(text: string): Promise<string> {
-  const problems = await problemsOf(text);
-  if (problems.some(({ severity }) => severity === 'alert')) return 'refused';
-  return problems.length > 0 ? 'warning' : 'accepted';
-}
-
 describe('verdicts on tables and reuse, side by side with HAProxy', () => {
   test.each(LINES)('%s', async (line) => {
     const text = textOf(line);
-    expect(await ours(text)).toBe(await haproxy(text));
+    expect(await ourVerdict(text)).toBe(await haproxy.of(text));
   });
 
   test('peers and other keys for servers are refused by name', async () => {

@@ -151,10 +151,12 @@ export class ClientConnection implements ExchangeClient, LiveSession {
   }
 
   destroy(): void {
+    this.#closing = true;
     this.#socket.destroy();
   }
 
   send(head: string, parts: readonly Buffer[]): boolean {
+    if (this.#socket.destroyed) return true;
     return writeParts(this.#socket, head, parts);
   }
 
@@ -178,7 +180,7 @@ export class ClientConnection implements ExchangeClient, LiveSession {
   }
 
   forget(): void {
-    this.#socket.destroy();
+    this.destroy();
   }
 
   handOver(user: ClientUser): void {
@@ -367,11 +369,13 @@ export class ClientConnection implements ExchangeClient, LiveSession {
 
   #closed(): void {
     this.#deadline.close();
-    this.#closing = true;
-    this.#input = undefined;
     const user = this.#user;
     this.#user = undefined;
-    user?.clientClosed();
+    if (user) user.clientClosed();
+    // Cut by the client: it was not told to go, and what it has begun never becomes a request.
+    else if (!this.#closing && (this.#requests === 0 || this.#input)) this.#probed(400, 'CR');
+    this.#closing = true;
+    this.#input = undefined;
     this.#own?.close();
   }
 }

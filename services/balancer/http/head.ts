@@ -43,7 +43,13 @@ export const INCOMPLETE = 0;
 export const BAD_REQUEST = 400;
 /** Transfer codings that we do not undo: HAProxy's answer to `gzip, chunked`. */
 export const UNPROCESSABLE = 422;
-export type Refusal = typeof INCOMPLETE | typeof BAD_REQUEST | typeof UNPROCESSABLE;
+/** A body where the version of the request knows none: HAProxy's answer to a GET of 1.0 with one. */
+export const TOO_LARGE = 413;
+export type Refusal =
+  | typeof INCOMPLETE
+  | typeof BAD_REQUEST
+  | typeof TOO_LARGE
+  | typeof UNPROCESSABLE;
 
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 

@@ -6,11 +6,14 @@ import {
   INCOMPLETE,
   type Refusal,
   type RequestHead,
+  TOO_LARGE,
   UNPROCESSABLE,
 } from './head.ts';
 
 const VERSION = Buffer.from('HTTP/');
 const fields = new FieldScanner();
+/** Methods whose requests have no body in HTTP/1.0 (RFC 1945, 8). */
+const BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE']);
 /** HAProxy's `struct htx_sl`, which its byte counts of a head include. */
 export const START_LINE_OVERHEAD = 20;
 
@@ -80,6 +83,9 @@ function parse(input: Buffer, start: number, end: number): RequestHead | Refusal
   if (upgrade && fields.websocket && !fields.websocketKey) return BAD_REQUEST;
   const passUpgrade = upgrade && !chunked && contentLength <= 0;
   if (fields.hasUpgrade && (http10 || (upgrade && !passUpgrade))) fields.drop('upgrade');
+
+  // Old servers take such a body for the next request.
+  if (http10 && (chunked || contentLength > 0) && BODILESS.has(method)) return TOO_LARGE;
 
   dropOverriddenLength(fields);
 

@@ -13,6 +13,7 @@ import type { SocketFacts } from '../tls/facts.ts';
 import type { Admission, Waiting } from './admission.ts';
 import type { AcceptedHandle, ClientAddress, HandleHandler } from './handler.ts';
 import { type OpenSocket, openSocket } from './open-socket.ts';
+import type { ProxyFault } from './proxy-parser.ts';
 import { receiveProxyHeader } from './receive-proxy.ts';
 
 const DEFAULT_HEADER_TIMEOUT = 10_000;
@@ -209,8 +210,10 @@ export class Listener implements Waiting {
     }
     const limit = config.timeouts.client ?? DEFAULT_HEADER_TIMEOUT;
     receiveProxyHeader(handle, this.#deps.wheel, limit, (result) => {
-      if (!result) ended();
-      else {
+      if (typeof result === 'string') {
+        this.#refused(accepted, result);
+        ended();
+      } else {
         const { ends, rest } = result;
         this.#secure({ ...accepted, client: ends ?? client, head: rest }, context, ended);
       }
@@ -237,9 +240,9 @@ export class Listener implements Waiting {
     acceptor.accept(handle, this.#deps.wheel, { head, limit, done });
   }
 
-  #refused({ client, acceptedAt }: AcceptedHandle, reason: HandshakeFault): void {
+  #refused({ client, acceptedAt }: AcceptedHandle, reason: HandshakeFault | ProxyFault): void {
     const { config } = this.context;
-    if (config.options.dontlognull && reason === 'Connection closed during SSL handshake') return;
+    if (config.options.dontlognull && /^Connection (closed|error) /.test(reason)) return;
     this.context.log({
       kind: 'refused',
       clientAddress: client.host,

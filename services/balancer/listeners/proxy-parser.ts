@@ -1,5 +1,15 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import type { ProxyEnds } from '../tcp/proxy-header.ts';
+import { bytesOfSix, type ProxyEnds } from '../tcp/proxy-header.ts';
+
+/** Why a connection is closed that should have begun with a PROXY header: HAProxy's words. */
+export type ProxyFault =
+  | 'Connection closed while waiting for PROXY protocol header'
+  | 'Connection error while waiting for PROXY protocol header'
+  | 'Timeout while waiting for PROXY protocol header'
+  | 'Truncated PROXY protocol header received'
+  | 'Received something which does not look like a PROXY protocol header'
+  | 'Received an invalid PROXY protocol header'
+  | 'Received an unhandled protocol in the PROXY protocol header';
 
 /**
  * What the first bytes of a connection are: a complete header (`ends` undefined when it names
@@ -8,7 +18,7 @@ import type { ProxyEnds } from '../tcp/proxy-header.ts';
 export type ProxyParse =
   | { kind: 'header'; length: number; ends: ProxyEnds | undefined }
   | { kind: 'incomplete' }
-  | { kind: 'invalid'; reason: string };
+  | { kind: 'invalid'; fault: ProxyFault };
 
 const V1_MAX = 107;
 const V1_SIGNATURE = Buffer.from('PROXY ');
@@ -17,11 +27,18 @@ const V2_FIXED = 16;
 /** Addresses and any number of TLVs that we do not use; far above what proxies send. */
 const V2_MAX = V2_FIXED + 4096;
 
+/** Type and length of a TLV (section 2.2.4). */
+const TLV_HEAD = 3;
+
 /** No header is longer; a parser that has seen this much has decided. */
 export const PROXY_HEADER_MAX = V2_MAX;
 
 const INCOMPLETE: ProxyParse = { kind: 'incomplete' };
-const invalid = (reason: string): ProxyParse => ({ kind: 'invalid', reason });
+const refusal = (fault: ProxyFault): ProxyParse => ({ kind: 'invalid', fault });
+const FOREIGN = refusal('Received something which does not look like a PROXY protocol header');
+const INVALID = refusal('Received an invalid PROXY protocol header');
+const UNHANDLED = refusal('Received an unhandled protocol in the PROXY protocol header');
+const TRUNCATED = refusal('Truncated PROXY protocol header received');
 
 /** Reads a PROXY header, either version (PROXY protocol, sections 2.1 and 2.2). */
 export function parseProxyHeader(bytes: Buffer): ProxyParse {
@@ -29,7 +46,7 @@ export function parseProxyHeader(bytes: Buffer): ProxyParse {
     return bytes.length < V2_FIXED ? INCOMPLETE : parseV2(bytes);
   }
   if (startsWith(bytes, V1_SIGNATURE)) return parseV1(bytes);
-  return invalid('no PROXY header');
+  return FOREIGN;
 }
 
 /** Whether the bytes agree with the signature as far as both go. */
@@ -40,11 +57,12 @@ function startsWith(bytes: Buffer, signature: Buffer): boolean {
 
 function parseV1(bytes: Buffer): ProxyParse {
   const end = bytes.subarray(0, V1_MAX).indexOf('\r\n', 0, 'latin1');
-  if (end < 0) return bytes.length >= V1_MAX ? invalid('header line too long') : INCOMPLETE;
+  if (end < 0) return bytes.length >= V1_MAX ? INVALID : INCOMPLETE;
   const length = end + 2;
   const words = bytes.toString('latin1', 0, end).split(' ');
   if (words[1] === 'UNKNOWN') return { kind: 'header', length, ends: undefined };
-  if (words.length !== 6) return invalid('wrong number of fields');
+  if (words[1] !== 'TCP4' && words[1] !== 'TCP6') return UNHANDLED;
+  if (words.length !== 6) return INVALID;
   const [, family, host, localHost, port, localPort] = words as [
     string,
     string,
@@ -53,14 +71,24 @@ function parseV1(bytes: Buffer): ProxyParse {
     string,
     string,
   ];
-  const isAddress = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isIPv6 : undefined;
-  if (!isAddress) return invalid('unknown family');
-  if (!isAddress(host) || !isAddress(localHost)) return invalid('bad address');
+  const addressOf = family === 'TCP4' ? fourOf : sixOf;
+  const addresses = [addressOf(host), addressOf(localHost)] as const;
   const numbers = [portOf(port), portOf(localPort)] as const;
-  if (numbers[0] < 0 || numbers[1] < 0) return invalid('bad port');
-  const ends = { host, port: numbers[0], localHost, localPort: numbers[1] };
+  if (!addresses[0] || !addresses[1] || numbers[0] < 0 || numbers[1] < 0) return INVALID;
+  const ends = {
+    host: addresses[0],
+    port: numbers[0],
+    localHost: addresses[1],
+    localPort: numbers[1],
+  };
   return { kind: 'header', length, ends };
 }
+
+const fourOf = (text: string): string | undefined => (isIPv4(text) ? text : undefined);
+
+/** In canonical form; a zone means nothing to anybody but its sender. */
+const sixOf = (text: string): string | undefined =>
+  isIPv6(text) && !text.includes('%') ? textOfSix(Buffer.from(bytesOfSix(text)), 0) : undefined;
 
 function portOf(text: string): number {
   if (!/^(0|[1-9]\d{0,4})$/.test(text)) return -1;
@@ -70,11 +98,11 @@ function portOf(text: string): number {
 
 function parseV2(bytes: Buffer): ProxyParse {
   const command = bytes[12]!;
-  if (command >> 4 !== 2) return invalid('unknown version');
-  if ((command & 0x0f) > 1) return invalid('unknown command');
+  if (command >> 4 !== 2) return FOREIGN;
+  if ((command & 0x0f) > 1) return INVALID;
   const body = bytes.readUInt16BE(14);
   const length = V2_FIXED + body;
-  if (length > V2_MAX) return invalid('header too long');
+  if (length > V2_MAX) return TRUNCATED;
   if (bytes.length < length) return INCOMPLETE;
   const local = (command & 0x0f) === 0;
   const family = bytes[13]!;
@@ -82,7 +110,8 @@ function parseV2(bytes: Buffer): ProxyParse {
     return { kind: 'header', length, ends: undefined };
   }
   const size = family === 0x11 ? 4 : 16;
-  if (body < 2 * size + 4) return invalid('addresses cut short');
+  const fixed = V2_FIXED + 2 * size + 4;
+  if (length < fixed || !extensionsFit(bytes, fixed, length)) return INVALID;
   const text = size === 4 ? textOfFour : textOfSix;
   return {
     kind: 'header',
@@ -94,6 +123,16 @@ function parseV2(bytes: Buffer): ProxyParse {
       localPort: bytes.readUInt16BE(V2_FIXED + 2 * size + 2),
     },
   };
+}
+
+/** Whether the type-length-value fields behind the addresses end where the header does. */
+function extensionsFit(bytes: Buffer, from: number, end: number): boolean {
+  let at = from;
+  while (at < end) {
+    if (end - at < TLV_HEAD) return false;
+    at += TLV_HEAD + bytes.readUInt16BE(at + 1);
+  }
+  return at === end;
 }
 
 const textOfFour = (bytes: Buffer, at: number): string =>
