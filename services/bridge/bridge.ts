@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { BRIDGE_USER, bridgePassword } from '#core/config/bridge-user.ts';
 import { type ClusterConfig, loadCluster } from '#core/config/cluster.ts';
 import type { BridgeStatus } from '#core/contracts/bridge.ts';
 import type { BridgeConfig } from '#core/contracts/service-config.ts';
@@ -14,8 +15,9 @@ import { BridgeStore } from './cluster/store.ts';
 import { KafkaJsPort } from './kafka/kafkajs-port.ts';
 import type { KafkaPort } from './kafka/port.ts';
 import { Mappings } from './mappings.ts';
+import { MqttLink } from './mqtt/link.ts';
 import { registerMetrics } from './ops/metrics.ts';
-import { toKafkaRow } from './ops/rows.ts';
+import { toKafkaRow, toMqttRow } from './ops/rows.ts';
 import { Watch } from './ops/watch.ts';
 
 export interface BridgeOptions {
@@ -40,6 +42,7 @@ export class Bridge implements Service {
   readonly #store: BridgeStore;
   readonly #health: HealthServer;
   readonly #mappings: Mappings;
+  readonly #link: MqttLink;
   #cluster: ClusterConfig;
   #timer: NodeJS.Timeout | undefined;
   #started = false;
@@ -69,6 +72,13 @@ export class Bridge implements Service {
       clientId: `bramble.${cluster.cluster.name}.${config.node}`,
       log,
     });
+    this.#link = new MqttLink({
+      ...config.mqtt,
+      user: BRIDGE_USER,
+      password: bridgePassword(cluster.cluster.secret),
+      clientId: `$bridge-${config.node}`,
+      log,
+    });
     const registry = createRegistry({ service: 'bridge', node: config.node });
     const times = registerMetrics(registry, this);
     this.#mappings = new Mappings({
@@ -76,6 +86,7 @@ export class Bridge implements Service {
       consumer: this.consumer,
       store: this.#store,
       kafka: this.kafka,
+      link: this.#link,
       peers: this.peers,
       onDelivered: (took) => times.observe(took / 1000),
       log,
@@ -83,7 +94,7 @@ export class Bridge implements Service {
     this.watch = new Watch({
       consumer: this.consumer,
       kafka: this.kafka,
-      mappings: () => this.#mappings.toKafka.values(),
+      mappings: () => this.#mappings.toKafka.members,
       alert: () => this.#cluster.bridge?.alert ?? 1,
       log,
     });
@@ -110,10 +121,10 @@ export class Bridge implements Service {
       ...processPart(this.unready()),
       kafka: { reachable, brokers, ...(reason === undefined ? {} : { reason }) },
       bridges: this.peers.alive,
-      toKafka: [...this.#mappings.toKafka.values()].map((one) =>
+      toKafka: [...this.#mappings.toKafka.members].map((one) =>
         toKafkaRow(one, this.watch.lags.get(one.mapping.name)),
       ),
-      toMqtt: [],
+      toMqtt: [...this.#mappings.toMqtt.members].map(toMqttRow),
     };
   }
 
@@ -123,6 +134,7 @@ export class Bridge implements Service {
     await this.#store.start(signal);
     await this.consumer.start(signal);
     this.peers.start();
+    this.#link.start();
     this.#mappings.configure(this.#cluster);
     this.watch.start();
     this.#timer = setInterval(() => this.#mappings.balance(), BALANCE);
@@ -149,6 +161,7 @@ export class Bridge implements Service {
     clearInterval(this.#timer);
     this.watch.close();
     await this.#mappings.close();
+    await this.#link.close();
     this.peers.close();
     await this.consumer.close();
     await this.kafka.close();

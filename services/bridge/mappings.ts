@@ -1,14 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { BridgeSettings, KafkaSettings } from '#core/config/bridge.ts';
+import type { BridgeSettings, KafkaSettings, ToKafka, ToMqtt } from '#core/config/bridge.ts';
 import type { ClusterConfig } from '#core/config/cluster.ts';
-import { describeError } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import type { LogConsumer } from '../broker/log/consumer.ts';
 import type { Peers } from './cluster/peers.ts';
 import type { BridgeStore } from './cluster/store.ts';
 import { TopicDirectory } from './delivery/topic-directory.ts';
+import { MappingToMqtt } from './inbound/mapping-to-mqtt.ts';
 import type { KafkaPort } from './kafka/port.ts';
+import type { MqttLink } from './mqtt/link.ts';
 import { MappingToKafka } from './outbound/mapping-to-kafka.ts';
+import { Roster } from './roster.ts';
 
 export interface MappingsOptions {
   /** Node and incarnation of this bridge. */
@@ -16,6 +18,7 @@ export interface MappingsOptions {
   consumer: LogConsumer;
   store: BridgeStore;
   kafka: KafkaPort;
+  link: MqttLink;
   peers: Peers;
   onDelivered: (took: number) => void;
   log: Logger;
@@ -23,46 +26,53 @@ export interface MappingsOptions {
 
 /** The mappings that cluster.yaml names now. */
 export class Mappings {
-  readonly toKafka = new Map<string, MappingToKafka>();
+  readonly toKafka: Roster<ToKafka, MappingToKafka>;
+  readonly toMqtt: Roster<ToMqtt, MappingToMqtt>;
   readonly #options: MappingsOptions;
   readonly #ending = new AbortController();
   #topics: TopicDirectory | undefined;
   #settings: BridgeSettings | undefined;
-  /** Mappings that end; the same name begins again when that is done. */
-  readonly #closing = new Map<string, Promise<void>>();
   #moving = false;
 
   constructor(options: MappingsOptions) {
     this.#options = options;
+    this.toKafka = new Roster(options.log);
+    this.toMqtt = new Roster(options.log);
   }
 
   /** Starts, ends and restarts mappings, whatever differs from before. */
-  configure(cluster: ClusterConfig): void {
-    const { bridge, kafka } = cluster;
-    if (bridge === undefined || kafka === undefined) return;
+  configure({ bridge: settings, kafka, cluster: { name: cluster } }: ClusterConfig): void {
+    if (settings === undefined || kafka === undefined) return;
     this.#topics ??= this.#directory(kafka);
-    const { toKafka, toMqtt, ...common } = bridge;
+    const topics = this.#topics;
+    const { peers, ...parts } = this.#options;
     const before = this.#settings;
-    const same = before !== undefined && isDeepStrictEqual(common, commonOf(before));
-    this.#settings = bridge;
-    for (const [name, one] of this.toKafka) {
-      const now = toKafka.find((mapping) => mapping.name === name);
-      if (!same || !isDeepStrictEqual(now, one.mapping)) this.#end(name, one);
-    }
-    for (const mapping of toKafka) {
-      if (!this.toKafka.has(mapping.name)) this.#begin(cluster, mapping.name);
-    }
+    const restart = before !== undefined && !isDeepStrictEqual(common(settings), common(before));
+    this.#settings = settings;
+    const shared = { ...parts, settings, cluster, topics };
+    const preferred = (which: string): boolean => peers.prefers(which);
+    this.toKafka.set(
+      settings.toKafka,
+      (mapping) => new MappingToKafka({ ...shared, mapping, preferred }),
+      restart,
+    );
+    this.toMqtt.set(
+      settings.toMqtt,
+      (mapping) => new MappingToMqtt({ ...shared, mapping }),
+      restart,
+    );
   }
 
   /** Gives mappings to the bridges that should have them, one at a time. */
   balance(): void {
     if (this.#moving) return;
-    for (const [name, one] of this.toKafka) {
-      if (!one.claim.held) continue;
-      const to = this.#options.peers.defersTo(name);
+    const { peers, log } = this.#options;
+    for (const one of this.toKafka.members) {
+      const { name } = one.mapping;
+      const to = one.claim.held ? peers.defersTo(name) : undefined;
       if (to === undefined) continue;
       this.#moving = true;
-      this.#options.log.info({ mapping: name, to }, 'hands a mapping over');
+      log.info({ mapping: name, to }, 'hands a mapping over');
       void one.handOver().finally(() => {
         this.#moving = false;
       });
@@ -71,61 +81,17 @@ export class Mappings {
   }
 
   async close(): Promise<void> {
-    for (const [name, one] of this.toKafka) this.#end(name, one);
-    await Promise.all(this.#closing.values());
+    await Promise.all([this.toKafka.close(), this.toMqtt.close()]);
     this.#ending.abort();
   }
 
-  #directory(kafka: KafkaSettings): TopicDirectory {
-    const { create } = kafka.topics;
-    const { log } = this.#options;
-    return new TopicDirectory({
-      kafka: this.#options.kafka,
-      create,
-      log,
-      signal: this.#ending.signal,
-    });
-  }
-
-  #begin(cluster: ClusterConfig, name: string): void {
-    const settings = cluster.bridge!;
-    const mapping = settings.toKafka.find((one) => one.name === name);
-    if (mapping === undefined) return;
-    const closing = this.#closing.get(name);
-    if (closing !== undefined) {
-      void closing.then(() => {
-        const now = this.#settings;
-        if (now !== undefined && !this.toKafka.has(name)) {
-          this.#begin({ ...cluster, bridge: now }, name);
-        }
-      });
-      return;
-    }
-    const { peers, ...rest } = this.#options;
-    const one = new MappingToKafka({
-      ...rest,
-      mapping,
-      settings,
-      cluster: cluster.cluster.name,
-      topics: this.#topics!,
-      preferred: (which) => peers.prefers(which),
-    });
-    this.toKafka.set(name, one);
-    one.start();
-  }
-
-  #end(name: string, one: MappingToKafka): void {
-    this.toKafka.delete(name);
-    const closed = one
-      .close()
-      .catch((error: unknown) => {
-        this.#options.log.warn({ mapping: name }, `while ending: ${describeError(error)}`);
-      })
-      .finally(() => this.#closing.delete(name));
-    this.#closing.set(name, closed);
+  #directory({ topics: { create } }: KafkaSettings): TopicDirectory {
+    const { kafka, log } = this.#options;
+    return new TopicDirectory({ kafka, create, log, signal: this.#ending.signal });
   }
 }
 
-function commonOf({ toKafka, toMqtt, ...common }: BridgeSettings): object {
-  return common;
+/** What all mappings stand on. */
+function common({ toKafka, toMqtt, ...rest }: BridgeSettings): object {
+  return rest;
 }

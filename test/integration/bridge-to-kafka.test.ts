@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the mappings' own templates.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clusterParts, Publisher, startBridges, type TestBridges } from '../support/bridge.ts';
 import { eventually, pause, startBrokers, type TestBrokers } from '../support/broker.ts';

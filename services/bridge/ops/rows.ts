@@ -1,4 +1,5 @@
-import type { BridgeLag, ToKafkaRow } from '#core/contracts/bridge.ts';
+import type { BridgeLag, ToKafkaRow, ToMqttRow } from '#core/contracts/bridge.ts';
+import type { MappingToMqtt } from '../inbound/mapping-to-mqtt.ts';
 import type { MappingToKafka } from '../outbound/mapping-to-kafka.ts';
 
 /** What `/status` tells of one mapping to Kafka. */
@@ -29,4 +30,21 @@ export function toKafkaRow(one: MappingToKafka, lag: BridgeLag | undefined): ToK
     if (!claim.valid) return 'doubtful';
     return why === undefined ? 'carrying' : 'buffering';
   }
+}
+
+/** The same of one to MQTT. */
+export function toMqttRow(one: MappingToMqtt): ToMqttRow {
+  const { mapping, counters, looped, problem, assigned, behind } = one;
+  let lag = 0;
+  for (const records of behind.values()) lag += records;
+  return {
+    name: mapping.name,
+    assigned: Object.fromEntries([...assigned].map(([topic, list]) => [topic, [...list]])),
+    ...(problem === undefined ? {} : { problem }),
+    lag,
+    published: counters.delivered,
+    bytes: counters.bytes,
+    looped,
+    deadLetters: counters.deadLetters,
+  };
 }

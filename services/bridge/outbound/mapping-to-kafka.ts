@@ -7,10 +7,12 @@ import { Claim } from '../cluster/claim.ts';
 import type { BridgeStore } from '../cluster/store.ts';
 import { Backoff } from '../delivery/backoff.ts';
 import { createDeliveryCounters } from '../delivery/counters.ts';
-import { Delivery } from '../delivery/delivery.ts';
+import { Delivery, type DeliveryOptions } from '../delivery/delivery.ts';
 import type { TopicDirectory } from '../delivery/topic-directory.ts';
 import type { KafkaPort, RecordProducer } from '../kafka/port.ts';
+import type { MqttLink } from '../mqtt/link.ts';
 import { Control } from './control.ts';
+import { LiveSource } from './live-source.ts';
 import { Pump } from './pump.ts';
 import { RateLimit } from './rate-limit.ts';
 import { startCursor } from './start-cursor.ts';
@@ -25,6 +27,8 @@ export interface ToKafkaOptions {
   store: BridgeStore;
   kafka: KafkaPort;
   topics: TopicDirectory;
+  /** Where QoS 0 comes from. */
+  link: MqttLink;
   preferred: (mapping: string) => boolean;
   onDelivered: (took: number) => void;
   log: Logger;
@@ -116,22 +120,44 @@ export class MappingToKafka {
     const producer = kafka.producer(mapping.name);
     const work: Work = new Work(abort, producer);
     this.#work = work;
-    work.delivery = new Delivery({
-      producer,
+    const common = {
       topics,
       compression: mapping.compression,
       partition: mapping.partition,
       batch: settings.batch,
-      buffer: settings.buffer,
       deadLetter: settings.deadLetter,
       counters: this.counters,
       admission: () => this.#admission(abort.signal),
-      onSettled: (mark) => work.pump?.settle(mark),
       onDelivered,
       log: this.#log,
       signal: abort.signal,
+    };
+    work.delivery = new Delivery({
+      ...common,
+      producer,
+      buffer: settings.buffer,
+      onSettled: (mark) => work.pump?.settle(mark),
     });
+    if (mapping.qos === 0) this.#listen(work, common);
     void this.#run(work, stored);
+  }
+
+  /** QoS 0 has a way of its own, so that it holds nothing up. */
+  #listen(work: Work, common: Omit<DeliveryOptions, 'producer' | 'buffer' | 'onSettled'>): void {
+    const { mapping, settings, kafka, cluster, link } = this.#options;
+    work.live = new Live(
+      kafka.producer(`${mapping.name}.qos0`),
+      (producer) =>
+        new Delivery({ ...common, producer, buffer: settings.buffer0, onSettled: () => {} }),
+      (delivery) =>
+        new LiveSource({
+          link,
+          filters: mapping.filters,
+          translator: new Translator(mapping, cluster),
+          delivery,
+          counters: this.counters,
+        }),
+    );
   }
 
   async #run(work: Work, stored: BridgeState | undefined): Promise<void> {
@@ -213,6 +239,31 @@ export class MappingToKafka {
   }
 }
 
+/** The way of QoS 0. */
+class Live {
+  readonly producer: RecordProducer;
+  readonly delivery: Delivery;
+  readonly source: LiveSource;
+
+  constructor(
+    producer: RecordProducer,
+    deliver: (producer: RecordProducer) => Delivery,
+    listen: (delivery: Delivery) => LiveSource,
+  ) {
+    this.producer = producer;
+    this.delivery = deliver(producer);
+    this.source = listen(this.delivery);
+    this.source.start();
+  }
+
+  end(): void {
+    this.source.close();
+    this.delivery.close();
+    this.producer.sever();
+    void this.producer.close();
+  }
+}
+
 /** What is there only while the claim is held. */
 class Work {
   readonly abort: AbortController;
@@ -221,6 +272,7 @@ class Work {
   readonly reading = new AbortController();
   delivery: Delivery | undefined;
   pump: Pump | undefined;
+  live: Live | undefined;
   running: Promise<void> | undefined;
   reached: Cursor | undefined;
 
@@ -232,12 +284,15 @@ class Work {
 
   /** The reading has ended, and all that was read is in Kafka. */
   async drained(): Promise<void> {
+    this.live?.source.close();
     await this.running;
     await this.delivery?.drained();
+    await this.live?.delivery.drained();
   }
 
   end(): void {
     this.abort.abort();
+    this.live?.end();
     this.delivery?.close();
     this.producer.sever();
     void this.producer.close();

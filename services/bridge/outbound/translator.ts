@@ -42,7 +42,8 @@ export class Translator {
     const { qos, loops, key: keyTemplate, topic: topicTemplate } = this.#mapping;
     const known = this.#lookUp(message.topic);
     if (known === false || message.qos < qos) return undefined;
-    const properties = readProperties(message.properties);
+    const given = message.properties;
+    const properties = Buffer.isBuffer(given) ? readProperties(given) : given;
     if (!loops && properties.user.some(([name]) => name === FROM_KAFKA)) return undefined;
     const fields = new JsonFields(message.payload);
     const fill = (placeholder: Placeholder): string | undefined =>

@@ -1,3 +1,4 @@
+import { BRIDGE_USER } from '#core/config/bridge-user.ts';
 import type { ClusterConfig, MqttUser } from '#core/config/cluster.ts';
 import { type AccessList, accessListFor } from './acl.ts';
 import type { Audit } from './audit.ts';
@@ -63,7 +64,8 @@ export class Access {
 
   /** `$SYS` is for admins; without any user (a development cluster) everyone may read it. */
   listFor(user: string, clientId: string, address?: string): AccessList {
-    const sysForAnonymous = this.#mqtt.anonymous && this.#users.size === 0;
+    const people = this.#users.size - (this.#users.has(BRIDGE_USER) ? 1 : 0);
+    const sysForAnonymous = this.#mqtt.anonymous && people === 0;
     const list = accessListFor(this.#users.get(user), this.#mqtt.acl, clientId, sysForAnonymous);
     const audit = this.#audit;
     if (audit !== undefined && address !== undefined) {
