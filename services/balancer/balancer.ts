@@ -48,6 +48,8 @@ export interface BalancerDeps {
   reload?: (() => Promise<void>) | undefined;
   /** What this worker has in common with others of the process; one that serves alone has none. */
   sharing?: SharedState | undefined;
+  /** Awaited once its sockets listen, before anybody is served: who connects meanwhile waits. */
+  beforeServing?: ((balancer: Balancer) => Promise<void>) | undefined;
   /** Carries out forms of the statistics page, too. */
   onForm?: ((form: string) => void) | undefined;
 }
@@ -191,6 +193,7 @@ export class Balancer implements Service, StatsView {
     try {
       await change.open();
       this.#listeners = change.listeners;
+      await this.#deps.beforeServing?.(this);
       if (!this.#follows) await this.#runtime.configure(this.config.global.runtime);
     } catch (error) {
       await this.close();

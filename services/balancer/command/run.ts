@@ -80,8 +80,6 @@ class BalancerProcess implements Service {
     if (report !== undefined && pidfile !== undefined) writePidfile(pidfile);
     try {
       this.#balancer = await this.#listen(signal);
-      await this.#crew?.start(this.#balancer);
-      this.#balancer.crew = this.#crew;
     } catch (error) {
       if (report !== undefined && pidfile !== undefined) removePidfile(pidfile);
       throw error;
@@ -174,6 +172,10 @@ class BalancerProcess implements Service {
       notice: this.#console.say,
       reload: () => this.reload(),
       sharing: this.#crew?.sharing,
+      beforeServing: async (balancer) => {
+        await this.#crew?.start(balancer);
+        balancer.crew = this.#crew;
+      },
       takeover: this.#line.takeover || this.#line.finish.length + this.#line.terminate.length > 0,
       // Alone, SIGTERM ends it at once, as it does HAProxy; a supervisor's Ctrl-C may drain.
       ...(this.#supervised ? {} : { drainLimit: this.#drainLimit }),
