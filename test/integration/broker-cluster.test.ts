@@ -244,4 +244,25 @@ describe('takeover', () => {
     await publisher.publishAsync('storm/x', 'still here', { qos: 1 });
     await eventually('the survivor works', () => got.length === 1);
   });
+
+  test('400 clients at once, half of them twice on both nodes: each is connected exactly once', async () => {
+    const ids = Array.from({ length: 400 }, (_, i) => `crowd-${i}`);
+    const open: MqttClient[] = [];
+    const connects = ids.flatMap((clientId, i) =>
+      (i % 2 === 0 ? [0, 1] : [i % 4 === 1 ? 0 : 1]).map(async (node) => {
+        try {
+          open.push(await cluster.connect(node, { clientId }));
+        } catch {
+          // Displaced before CONNACK.
+        }
+      }),
+    );
+    await Promise.all(connects);
+    const alive = (): string[] =>
+      open.filter((client) => client.connected).map(({ options }) => options.clientId!);
+    await eventually('one each', () => alive().length === ids.length);
+    expect(alive().sort()).toEqual([...ids].sort());
+    console.log(`${connects.length} connects at once, ${alive().length} clients stay`);
+    for (const client of open) client.end(true);
+  });
 });

@@ -71,6 +71,8 @@ export class Bus extends EventEmitter<BusEvents> implements Service {
           reconnectJitter: RECONNECT_WAIT / 2,
           ignoreClusterUpdates: true,
           noEcho: true,
+          // A stack trace for each request that might fail costs more than the request.
+          noAsyncTraces: true,
           pingInterval: 10 * PING_INTERVAL,
           timeout: 2_000,
         });
