@@ -4,7 +4,6 @@ import type { z } from 'zod';
 import { loadCluster } from '#core/config/cluster.ts';
 import { loadYamlFile } from '#core/config/yaml-file.ts';
 import { brokerConfigSchema } from '#core/contracts/service-config.ts';
-import { workerConfig, workersOf } from '#core/contracts/workers.ts';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 
 /** One broker's `/admin/`. */
@@ -40,13 +39,11 @@ export function findBrokers(data: string): AdminTarget[] {
     const config = loadYamlFile(path.join(rendered, name), brokerConfigSchema);
     const { nodes } = loadCluster(config.cluster);
     if (config.admin === undefined || !nodes.some((node) => node.name === config.node)) continue;
-    const { token } = config.admin;
-    for (let worker = 1; worker <= workersOf(config); worker++) {
-      const { node, listen } = workerConfig(config, worker);
-      const { host, port } = listen.health;
-      const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-      targets.push({ node, url: `http://${authority}`, token });
-    }
+    const { node, listen, admin } = config;
+    const { host, port } = listen.health;
+    const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    // The first of several workers answers for all of its node.
+    targets.push({ node, url: `http://${authority}`, token: admin.token });
   }
   return targets;
 }

@@ -7,6 +7,7 @@ import type { Logger } from '#core/log.ts';
 import { createRegistry } from '#core/metrics.ts';
 import { AdminApi } from './admin/admin-api.ts';
 import { AdminHandler } from './admin/admin-handler.ts';
+import { NodeApi } from './admin/node-api.ts';
 import { TopicRates } from './admin/topic-rates.ts';
 import { SAMPLE_INTERVAL } from './admin/traffic.ts';
 import { Access } from './auth/access.ts';
@@ -34,6 +35,8 @@ import { GroupKeeper } from './sharing/keeper.ts';
 import { brokerStatus } from './status.ts';
 import { RetainedStore } from './store/retained.ts';
 import { SysTopics } from './sys-topics.ts';
+import { NodeMetrics } from './workers/node-metrics.ts';
+import { NodeStatus } from './workers/node-status.ts';
 import { Siblings } from './workers/siblings.ts';
 
 export interface BrokerOptions {
@@ -182,17 +185,21 @@ export class Broker implements Service, BrokerContext {
       deliver: (message) => this.router.receive(message),
     });
     this.#sys = new SysTopics(this, this.#front);
+    const siblings = this.#siblings;
+    const token = config.admin?.token;
+    const own = new AdminApi(this, { siblings: siblings.count > 0 });
     const admin = new AdminHandler({
-      api: new AdminApi(this),
-      token: config.admin?.token,
+      api: new NodeApi({ own, siblings, token }),
+      token,
       audit: this.audit,
       log,
     });
+    const status = new NodeStatus(siblings, () => brokerStatus(this));
     this.#health = new HealthServer({
       ...config.listen.health,
       unready: () => this.unready(),
-      registry,
-      status: () => brokerStatus(this),
+      registry: new NodeMetrics(siblings, registry),
+      status: () => status.get(),
       admin: (request, response) => admin.handle(request, response),
     });
   }
@@ -232,7 +239,7 @@ export class Broker implements Service, BrokerContext {
   }
 
   accept(message: Message, receipt: Receipt | undefined): void {
-    this.topics.count(message.topic, message.payload.length);
+    this.topics.count(message.topic, message.payloadLength);
     this.#intake.accept(message, receipt);
   }
 

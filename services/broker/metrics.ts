@@ -1,9 +1,18 @@
 import { Counter, Gauge, type Registry } from '#core/metrics.ts';
 import { totalsOf } from './admin/totals.ts';
 import type { Broker } from './broker.ts';
-import { brokerStatus } from './status.ts';
+import { brokerStatus, sessionsOf } from './status.ts';
 
 type Read = (broker: Broker) => number;
+
+/** How the gauges of a node's workers become one; they are added up where nothing is said. */
+const AGGREGATORS: Readonly<Record<string, 'max' | 'min'>> = {
+  // Each worker has the same ones.
+  retained: 'max',
+  retained_bytes: 'max',
+  bans: 'max',
+  nats_connected: 'min',
+};
 
 /** Name, what it is, where it is read. */
 const COUNTERS: [string, string, Read][] = [
@@ -46,7 +55,7 @@ const GAUGES: [string, string, Read][] = [
   ['clients_limit', 'clients that may connect', (b) => b.limits.connections],
   ['half_open', 'connections that have not sent CONNECT', (b) => b.gate.halfOpen.size],
   ['addresses', 'client addresses remembered', (b) => b.gate.addresses.size],
-  ['sessions', 'sessions, connected or not', (b) => b.sessions.size],
+  ['sessions', 'sessions, connected or not', sessionsOf],
   ['sessions_behind', 'sessions that read the log on their own', (b) => totalsOf(b).behind],
   ['subscriptions', 'subscriptions', (b) => b.router.subscriptions],
   ['shared_subscriptions', 'shared subscriptions', (b) => totalsOf(b).sharedSubscriptions],
@@ -81,6 +90,7 @@ export function registerMetrics(registry: Registry, broker: Broker): void {
       name: `bramble_broker_${name}`,
       help,
       registers: [registry],
+      aggregator: AGGREGATORS[name] ?? 'sum',
       collect() {
         this.set(read(broker));
       },

@@ -1,6 +1,12 @@
 import type { BrokerStatus } from '#core/contracts/status.ts';
+import { nodeOfWorker } from '#core/contracts/workers.ts';
 import { processPart } from '#core/process-part.ts';
 import type { Broker } from './broker.ts';
+
+/** Of several workers the first one counts those that are away, which all of them know. */
+export function sessionsOf({ node, sessions, cluster }: Broker): number {
+  return node === nodeOfWorker(node) ? sessions.size : sessions.size - (cluster?.vault.away ?? 0);
+}
 
 /** The body of `/status`. */
 export function brokerStatus(broker: Broker): BrokerStatus {
@@ -16,7 +22,7 @@ export function brokerStatus(broker: Broker): BrokerStatus {
     refused: counters.refused,
     takeovers: counters.takeovers,
     subscriptions: broker.router.subscriptions,
-    sessions: sessions.size,
+    sessions: sessionsOf(broker),
     retained: broker.retained.size,
     messagesIn: counters.messagesIn,
     messagesOut: counters.messagesOut,

@@ -54,7 +54,7 @@ export class SysTopics {
     const status = brokerStatus(broker);
     const totals = totalsOf(broker);
     const uptime = Math.floor((Date.now() - broker.startedAt) / 1_000);
-    const away = Math.max(0, status.sessions - status.clients);
+    const away = Math.max(0, broker.sessions.size - status.clients);
     const heap = process.memoryUsage().heapUsed;
     this.#clientsMaximum = Math.max(this.#clientsMaximum, status.clients);
     this.#heapMaximum = Math.max(this.#heapMaximum, heap);
@@ -99,7 +99,7 @@ export class SysTopics {
       ...this.#loadValues(counted),
       'bramble/node': broker.node,
       'bramble/cluster/nodes': [broker.node, ...(cluster?.members.peers ?? [])].sort().join(','),
-      'bramble/cluster/sessions': Math.max(status.sessions, cluster?.index.size ?? 0),
+      'bramble/cluster/sessions': Math.max(broker.sessions.size, cluster?.index.size ?? 0),
       'bramble/bans': broker.gate.bans.size,
     };
   }

@@ -13,8 +13,8 @@ export interface HealthOptions {
   port: number;
   /** What `/readyz` answers: 200 when empty, else 503 with the reasons. */
   unready: () => Unreadiness;
-  registry: Registry;
-  /** The body of `/status`: this service's contract from core/contracts/status.ts. */
+  registry: Pick<Registry, 'contentType' | 'metrics' | 'getMetricsAsJSON'>;
+  /** The body of `/status`, or a promise of it: this service's contract from core/contracts/status.ts. */
   status: () => unknown;
   /** Answers what is below `/admin/`, where a service has that; it judges by itself who may. */
   admin?: (request: http.IncomingMessage, response: http.ServerResponse) => Promise<void>;
@@ -78,8 +78,10 @@ export class HealthServer implements Service {
       }
       case '/metrics':
         return { status: 200, type: registry.contentType, body: await registry.metrics() };
+      case '/metrics.json':
+        return json(200, await registry.getMetricsAsJSON());
       case '/status':
-        return json(200, status());
+        return json(200, await status());
       default:
         return json(404, { error: 'known here: /healthz /readyz /metrics /status' });
     }

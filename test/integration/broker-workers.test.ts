@@ -6,6 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import {
+  clientDetailSchema,
+  clientsSchema,
+  sessionsSchema,
+  topicsSchema,
+} from '#core/contracts/admin.ts';
 import { brokerStatusSchema } from '#core/contracts/status.ts';
 import { eventually } from '../support/broker.ts';
 import { startNats } from '../support/nats.ts';
@@ -14,6 +20,7 @@ import { freePorts } from '../support/ports.ts';
 const ROOT = new URL('../../', import.meta.url).pathname;
 const WORKERS = 3;
 const PATIENCE = 60_000;
+const TOKEN = '0123456789abcdef0123456789abcdef';
 
 let pool: ChildProcess;
 let port: number;
@@ -46,6 +53,7 @@ mqtt: { anonymous: true, workers: ${WORKERS} }
       cluster,
       listen: { mqtt: { host, port }, health: { host, port: health[0] } },
       workerHealth: health.slice(1),
+      admin: { token: TOKEN },
       nats: { url, user, password },
     }),
   );
@@ -90,8 +98,17 @@ async function status(worker: number) {
   return brokerStatusSchema.parse(await answer.json());
 }
 
-function statuses() {
-  return Promise.all(health.map((_, worker) => status(worker)));
+/** Each worker, as the first one tells of them. */
+async function workers() {
+  return (await status(0)).workers!;
+}
+
+async function admin(path: string, method = 'GET'): Promise<{ status: number; body: unknown }> {
+  const answer = await fetch(`http://127.0.0.1:${health[0]}/admin/${path}`, {
+    method,
+    headers: { authorization: `Bearer ${TOKEN}` },
+  });
+  return { status: answer.status, body: await answer.json() };
 }
 
 function connected(client: MqttClient): Promise<void> {
@@ -117,7 +134,8 @@ function exists(pid: number): boolean {
 
 test('connections spread over the workers, and meet', async () => {
   for (let i = 0; i < 60; i++) await connect({ clientId: `c${i}` });
-  const all = await statuses();
+  const node = await status(0);
+  const all = node.workers!;
   const counts = all.map(({ clients: count }) => count);
   const memory = all.map(({ rss }) => Math.round(rss / 2 ** 20));
   const watcher = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pool.pid}/status`, 'utf8'));
@@ -125,6 +143,7 @@ test('connections spread over the workers, and meet', async () => {
   console.log(
     `clients of each worker ${counts.join(', ')}; ${memory.join(', ')} MiB, who watches ${parent} MiB`,
   );
+  expect(node).toMatchObject({ node: 'pi1', clients: 60, connects: 60, sessions: 60 });
   expect(counts.reduce((sum, count) => sum + count, 0)).toBe(60);
   for (const count of counts) expect(count).toBeGreaterThan(0);
   expect(all.map(({ node }) => node)).toEqual(['pi1', 'pi1.2', 'pi1.3']);
@@ -155,13 +174,12 @@ test('one client id is connected once over all workers', async () => {
     client.on('close', () => open--);
   }
   await eventually('only the last one', () => open === 1, PATIENCE);
-  await eventually(
-    'counted once',
-    async () => (await statuses()).reduce((sum, one) => sum + one.clients, 0) === 1,
-  );
-  const takeovers = (await statuses()).map((one) => one.takeovers);
-  console.log(`takeovers of each worker ${takeovers.join(', ')}`);
-  expect(takeovers.filter((count) => count > 0).length).toBeGreaterThan(1);
+  await eventually('counted once', async () => (await status(0)).clients === 1);
+  const [node, second, third] = await Promise.all([status(0), status(1), status(2)]);
+  const takeovers = [node.takeovers, second.takeovers, third.takeovers];
+  console.log(`takeovers of the node, and of its second and third worker: ${takeovers.join(', ')}`);
+  expect(node.takeovers).toBeGreaterThan(second.takeovers + third.takeovers);
+  expect(second.takeovers + third.takeovers).toBeGreaterThan(0);
 });
 
 test('the sessions of a killed worker go on at another one, and it comes back', async () => {
@@ -184,7 +202,7 @@ test('the sessions of a killed worker go on at another one, and it comes back', 
     return client;
   };
   for (let i = 0; i < SESSIONS; i++) await join(i);
-  const before = await statuses();
+  const before = await workers();
   const victim = before.findIndex(({ clients: count }, index) => index > 0 && count > 0);
   const publisher = await connect({ clientId: 'publisher', reconnectPeriod: 100, clean: false });
   let acknowledged = 0;
@@ -206,7 +224,7 @@ test('the sessions of a killed worker go on at another one, and it comes back', 
     PATIENCE,
   );
   await eventually('it is back', async () => (await ready(0)).ready, PATIENCE);
-  expect((await status(victim)).pid).not.toBe(pid);
+  expect((await workers())[victim]!.pid).not.toBe(pid);
   clearInterval(load);
   await eventually('acknowledged', () => acknowledged === sent, PATIENCE);
   await eventually('received', () => got.every((messages) => messages.size === sent), PATIENCE);
@@ -219,15 +237,80 @@ test('the sessions of a killed worker go on at another one, and it comes back', 
 });
 
 test('the workers end with the process that watches over them', async () => {
-  const pids = (await statuses()).map(({ pid }) => pid);
+  const pids = (await workers()).map(({ pid }) => pid);
   pool.kill('SIGKILL');
   await eventually('gone', () => pids.every((pid) => !exists(pid)), PATIENCE);
 });
 
 test('SIGTERM ends all of them in order', async () => {
-  const pids = (await statuses()).map(({ pid }) => pid);
+  const pids = (await workers()).map(({ pid }) => pid);
   const ended = once(pool, 'exit');
   pool.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
   expect(pids.filter(exists)).toEqual([]);
+});
+
+test('the first one’s status, metrics and admin API are those of the node', async () => {
+  const COUNT = 40;
+  for (let i = 0; i < COUNT; i++) {
+    const client = await connect({ clientId: `n${i}`, clean: i % 2 === 0 });
+    await client.subscribeAsync(`own/${i}`);
+    await client.publishAsync('busy/t', 'x', { qos: 0 });
+  }
+  await eventually('all counted', async () => (await status(0)).messagesIn === COUNT, PATIENCE);
+  const spread = (await workers()).map(({ clients: count }) => count);
+  expect(spread.filter((count) => count > 0).length).toBeGreaterThan(1);
+
+  const text = await (await fetch(`http://127.0.0.1:${health[0]}/metrics`)).text();
+  const value = (name: string): number[] =>
+    [...text.matchAll(new RegExp(`^bramble_broker_${name}\\{([^}]*)\\} (\\S+)$`, 'gm'))].map(
+      (m) => {
+        expect(m[1]).toContain('node="pi1"');
+        return Number(m[2]);
+      },
+    );
+  expect(value('clients')).toEqual([COUNT]);
+  expect(value('connects_total')).toEqual([COUNT]);
+  expect(value('messages_in_total')).toEqual([COUNT]);
+  expect(value('subscriptions')).toEqual([COUNT]);
+  expect(value('sessions')).toEqual([COUNT]);
+  expect(value('nats_connected')).toEqual([1]);
+
+  const seen: string[] = [];
+  let pages = 0;
+  for (let from: number | undefined = 0; from !== undefined; pages++) {
+    const page = clientsSchema.parse((await admin(`clients?limit=7&from=${from}`)).body);
+    expect(page).toMatchObject({ node: 'pi1', total: COUNT });
+    expect(page.rows.length).toBeLessThanOrEqual(7);
+    seen.push(...page.rows.map(({ clientId }) => clientId));
+    from = page.next;
+  }
+  const wanted = Array.from({ length: COUNT }, (_, i) => `n${i}`).sort();
+  expect([...seen].sort()).toEqual(wanted);
+
+  const sessions = sessionsSchema.parse((await admin('sessions?limit=1000')).body);
+  expect(sessions.rows.map(({ clientId }) => clientId).sort()).toEqual(wanted);
+  expect(sessions.rows.every(({ connected: isConnected }) => isConnected)).toBe(true);
+
+  const topics = topicsSchema.parse((await admin('topics')).body);
+  const seconds = topics.seconds;
+  const [busiest] = topics.rows;
+  expect(busiest!.topic).toBe('busy/t');
+  // Windows of the workers begin at different times: about all of them, and more than one has.
+  expect(busiest!.messages * seconds).toBeGreaterThan(Math.max(...spread));
+
+  for (const clientId of wanted) {
+    const one = await admin(`clients/${clientId}`);
+    expect(one.status).toBe(200);
+    expect(clientDetailSchema.parse(one.body).clientId).toBe(clientId);
+  }
+  for (const clientId of wanted.slice(0, 10)) {
+    expect(await admin(`clients/${clientId}`, 'DELETE')).toEqual({
+      status: 200,
+      body: { kicked: true },
+    });
+  }
+  expect((await admin('clients/nobody')).status).toBe(404);
+  await eventually('kicked', async () => (await status(0)).clients === COUNT - 10, PATIENCE);
+  console.log(`${COUNT} clients on ${spread.join(' + ')} workers, listed in ${pages} pages of 7`);
 });

@@ -6,8 +6,9 @@ import type { Connection } from '../connection/connection.ts';
 import { addressKey } from '../limits/addresses.ts';
 import { BAN_KINDS, type BanKind } from '../limits/bans.ts';
 import { clientDetail, clientRow } from './clients.ts';
+import { limitOf, numberOf, pageOf, TOPICS } from './paging.ts';
 import { retainedRow } from './retained.ts';
-import { sessionRows } from './sessions.ts';
+import { sessionCount, sessionRows } from './sessions.ts';
 
 export interface AdminRequest {
   method: string;
@@ -24,9 +25,6 @@ export interface AdminAnswer {
   body: unknown;
 }
 
-/** Rows of one answer: what the event loop can make between two packets. */
-const ROWS = 200;
-const ROWS_MAX = 1_000;
 const PREVIEW = 120;
 const PREVIEW_MAX = 4_096;
 const WHY_MAX = 200;
@@ -41,9 +39,12 @@ const ok = (body: unknown): AdminAnswer => ({ status: 200, body });
 /** What `/admin/` answers: core/contracts/admin.ts. It never throws for what a caller sends. */
 export class AdminApi {
   readonly #broker: Broker;
+  readonly #siblings: boolean;
 
-  constructor(broker: Broker) {
+  /** `siblings`: the node has other workers, which are asked for what they have. */
+  constructor(broker: Broker, { siblings = false }: { siblings?: boolean } = {}) {
     this.#broker = broker;
+    this.#siblings = siblings;
   }
 
   async answer(request: AdminRequest): Promise<AdminAnswer> {
@@ -126,10 +127,13 @@ export class AdminApi {
   #sessions(query: URLSearchParams): AdminAnswer {
     const { node, sessions, cluster } = this.#broker;
     const search = query.get('search') ?? '';
-    const rows = sessionRows(node, sessions, cluster?.index);
+    // Of several workers only one has to tell of those that nobody has.
+    const stored = query.get('stored') === 'no' ? undefined : cluster?.index;
+    const listed = { node, own: sessions, stored, siblings: this.#siblings };
+    const rows = sessionRows(listed);
     return ok({
       node,
-      total: Math.max(sessions.size, cluster?.index.size ?? 0),
+      total: sessionCount(listed),
       ...pageOf(
         query,
         rows,
@@ -154,7 +158,7 @@ export class AdminApi {
   }
 
   #topics(query: URLSearchParams): AdminAnswer {
-    const { rates, ...rest } = this.#broker.topics.top(numberOf(query, 'limit', 20, ROWS_MAX));
+    const { rates, ...rest } = this.#broker.topics.top(limitOf(query, TOPICS));
     return ok({ node: this.#broker.node, ...rest, rows: rates });
   }
 
@@ -221,34 +225,4 @@ export class AdminApi {
 
 function isBanKind(kind: unknown): kind is BanKind {
   return BAN_KINDS.some((one) => one === kind);
-}
-
-/** A number of the query within 1 and `maximum`; what is none counts as absent. */
-function numberOf(
-  query: URLSearchParams,
-  name: string,
-  otherwise: number,
-  maximum: number,
-): number {
-  const given = Number(query.get(name) ?? otherwise);
-  return Number.isInteger(given) && given >= 1 ? Math.min(given, maximum) : otherwise;
-}
-
-/** The rows from `from` on that are wanted; only they are made. */
-function pageOf<T, R>(
-  query: URLSearchParams,
-  all: Iterable<T>,
-  wanted: (item: T) => boolean,
-  row: (item: T) => R,
-): { rows: R[]; next?: number } {
-  const limit = numberOf(query, 'limit', ROWS, ROWS_MAX);
-  const from = numberOf(query, 'from', 0, Number.MAX_SAFE_INTEGER);
-  const rows: R[] = [];
-  let at = -1;
-  for (const item of all) {
-    if (!wanted(item) || ++at < from) continue;
-    if (rows.length === limit) return { rows, next: at };
-    rows.push(row(item));
-  }
-  return { rows };
 }

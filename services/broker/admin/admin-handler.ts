@@ -3,10 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describeError } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import type { Audit } from '../auth/audit.ts';
-import type { AdminAnswer, AdminApi } from './admin-api.ts';
+import type { AdminAnswer, AdminRequest } from './admin-api.ts';
 
 export interface AdminHandlerOptions {
-  api: AdminApi;
+  api: { answer(request: AdminRequest): Promise<AdminAnswer> };
   /** Undefined: nobody may use it. */
   token: string | undefined;
   audit: Audit;

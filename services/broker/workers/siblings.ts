@@ -6,7 +6,18 @@ const TIMEOUT = 1_000;
 
 const readySchema = z.object({ reasons: z.array(z.string()) });
 
-/** The first worker asks the others whether they serve, so that one question tells of a node. */
+export interface Request {
+  method?: string;
+  token?: string | undefined;
+}
+
+/** What one of the others has answered; undefined where it has not. */
+export type Reply = { status: number; body: unknown } | undefined;
+
+/**
+ * The other workers of the node, as the first one sees them on their health ports: it asks whether
+ * they serve, so that one question tells of a node, and what they count and know.
+ */
 export class Siblings {
   readonly #urls: readonly string[];
   readonly #reasons: string[][];
@@ -14,8 +25,12 @@ export class Siblings {
 
   constructor(host: string, ports: readonly number[]) {
     const name = host.includes(':') ? `[${host}]` : host;
-    this.#urls = ports.map((port) => `http://${name}:${port}/readyz`);
+    this.#urls = ports.map((port) => `http://${name}:${port}`);
     this.#reasons = ports.map((_, index) => [`worker ${index + 2} has not answered yet`]);
+  }
+
+  get count(): number {
+    return this.#urls.length;
   }
 
   /** Why the others do not serve. */
@@ -26,7 +41,7 @@ export class Siblings {
   start(): void {
     if (this.#urls.length === 0) return;
     const ask = (): void => {
-      for (const [index, url] of this.#urls.entries()) void this.#ask(index, url);
+      for (const index of this.#urls.keys()) void this.#askReady(index);
     };
     this.#timer = setInterval(ask, INTERVAL);
     ask();
@@ -36,14 +51,30 @@ export class Siblings {
     clearInterval(this.#timer);
   }
 
-  async #ask(index: number, url: string): Promise<void> {
-    const worker = `worker ${index + 2}`;
+  /** Asks one of them, from 0. Never rejects. */
+  async ask(index: number, path: string, { method = 'GET', token }: Request = {}): Promise<Reply> {
     try {
-      const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT) });
-      const { reasons } = readySchema.parse(await answer.json());
-      this.#reasons[index] = reasons.map((reason) => `${worker}: ${reason}`);
+      const answer = await fetch(`${this.#urls[index]}${path}`, {
+        method,
+        signal: AbortSignal.timeout(TIMEOUT),
+        ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
+      });
+      return { status: answer.status, body: await answer.json() };
     } catch {
-      this.#reasons[index] = [`${worker} does not answer`];
+      return undefined;
     }
+  }
+
+  /** Asks all of them at once. Never rejects. */
+  askAll(path: string, request?: Request): Promise<Reply[]> {
+    return Promise.all(this.#urls.map((_, index) => this.ask(index, path, request)));
+  }
+
+  async #askReady(index: number): Promise<void> {
+    const worker = `worker ${index + 2}`;
+    const answer = readySchema.safeParse((await this.ask(index, '/readyz'))?.body);
+    this.#reasons[index] = answer.success
+      ? answer.data.reasons.map((reason) => `${worker}: ${reason}`)
+      : [`${worker} does not answer`];
   }
 }
