@@ -19,14 +19,15 @@ export class CrewMember {
   readonly #tasks = new Map<number, (reply: Reply) => void>();
   #thread: Worker | undefined;
   #next = 1;
+  #ready = false;
   #stopping = false;
 
   constructor(options: CrewMemberOptions) {
     this.#options = options;
   }
 
-  get running(): boolean {
-    return this.#thread !== undefined;
+  get serving(): boolean {
+    return this.#thread !== undefined && this.#ready;
   }
 
   /** Resolves when it serves; rejects with what keeps it from that. */
@@ -35,11 +36,11 @@ export class CrewMember {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const thread = new Worker(program, { workerData: data });
     this.#thread = thread;
-    let ready = false;
+    this.#ready = false;
     let failure: Error | undefined;
     thread.on('message', (report: Report) => {
       if (report.kind === 'ready') {
-        ready = true;
+        this.#ready = true;
         resolve();
       } else if (report.kind === 'failed') {
         failure = failureOf(report);
@@ -56,7 +57,7 @@ export class CrewMember {
       for (const done of this.#tasks.values()) done(GONE);
       this.#tasks.clear();
       reject(failure ?? new BrambleError(ERROR_CODES.CLOSED, 'a worker ended before it served'));
-      if (ready && !this.#stopping) onEnd(failure);
+      if (this.#ready && !this.#stopping) onEnd(failure);
     });
     return promise;
   }

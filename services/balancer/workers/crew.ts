@@ -76,6 +76,11 @@ export class Crew implements RuntimeCrew {
     throw failed.reason;
   }
 
+  /** Workers that serve now, the first included. */
+  get serving(): number {
+    return 1 + this.#members.filter((member) => member.serving).length;
+  }
+
   /** Everybody else reads the files again; one that cannot is replaced by a new one. */
   async reload(): Promise<void> {
     this.#history = [];
