@@ -92,6 +92,31 @@ export async function see(setup: HttpSetup, one: HttpCase): Promise<Seen> {
   };
 }
 
+/** Silence that even a busy machine means, milliseconds. */
+const PATIENT = 700;
+
+/** What each proxy does with one case, but for what it `differs` in; asks again before they differ. */
+export async function seeAll(
+  setups: readonly HttpSetup[],
+  one: HttpCase,
+): Promise<{ full: Seen; compared: Partial<Seen> }[]> {
+  const look = async (quiet: number | undefined) => {
+    const talk = quiet === undefined ? one.talk : { ...one.talk, quiet, limit: 2 * quiet };
+    const asked = talk ? { ...one, talk } : one;
+    const seen = await Promise.all(setups.map((setup) => see(setup, asked)));
+    return seen.map((full) => ({ full, compared: without(full, one) }));
+  };
+  const quick = await look(undefined);
+  const [first, ...others] = quick.map(({ compared }) => JSON.stringify(compared));
+  return others.every((other) => other === first) ? quick : await look(PATIENT);
+}
+
+function without(seen: Seen, { differs = [] }: HttpCase): Partial<Seen> {
+  const rest: Partial<Seen> = { ...seen };
+  for (const part of differs) delete rest[part];
+  return rest;
+}
+
 /** Lines come a moment after what they tell of. */
 async function logged(lines: readonly string[], from: number, count: number): Promise<void> {
   for (const end = Date.now() + 400; Date.now() < end; await sleep(10)) {
