@@ -1,3 +1,4 @@
+import { withBridgeUser } from '#core/config/bridge-user.ts';
 import { type ClusterConfig, loadCluster } from '#core/config/cluster.ts';
 import type { BrokerConfig } from '#core/contracts/service-config.ts';
 import { describeError } from '#core/errors.ts';
@@ -101,7 +102,7 @@ export class Broker implements Service, BrokerContext {
     this.audit = new Audit(log);
     this.gate = new Gate(this.limits, this.audit);
     this.pacer = new Pacer(this.limits);
-    this.access = new Access(cluster.mqtt, this.audit);
+    this.access = new Access(withBridgeUser(cluster), this.audit);
     if (config.nats !== undefined) {
       this.cluster = new ClusterParts({
         nats: config.nats,
@@ -254,7 +255,7 @@ export class Broker implements Service, BrokerContext {
   async reload(): Promise<void> {
     const cluster = loadCluster(this.#options.config.cluster);
     this.#listeners.reload(cluster.mqtt);
-    this.access.replace(cluster.mqtt);
+    this.access.replace(withBridgeUser(cluster));
     this.limits = cluster.mqtt.limits;
     this.gate.configure(this.limits);
     this.pacer.configure(this.limits);
