@@ -3,13 +3,14 @@ import {
   createShutdownRequest,
   createWriteRequest,
   END_OF_STREAM,
+  lastRead,
   lastWritePending,
   readResult,
   type ShutdownRequest,
   type TcpHandle,
-  takeRead,
   type WriteRequest,
 } from './handle.ts';
+import { copyOf, giveBack } from './read-buffers.ts';
 import { wheelNow } from './timer-wheel.ts';
 
 /** Who decides what an end's events mean. */
@@ -70,8 +71,11 @@ export class End {
     if (!this.#closed) this.handle.readStop();
   }
 
-  /** Writes, and stops the peer while the kernel is full. False when the write failed. */
-  write(bytes: Uint8Array): boolean {
+  /**
+   * Writes, and stops the peer while the kernel is full. False when the write failed. `lent` bytes
+   * are given back once the kernel has them.
+   */
+  write(bytes: Uint8Array, lent = false): boolean {
     const request = this.#request ?? createWriteRequest(this.handle, onWritten);
     const status = this.handle.writeBuffer(request, bytes);
     if (status !== 0) {
@@ -80,11 +84,13 @@ export class End {
     }
     if (lastWritePending()) {
       request.buffer = bytes;
+      request.lent = lent;
       this.#request = undefined;
       this.writing = true;
       this.peer?.pause();
     } else {
       this.#request = request;
+      if (lent) giveBack(bytes);
     }
     return true;
   }
@@ -126,10 +132,10 @@ export class End {
     const now = wheelNow();
     this.active = now;
     if (!peer) {
-      this.owner.held(this, takeRead(length));
+      this.owner.held(this, Buffer.from(lastRead(length)));
       return;
     }
-    if (!peer.write(takeRead(length))) return;
+    if (!peer.write(copyOf(lastRead(length)), true)) return;
     if (!peer.writing) peer.active = now;
     this.owner.forwarded(this, length);
   }
@@ -170,5 +176,6 @@ function onShut(this: ShutdownRequest): void {
 }
 
 function onWritten(this: WriteRequest, status: number): void {
+  if (this.lent && this.buffer) giveBack(this.buffer);
   (this.handle.owner as End).written(status);
 }

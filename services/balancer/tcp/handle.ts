@@ -47,6 +47,8 @@ export interface WriteRequest {
    * collected, and its memory used again, before the kernel has taken it.
    */
   buffer?: Uint8Array;
+  /** It is to be given back then. */
+  lent?: boolean;
   oncomplete: (this: WriteRequest, status: number) => void;
 }
 
@@ -127,12 +129,9 @@ export function failRead(handle: TcpHandle): void {
   handle.onread(undefined);
 }
 
-/** The first `length` bytes of what was just read, for keeps. */
-export function takeRead(length: number): Buffer {
-  const copy = Buffer.allocUnsafe(length);
-  copy.set(length === READ_SIZE ? shared : shared.subarray(0, length));
-  return copy;
-}
+/** The first `length` bytes of what was just read; valid until the next read of anybody. */
+export const lastRead = (length: number): Uint8Array =>
+  length === READ_SIZE ? shared : shared.subarray(0, length);
 
 /** What was read by a handle that nobody gave the shared buffer yet. */
 export const readBytes = (data: ArrayBuffer, length: number): Buffer =>

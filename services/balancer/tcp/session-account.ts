@@ -21,6 +21,8 @@ export class SessionAccount {
   redispatched = false;
   /** What came in counts for the server, too. */
   open = false;
+  /** Its line is written. */
+  #logged = false;
   readonly #accepted: AcceptedHandle;
   readonly #context: FrontendContext;
   readonly #backend: Backend | undefined;
@@ -43,6 +45,11 @@ export class SessionAccount {
     this.#context.counters.bout += length;
     this.#backend!.counters.bout += length;
     this.server!.counters.bout += length;
+  }
+
+  connected(): void {
+    this.connectedAt = Date.now();
+    if (this.#context.config.options.logasap) this.#log('--', false, true);
   }
 
   /** Left a queue, for whatever reason: positions in it. */
@@ -83,9 +90,11 @@ export class SessionAccount {
     }
   }
 
-  #log(termination: string, held: boolean): void {
+  #log(termination: string, held: boolean, early = false): void {
     const { counters, config, logging } = this.#context;
-    if (!logging || (config.options.dontlognull && this.bytesIn === 0)) return;
+    if (!logging || this.#logged) return;
+    if (config.options.dontlognull && this.bytesIn === 0 && !early) return;
+    this.#logged = early;
     const { client, acceptedAt } = this.#accepted;
     const backend = this.#backend;
     const { assignedAt } = this;
@@ -113,7 +122,7 @@ export class SessionAccount {
       redispatched: this.redispatched,
       serverQueue: this.serverQueue,
       backendQueue: this.backendQueue,
-      early: false,
+      early,
       scope: this.#accepted.scope,
       bytesFromClient: this.bytesIn,
     });

@@ -283,7 +283,7 @@ export class TcpSession implements EndOwner, Watched, LiveSession {
     this.#dial = undefined;
     this.#phase = 'open';
     this.#account.open = true;
-    this.#account.connectedAt = Date.now();
+    this.#account.connected();
     this.#backend!.observed(server, this.#account.connectedAt - this.#account.assignedAt);
     server.observer?.sign('connected');
     this.#sticking?.served(this.#ruleScope(), server);
