@@ -16,6 +16,8 @@ import { KafkaJsPort } from './kafka/kafkajs-port.ts';
 import type { KafkaPort } from './kafka/port.ts';
 import { Mappings } from './mappings.ts';
 import { MqttLink } from './mqtt/link.ts';
+import { Admin } from './ops/admin.ts';
+import { DryRun } from './ops/dry-run.ts';
 import { registerMetrics } from './ops/metrics.ts';
 import { toKafkaRow, toMqttRow } from './ops/rows.ts';
 import { Watch } from './ops/watch.ts';
@@ -98,11 +100,22 @@ export class Bridge implements Service {
       alert: () => this.#cluster.bridge?.alert ?? 1,
       log,
     });
+    const admin = new Admin({
+      mappings: this.#mappings,
+      dryRun: new DryRun({
+        consumer: this.consumer,
+        kafka: this.kafka,
+        cluster: () => this.#cluster.cluster.name,
+      }),
+      token: config.admin?.token,
+      log,
+    });
     this.#health = new HealthServer({
       ...config.health,
       unready: () => this.unready(),
       registry,
       status: () => this.status(),
+      admin: (request, response) => admin.handle(request, response),
     });
   }
 

@@ -54,7 +54,8 @@ const kafkaTopic = z
 /** A header's own name, and the template of its value. */
 const headers = z.record(z.string().min(1).max(256), template(MQTT_PLACEHOLDERS)).default({});
 
-const toKafka = z.strictObject({
+/** One mapping from MQTT to Kafka. */
+export const toKafkaSchema = z.strictObject({
   name: mappingName,
   /** MQTT topic filters; a message that several of them match is carried once. */
   filters: z
@@ -113,7 +114,7 @@ export const bridge = z.strictObject({
     .prefault({}),
   /** Alert when this share of the log's retention is used up by what a mapping has not carried. */
   alert: z.number().gt(0).lt(1).default(0.5),
-  toKafka: z.array(toKafka).default([]),
+  toKafka: z.array(toKafkaSchema).default([]),
   toMqtt: z.array(toMqtt).default([]),
 });
 
