@@ -1,11 +1,10 @@
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import mqttPacket from 'mqtt-packet';
 import { startBrokers, type TestBrokers } from '../support/broker.ts';
+import { type Idle, idleMemory, openIdle } from './idle.ts';
 import { Mosquitto } from './mosquitto.ts';
 import { type Outcome, type Ports, runScenario, type Scenario } from './mqtt/run.ts';
-import { rss } from './rss.ts';
+import { processorTime } from './processor-time.ts';
 
 /**
  * The second part of `make bench`: brokers without the balancer beside Mosquitto, in the same run, alternately:
@@ -24,7 +23,10 @@ const FULL: Record<string, Scenario> = {
 const WARM_UP: Scenario = { qos: 1, subscribers: 2, count: 20_000, rate: 0 };
 /** A paced run lasts so long, seconds. */
 const PACED = 4;
-const IDLE = 2_000;
+const CONNECTS = 3_000;
+const FIRST_COLUMN = 44;
+const COLUMN = 32;
+const MQTT = '{ anonymous: true, limits: { connections: 20000 } }';
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
 const progress = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -32,39 +34,49 @@ const progress = (text: string): void => void process.stderr.write(`${text}\n`);
 interface Subject {
   name: string;
   ports: Ports;
-  pid: number;
+  /** All of its processes. */
+  pids: number[];
 }
+
+/** `processor`: what all processes of the subject took together, microseconds a delivery. */
+type Measured = Outcome & { processor: number };
 
 interface Row {
   scenario: string;
-  outcomes: Record<string, Outcome>;
+  outcomes: Record<string, Measured>;
 }
 
 const mosquitto = new Mosquitto();
 const clusters: TestBrokers[] = [];
 try {
   await mosquitto.start();
-  const mqtt = '{ anonymous: true, limits: { connections: 20000 } }';
-  const subjects: Subject[] = [{ name: 'mosquitto', ports: mosquitto.ports, pid: mosquitto.pid }];
+  const subjects: Subject[] = [
+    { name: 'mosquitto', ports: mosquitto.ports, pids: [mosquitto.pid] },
+  ];
   for (const [name, options] of Object.entries({
     'one, durable': { count: 1 },
     'one, no log': { count: 1, nats: false },
     'three, durable': { count: 3 },
   })) {
     progress(`starting: ${name}`);
-    const cluster = await startBrokers({ ...options, mqtt });
+    const cluster = await startBrokers({ ...options, mqtt: MQTT });
     clusters.push(cluster);
     const [first, last] = [cluster.brokers[0]!, cluster.brokers.at(-1)!];
     const ports = { publish: first.mqttPort, subscribe: last.mqttPort };
-    subjects.push({ name, ports, pid: last.process!.pid! });
+    const processes = [...cluster.brokers, ...cluster.natsServers].map((one) => one.process!.pid!);
+    subjects.push({ name, ports, pids: processes });
   }
   for (const { ports } of subjects) await runScenario(ports, WARM_UP);
   const rows: Row[] = [];
   const measure = async (scenario: string, of: (subject: Subject) => Scenario): Promise<void> => {
     progress(scenario);
     const outcomes: Row['outcomes'] = {};
-    for (const subject of subjects)
-      outcomes[subject.name] = await runScenario(subject.ports, of(subject));
+    for (const subject of subjects) {
+      const before = used(subject);
+      const outcome = await runScenario(subject.ports, of(subject));
+      const processor = (used(subject) - before) / outcome.deliveries;
+      outcomes[subject.name] = { ...outcome, processor };
+    }
     rows.push({ scenario, outcomes });
   };
   for (const [name, scenario] of Object.entries(FULL)) await measure(name, () => scenario);
@@ -79,72 +91,55 @@ try {
       rate,
     }));
   }
-  progress('connects, and idle connections');
-  const connects: Record<string, { perSecond: number; idleBytes: number }> = {};
-  for (const { name, ports, pid } of subjects) connects[name] = await idle(ports.publish, pid);
-  if (values.json) process.stdout.write(`${JSON.stringify({ rows, connects })}\n`);
-  else print(rows, connects);
+  progress('connects');
+  const connects: Record<string, number> = {};
+  for (const { name, ports } of subjects) {
+    const connections = await openIdle(ports.publish, CONNECTS);
+    connects[name] = connections.perSecond;
+    connections.close();
+    await sleep(1_000);
+  }
+  for (const cluster of clusters.splice(0)) await cluster.stop();
+  progress('idle connections');
+  const idle = await idleMemory(MQTT);
+  if (values.json) process.stdout.write(`${JSON.stringify({ rows, connects, idle })}\n`);
+  else print(rows, connects, idle);
 } finally {
   await mosquitto.close();
   for (const cluster of clusters) await cluster.stop();
 }
 
-/** Opens IDLE connections as fast as it goes; what each costs while it does nothing. */
-async function idle(port: number, pid: number): Promise<{ perSecond: number; idleBytes: number }> {
-  const before = rss(pid);
-  const sockets: Socket[] = [];
-  const from = performance.now();
-  const open = async (id: number): Promise<void> => {
-    const socket = connect(port, '127.0.0.1');
-    sockets.push(socket);
-    await once(socket, 'connect');
-    const clientId = `idle-${id}`;
-    const packet = { cmd: 'connect', clientId, clean: true, keepalive: 0 };
-    socket.write(mqttPacket.generate(packet as never));
-    await once(socket, 'data');
-  };
-  for (let at = 0; at < IDLE; at += 100) {
-    await Promise.all(Array.from({ length: 100 }, (_, i) => open(at + i)));
-  }
-  const perSecond = (IDLE / (performance.now() - from)) * 1_000;
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  const idleBytes = (rss(pid) - before) / IDLE;
-  for (const socket of sockets) socket.destroy();
-  return { perSecond, idleBytes };
+function used({ pids }: Subject): number {
+  return pids.reduce((sum, pid) => sum + processorTime(pid), 0);
 }
 
 function print(
   rows: readonly Row[],
-  connects: Record<string, { perSecond: number; idleBytes: number }>,
+  connects: Readonly<Record<string, number>>,
+  idle: readonly Idle[],
 ): void {
   const names = Object.keys(rows[0]!.outcomes);
   const out = (cells: readonly string[]): void => {
-    process.stdout.write(
-      `${cells[0]!.padEnd(36)}${cells
-        .slice(1)
-        .map((c) => c.padStart(26))
-        .join('')}\n`,
-    );
+    const [first, ...rest] = cells;
+    const line = rest.map((cell) => cell.padStart(COLUMN)).join('');
+    process.stdout.write(`${first!.padEnd(FIRST_COLUMN)}${line}\n`);
   };
-  out(['128 bytes: deliveries/s (ratio) p99 ms', ...names]);
+  out(['128 bytes: deliveries/s (ratio) p99 ms, µs', ...names]);
   for (const { scenario, outcomes } of rows) {
     const peer = outcomes.mosquitto!.perSecond;
     out([
       scenario,
       ...names.map((name) => {
-        const { perSecond, p99, deliveries, expected } = outcomes[name]!;
+        const { perSecond, p99, deliveries, expected, processor } = outcomes[name]!;
         const lost = deliveries === expected ? '' : ` -${expected - deliveries}`;
-        return `${(perSecond / 1e3).toFixed(1)}k (${(perSecond / peer).toFixed(2)}) ${p99.toFixed(1)}${lost}`;
+        const rate = `${(perSecond / 1e3).toFixed(1)}k (${(perSecond / peer).toFixed(2)})`;
+        return `${rate} ${p99.toFixed(1)}, ${processor.toFixed(2)}${lost}`;
       }),
     ]);
   }
-  const peer = connects.mosquitto!.perSecond;
-  out([
-    'connects/s (ratio)',
-    ...names.map((n) => {
-      const { perSecond } = connects[n]!;
-      return `${perSecond.toFixed(0)} (${(perSecond / peer).toFixed(2)})`;
-    }),
-  ]);
-  out(['bytes an idle connection', ...names.map((n) => connects[n]!.idleBytes.toFixed(0))]);
+  const peer = connects.mosquitto!;
+  const rate = (perSecond: number) => `${perSecond.toFixed(0)} (${(perSecond / peer).toFixed(2)})`;
+  out(['connects/s (ratio)', ...names.map((name) => rate(connects[name]!))]);
+  const bytes = new Map(idle.map((one) => [one.name, one.bytes]));
+  out(['bytes an idle connection', ...names.map((name) => bytes.get(name)!.toFixed(0))]);
 }

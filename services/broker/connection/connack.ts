@@ -3,6 +3,8 @@ import { REASON } from '../codec/reason.ts';
 import type { MqttVersion } from '../message.ts';
 import { RECEIVE_MAXIMUM } from './receive-quota.ts';
 
+const CONNACK = 0x20;
+
 /** Topic aliases that a client may use (MQTT 5, 3.2.2.3.8). */
 export const INBOUND_ALIASES = 64;
 
@@ -19,7 +21,7 @@ export interface AcceptanceTerms {
 export function acceptance(version: MqttVersion, terms: AcceptanceTerms): Buffer {
   const { packetSize, serverKeepAlive, assignedClientId } = terms;
   if (version !== 5) {
-    return encodePacket({ cmd: 'connack', sessionPresent: false, returnCode: 0 }, version);
+    return Buffer.from([CONNACK, 2, 0, 0]);
   }
   const properties = {
     receiveMaximum: RECEIVE_MAXIMUM,

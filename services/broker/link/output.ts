@@ -2,7 +2,10 @@ import type { Transport } from './transport.ts';
 
 /** Frames up to this size are copied together; larger ones are passed on as they are. */
 const COPY_LIMIT = 16_384;
-const FIRST_CHUNK = 2_048;
+/** Bytes: who gets little now and then, as most do, keeps no more than it is just getting. */
+const FIRST_CHUNK = 256;
+/** What is left of a chunk is kept from this on. */
+const REST_MIN = 1_024;
 const CHUNK = 65_536;
 /**
  * Handed to the socket at a time, bytes: what a client takes is seen in steps of this size, and one
@@ -128,7 +131,9 @@ export class Output {
   #reserve(length: number): number {
     if (this.#chunk === undefined || this.#used + length > this.#chunk.length) {
       this.#seal();
-      this.#chunk = Buffer.allocUnsafeSlow(Math.max(this.#next, length));
+      const size = Math.max(this.#next, length);
+      // A small one is a part of Node's pool: it goes with this turn, not with the connection.
+      this.#chunk = size < REST_MIN ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size);
       this.#next = Math.min(this.#next * 4, CHUNK);
     }
     this.#schedule();
@@ -144,7 +149,7 @@ export class Output {
     this.#piecesBytes += this.#used;
     const rest = this.#chunk.subarray(this.#used);
     if (this.#used < this.#next / 8) this.#next = Math.max(FIRST_CHUNK, this.#next / 4);
-    this.#chunk = rest.length >= FIRST_CHUNK / 2 ? rest : undefined;
+    this.#chunk = rest.length >= REST_MIN ? rest : undefined;
     this.#used = 0;
   }
 
