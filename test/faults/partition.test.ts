@@ -1,7 +1,8 @@
 import { test } from 'vitest';
+import { isCurrentEngine } from '../support/faults/engine.ts';
 import { canCreateNamespaces } from '../support/namespaces.ts';
 import { seconds } from './duration.ts';
-import { expectNothingLost, expectOthersUnharmed } from './promises.ts';
+import { expectNothingLost, expectOthersPublish, expectOthersUnharmed } from './promises.ts';
 import { report, rowOf } from './report.ts';
 import { runScenario } from './scenario.ts';
 
@@ -26,6 +27,8 @@ for (const [whom, from] of [
     });
     report(context, rowOf(outcome));
     expectNothingLost(outcome);
-    expectOthersUnharmed(outcome);
+    // A node that comes back deposes leaders; before 2.10 others take up to nine seconds to follow.
+    if (isCurrentEngine()) expectOthersUnharmed(outcome);
+    else expectOthersPublish(outcome);
   });
 }

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
+import { isCurrentEngine } from '../support/faults/engine.ts';
 import {
   canCutPower,
   createPowerDisk,
@@ -35,17 +35,10 @@ test('kill -9 of everything at one instant, and a restart', async (context) => {
   expectNothingLost(outcome);
 });
 
-/** Whether nats-server writes to the disk at an interval by itself (2.10); else the disk does. */
-function engineFlushes(): boolean {
-  const [, major, minor] = /v(\d+)\.(\d+)/.exec(
-    execFileSync('nats-server', ['--version'], { encoding: 'utf8' }),
-  )!;
-  return Number(major) > 2 || Number(minor) >= 10;
-}
-
 /** Takes the power from all nodes: what the kernel had not written is gone. */
 async function cutScenario(flush: Flush, rate: number): Promise<Outcome & { cutAt: number }> {
-  const own = engineFlushes();
+  // Since 2.10 nats-server writes to the disk at an interval by itself; else the disk does.
+  const own = isCurrentEngine();
   const disks: PowerDisk[] = [];
   let cutAt = 0;
   try {

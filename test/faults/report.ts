@@ -38,11 +38,12 @@ export function milliseconds(value: number): string {
 }
 
 export function rowOf(outcome: Outcome, note = ''): FaultRow {
-  const { books, publish, publishAtLeastOnce, publishElsewhere } = outcome;
+  const { books, publish, publishAtLeastOnce, publishElsewhere, publishElsewhereAtLeastOnce } =
+    outcome;
   const notes = [
     note,
     outcome.open > 0 ? `${outcome.open} never answered` : '',
-    `p99 of QoS 1 ${milliseconds(publishAtLeastOnce.p99)}, elsewhere ${milliseconds(publishElsewhere.p99)}`,
+    `p99 of QoS 1 ${milliseconds(publishAtLeastOnce.p99)}, elsewhere ${milliseconds(publishElsewhere.p99)}, both ${milliseconds(publishElsewhereAtLeastOnce.p99)}`,
     ...books.examples.slice(0, 3),
   ];
   return {

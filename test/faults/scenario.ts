@@ -42,6 +42,8 @@ export interface Outcome {
   publishAtLeastOnce: Percentiles;
   /** The same for publishers that were not at the faulty node. */
   publishElsewhere: Percentiles;
+  /** The same for those of QoS 1. */
+  publishElsewhereAtLeastOnce: Percentiles;
   /** Longest time without QoS 0 between two nodes that are not the faulty one. */
   deliveryGap: number;
   /** Longest time that a new client needed to get in. */
@@ -179,6 +181,11 @@ class Run {
       publish: latencies(this.#publishers, from, to),
       publishAtLeastOnce: latencies(atLeastOnce, from, to),
       publishElsewhere: latencies(elsewhere, from, to),
+      publishElsewhereAtLeastOnce: latencies(
+        elsewhere.filter((publisher) => atLeastOnce.includes(publisher)),
+        from,
+        to,
+      ),
       deliveryGap,
       connectMax,
       lostAt: this.#lostAt(),
