@@ -133,6 +133,10 @@ export interface ServerConfig extends Address {
   health?: HealthConfig | undefined;
   /** undefined = HAProxy's defaults. */
   pool?: PoolLimits | undefined;
+  /** Requests that a connection carries besides its first; undefined = any number. */
+  maxReuse?: number | undefined;
+  /** `stick` rules never remember it. */
+  nonStick?: boolean | undefined;
   /** Set where connections to it are TLS. */
   tls?: ServerTls | undefined;
   position: Position;
@@ -290,6 +294,8 @@ export interface ProxyConfig {
     dontlognull: boolean;
     logFormat: LogFormat;
     logasap: boolean;
+    dontlogNormal?: boolean;
+    logSeparateErrors?: boolean;
     logHealthChecks: boolean;
     /** keep-alive (default), server-close, or close after each exchange. */
     httpConnection: 'keep-alive' | 'server-close' | 'close';
@@ -314,6 +320,8 @@ export interface ProxyConfig {
   errorLocations?: ReadonlyMap<number, ErrorLocation>;
   /** Everything that looks at traffic; undefined where nothing does. */
   rules?: ProxyRules | undefined;
+  /** Field (lower case) that tells servers their name. */
+  sendNameHeader?: string | undefined;
   /** undefined = nothing is compressed. */
   compression?: CompressionConfig | undefined;
   /** undefined = `safe`. */

@@ -85,7 +85,7 @@ function buildProxy(
     id: id ?? 0,
     disabled: settings.disabled,
     position,
-    binds,
+    binds: binds.map((one) => ({ ...one, backlog: one.backlog ?? settings.backlog })),
     defaultBackend: clientSide
       ? (settings.defaultBackend?.name ?? (section === 'listen' ? name : undefined))
       : undefined,
@@ -127,6 +127,7 @@ function buildProxy(
     errorLocations: settings.errorLocations,
     stickTable,
     httpReuse: settings.httpReuse,
+    sendNameHeader: settings.sendNameHeader,
     compression: settings.mode === 'http' ? settings.compression : undefined,
     rules: finished?.rules,
     logFormat: finished?.logFormat,

@@ -70,6 +70,10 @@ export interface ProxySettings {
   cookie: CookieConfig | undefined;
   httpReuse?: ReuseMode;
   compression?: CompressionConfig;
+  /** For binds without one. */
+  backlog?: number | undefined;
+  /** Field that tells servers their name. */
+  sendNameHeader?: string | undefined;
   server: ServerSettings;
   rules: RuleSettings;
 }
@@ -97,6 +101,8 @@ export interface ServerSettings {
   source: ServerConfig['source'];
   cookie: string | undefined;
   pool?: PoolLimits;
+  maxReuse?: number | undefined;
+  nonStick?: boolean;
   health: HealthConfig;
   agent: AgentSettings;
   checkTls: CheckTlsSettings;
@@ -138,6 +144,8 @@ export interface GlobalChecks {
 }
 
 export interface GlobalDraft {
+  /** Warnings are errors. */
+  zeroWarning?: boolean;
   /** Workers. */
   threads?: number | undefined;
   maxconn: number | undefined;

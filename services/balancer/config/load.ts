@@ -60,6 +60,7 @@ async function load(
     finishTls(draft, problems, variables);
     await hostNames.resolve(problems);
   }
+  if (draft.global.zeroWarning) problems.refuseWarnings();
   if (problems.alerts > 0) throw new BalancerConfigError(sorted(problems.list, sources));
   const caches = [...shared.caches.values()].map(({ cache }) => cache);
   const config: BalancerConfig = {

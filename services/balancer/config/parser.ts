@@ -114,6 +114,9 @@ function splitSign(statement: Statement): { sign: Sign | undefined; rest: Statem
   return { sign: word, rest: new Statement(statement.file, statement.line, tokens) };
 }
 
+/** Switches of HAProxy's machinery that `no` may stand before. */
+const FLAGS: ReadonlySet<string> = new Set(['busy-polling', 'numa-cpu-mapping', 'strict-limits']);
+
 const NEGATABLE = "negation/default currently supported only for options and log ('no log').";
 
 function parseGlobalLine(statement: Statement, { global }: ConfigDraft, context: Context): void {
@@ -123,6 +126,8 @@ function parseGlobalLine(statement: Statement, { global }: ConfigDraft, context:
   if (sign !== undefined) {
     if (sign === 'no' && word === 'log' && rest.length === 1) {
       global.log = [];
+    } else if (sign === 'no' && FLAGS.has(word)) {
+      // What they switch is not theirs to switch here.
     } else {
       problems.alert(statement.position, NEGATABLE);
     }

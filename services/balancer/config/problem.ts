@@ -46,6 +46,12 @@ export class Problems {
     this.list.push({ severity: 'warning', position, message, ...(detail && { detail }) });
   }
 
+  /** `zero-warning`: with a warning the configuration is unusable. */
+  refuseWarnings(): void {
+    if (!this.list.some(({ severity }) => severity === 'warning')) return;
+    this.alert(undefined, "Some warnings were found and 'zero-warning' is set. Aborting.");
+  }
+
   /** Something that the files say themselves. */
   notice(position: Position, message: string): void {
     this.list.push({ severity: 'notice', position, message });

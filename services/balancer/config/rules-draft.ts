@@ -10,6 +10,7 @@ import type {
   Rule,
   TcpAction,
 } from '../rules/model.ts';
+import { nameRule } from '../rules/name-rule.ts';
 import type { StickRule } from '../stickiness/table/sticking.ts';
 
 /** A proxy or server that a rule names, to be looked up once everything is read. */
@@ -70,6 +71,8 @@ export interface RuleSettings {
   bufferRequest: boolean;
   originalTo: OriginalTo | undefined;
   forwarded: boolean;
+  /** `option http-restrict-req-hdr-names`. */
+  restrictNames: 'preserve' | 'delete' | 'reject' | undefined;
 }
 
 export interface FormatText {
@@ -86,6 +89,7 @@ export const newRuleSettings = (): RuleSettings => ({
   bufferRequest: false,
   originalTo: undefined,
   forwarded: false,
+  restrictNames: undefined,
 });
 
 /** undefined where nothing of the proxy looks at traffic, so that nobody has to ask. */
@@ -96,6 +100,11 @@ export function buildRules(
 ): ProxyRules | undefined {
   const { references: _references, acls: _acls, ...lists } = draft;
   const { monitorUri, uniqueIdHeader, bufferRequest, originalTo, forwarded } = settings;
+  const restrict = settings.restrictNames;
+  const request =
+    restrict === 'delete' || restrict === 'reject'
+      ? [nameRule(restrict), ...draft.request]
+      : draft.request;
   const nothing =
     Object.values(lists).every(
       (list) => list === undefined || (Array.isArray(list) && list.length === 0),
@@ -104,10 +113,12 @@ export function buildRules(
     uniqueIdFormat === undefined &&
     !bufferRequest &&
     originalTo === undefined &&
-    !forwarded;
+    !forwarded &&
+    request.length === 0;
   if (nothing) return undefined;
   return {
     ...lists,
+    request,
     monitorUri,
     uniqueIdFormat,
     uniqueIdHeader,

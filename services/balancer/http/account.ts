@@ -47,6 +47,7 @@ export class Account {
   readonly #began: number;
   #phase: number;
   #closed = false;
+  #logged = false;
   /** Counted among its backend's sessions. */
   #session = true;
 
@@ -120,7 +121,7 @@ export class Account {
   }
 
   /** The final response head is here. */
-  responded(status: number): void {
+  responded(status: number, bytes: number): void {
     this.responseTime = this.#lap();
     this.status = status;
     this.backend?.counters.response(status);
@@ -129,6 +130,10 @@ export class Account {
       this.backend?.observed(this.server, this.responseTime);
       this.server.counters.response(status);
       this.server.counters.reqTot += 1;
+    }
+    this.bytesOut(bytes);
+    if (this.frontend.config.options.logasap && this.frontend.logging) {
+      this.#log(this.record('--', undefined, true));
     }
   }
 
@@ -241,10 +246,14 @@ export class Account {
         counters.srvAborts += 1;
       });
     }
-    if (this.frontend.logging && this.scope?.logLevel !== 'silent') {
-      this.frontend.log(this.record(termination, total));
-    }
+    if (this.frontend.logging && !this.#logged) this.#log(this.record(termination, total));
     this.#untrack();
+  }
+
+  /** Its one line. */
+  #log(record: HttpRecord): void {
+    this.#logged = true;
+    if (this.scope?.logLevel !== 'silent') this.frontend.log(record);
   }
 
   /** As `close`, for a connection that ends without a word: nothing is written. */
@@ -276,7 +285,7 @@ export class Account {
   }
 
   /** What a log line of this moment would tell. */
-  record(termination: string, total?: number): HttpRecord {
+  record(termination: string, total?: number, early = false): HttpRecord {
     const totalTime = total ?? Math.round(performance.now() - this.#began);
     const { client, frontend, backend, server } = this;
     return {
@@ -312,7 +321,7 @@ export class Account {
       scope: this.scope,
       captured: this.scope?.captured,
       level: this.scope?.logLevel,
-      early: false,
+      early,
     };
   }
 

@@ -219,8 +219,7 @@ export class Exchange
     this.upstream!.server.observer?.sign(statusSign(head.status));
     const ruled = this.ruled(head, flow.counted);
     if (!ruled) return;
-    this.account.responded(ruled.status);
-    this.account.bytesOut(ruled.counted);
+    this.account.responded(ruled.status, ruled.counted);
     this.#responseHead = ruled;
     this.#response = flow;
     this.#relay(ruled, input, at, next);

@@ -5,7 +5,8 @@ import type { Upstream } from './upstream.ts';
 export function handBack(upstream: Upstream, client: ExchangeClient, keep: boolean): void {
   upstream.socket.resume();
   const { config, backend } = upstream.server;
-  if (keep) {
+  const worn = config.maxReuse !== undefined && upstream.served >= config.maxReuse;
+  if (keep && !worn) {
     const shared = config.sendProxy === undefined && backend.config.httpReuse !== 'never';
     if (shared) client.pools.put(upstream, upstream.served > 0);
     else client.own.put(upstream);

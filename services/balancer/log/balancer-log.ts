@@ -3,7 +3,13 @@ import { openDescriptor } from './descriptor-output.ts';
 import { formatRecord } from './format.ts';
 import { createHeader, type Header } from './header.ts';
 import type { Output } from './output.ts';
-import { type Level, type LogRecord, levelNumber } from './record.ts';
+import {
+  type HttpRecord,
+  type Level,
+  type LogRecord,
+  levelNumber,
+  type TcpRecord,
+} from './record.ts';
 import { UdpOutput } from './udp-output.ts';
 import { UnixOutput } from './unix-output.ts';
 
@@ -14,6 +20,15 @@ interface Route {
 }
 
 const INFO = levelNumber('info');
+const ERR = levelNumber('err');
+
+/** Whether a session did not go as it should (`dontlog-normal`, `log-separate-errors`). */
+function isFailure(record: TcpRecord | HttpRecord): boolean {
+  if (record.redispatched) return true;
+  if (record.kind === 'http' && record.status >= 500) return true;
+  const ending = record.termination[0];
+  return ending === '-' ? record.retries > 0 : ending !== 'L';
+}
 
 type LoggedProxy = Pick<ProxyConfig, 'options' | 'logFormat' | 'logFormatSd'>;
 
@@ -41,7 +56,11 @@ export class ProxyLog {
       this.#send(INFO, message);
       return;
     }
-    const level = record.level === undefined ? INFO : levelNumber(record.level);
+    const { dontlogNormal, logSeparateErrors } = this.#config.options;
+    const failed = (dontlogNormal || logSeparateErrors) && isFailure(record);
+    if (dontlogNormal && !failed) return;
+    const usual = failed && logSeparateErrors ? ERR : INFO;
+    const level = record.level === undefined ? usual : levelNumber(record.level);
     const structured = this.#config.logFormatSd?.format(record.scope, () => record);
     this.#send(level, message, structured);
   }

@@ -9,6 +9,7 @@ import { CACHE_ACTIONS } from './cache-actions.ts';
 import { type RuleContext, textOf } from './context.ts';
 import { LIMIT_ACTIONS } from './limit-actions.ts';
 import type { HttpAction, RuleScope } from './model.ts';
+import { PATTERN_ACTIONS } from './pattern-actions.ts';
 import { parseRedirect } from './redirect.ts';
 import { parseReply } from './reply.ts';
 import {
@@ -186,6 +187,7 @@ export const HTTP_ACTIONS: Readonly<Record<string, HttpActionRow>> = {
   ...TRACK_ACTIONS,
   ...CACHE_ACTIONS,
   ...LIMIT_ACTIONS,
+  ...PATTERN_ACTIONS,
   allow: single('allow', 'no more rules of this list', ALL),
   reject: single('reject', 'closes the connection without a response', REQUEST),
   'silent-drop': {

@@ -2,6 +2,7 @@ import type { ConverterTable } from './converter.ts';
 import { ADDRESS_CONVERTERS } from './converters/address.ts';
 import { DIGEST_CONVERTERS } from './converters/digest.ts';
 import { ENCODING_CONVERTERS } from './converters/encoding.ts';
+import { JWT_CONVERTERS } from './converters/jwt.ts';
 import { MAP_CONVERTERS } from './converters/map.ts';
 import { MQTT_CONVERTERS } from './converters/mqtt.ts';
 import { NUMBER_CONVERTERS } from './converters/number.ts';
@@ -10,6 +11,7 @@ import { TABLE_CONVERTERS } from './converters/table.ts';
 import { TEXT_CONVERTERS } from './converters/text.ts';
 import { VARIABLE_CONVERTERS } from './converters/variable.ts';
 import type { FetchTable } from './fetch.ts';
+import { CERTIFICATE_FETCHES } from './fetches/certificate.ts';
 import { CLIENT_FETCHES } from './fetches/client.ts';
 import { CONSTANT_FETCHES } from './fetches/constant.ts';
 import { FIELD_FETCHES } from './fetches/fields.ts';
@@ -22,6 +24,7 @@ import { TABLE_FETCHES } from './fetches/table.ts';
 export const FETCHES: FetchTable = {
   ...CONSTANT_FETCHES,
   ...STATE_FETCHES,
+  ...CERTIFICATE_FETCHES,
   ...CLIENT_FETCHES,
   ...PAYLOAD_FETCHES,
   ...FIELD_FETCHES,
@@ -36,6 +39,7 @@ export const CONVERTERS: ConverterTable = {
   ...ADDRESS_CONVERTERS,
   ...DIGEST_CONVERTERS,
   ...ENCODING_CONVERTERS,
+  ...JWT_CONVERTERS,
   ...MAP_CONVERTERS,
   ...MQTT_CONVERTERS,
   ...STATE_CONVERTERS,

@@ -110,6 +110,22 @@ export const BIND_PARAMETERS: KeywordTable<BindKeyword> = {
       return undefined;
     },
   },
+  id: {
+    usage: '<number>',
+    summary: 'accepted: listeners have no rows of their own',
+    arguments: 1,
+    set: (_bind, value) => (/^[1-9]\d{0,9}$/.test(value) ? undefined : 'custom id has to be > 0'),
+  },
+  proto: {
+    usage: 'h1 | none',
+    summary: 'accepted: HTTP/1 is what is spoken',
+    arguments: 1,
+    set: (_bind, value) => {
+      if (value === 'h1' || value === 'none') return undefined;
+      if (value === 'h2') return `'${value}' is not supported: only HTTP/1 is spoken`;
+      return ` unknown MUX protocol '${value}'`;
+    },
+  },
   uid: owner('uid'),
   user: owner('uid', '/etc/passwd'),
   v4v6: {

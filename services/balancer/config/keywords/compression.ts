@@ -19,7 +19,7 @@ export function parseCompression(
         problems.alert(statement.at(1), "'compression' expects <algorithm>.");
         return;
       }
-      const bad = words.findIndex((word) => !ALGORITHMS.some((name) => name === word));
+      const bad = words.findIndex((word) => !ALGORITHMS.includes(word as Algorithm));
       if (bad >= 0) {
         const hint = suggestion(words[bad]!, ALGORITHMS);
         const message = `'compression' : '${words[bad]}' is not a supported algorithm.${hint}`;

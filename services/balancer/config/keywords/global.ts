@@ -13,6 +13,7 @@ import { GLOBAL_CHECK_KEYWORDS } from './global-checks.ts';
 import { GLOBAL_PROCESS } from './global-process.ts';
 import { GLOBAL_STATS } from './global-stats.ts';
 import { GLOBAL_TLS } from './global-tls.ts';
+import { GLOBAL_TUNING } from './global-tuning.ts';
 import { parseLog } from './log.ts';
 
 const MAX_THREADS = 64;
@@ -23,6 +24,7 @@ export const GLOBAL_KEYWORDS: KeywordTable<Keyword<GlobalDraft>> = {
   ...GLOBAL_PROCESS,
   ...GLOBAL_STATS,
   ...GLOBAL_TLS,
+  ...GLOBAL_TUNING,
   daemon: {
     usage: '',
     summary: 'go to the background once started',

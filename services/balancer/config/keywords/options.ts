@@ -15,8 +15,9 @@ import {
 import type { Statement } from '../lexer.ts';
 import { CHECK_OPTIONS } from './check-options.ts';
 import { setHttpCheck } from './http-check.ts';
+import { MORE_OPTIONS } from './more-options.ts';
 
-interface OptionKeyword extends KeywordInfo {
+export interface OptionKeyword extends KeywordInfo {
   /** Where it has an effect; elsewhere it is ignored with a warning. */
   side: 'frontend' | 'backend' | 'both';
   set(draft: ProxyDraft, statement: Statement, context: Context): void;
@@ -90,6 +91,7 @@ const connection = (
 /** `option <name>`: HAProxy 2.6 manual, section 4.2. */
 export const OPTIONS: KeywordTable<OptionKeyword> = {
   ...CHECK_OPTIONS,
+  ...MORE_OPTIONS,
   allbackups: {
     usage: '',
     summary: 'balance over all backup servers instead of using the first',

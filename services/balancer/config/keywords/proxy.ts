@@ -20,6 +20,7 @@ import { HASH_TYPE_USAGE, parseHashBalanceFactor, parseHashType } from './hash-t
 import { parseHttpCheck } from './http-check.ts';
 import { parseHttpReuse } from './http-reuse.ts';
 import { parseLog } from './log.ts';
+import { MORE_PROXY_KEYWORDS } from './more-proxy.ts';
 import { parseOption } from './options.ts';
 import { parseDynamicCookieKey, parsePersist, parsePersistence } from './persistence.ts';
 import { parseRetryOn, RETRY_ON_USAGE } from './retry-on.ts';
@@ -44,6 +45,7 @@ const SERVER_SIDE: readonly ProxySection[] = ['defaults', 'listen', 'backend'];
 /** Keywords of the proxy sections: HAProxy 2.6 manual, section 4.2. */
 export const PROXY_KEYWORDS: KeywordTable<ProxyKeyword> = {
   ...RULE_KEYWORDS,
+  ...MORE_PROXY_KEYWORDS,
   balance: {
     usage: BALANCE_USAGE,
     summary: 'how a server is chosen',

@@ -9,6 +9,7 @@ import {
   parseInteger,
 } from '../keyword.ts';
 import { CHECK_PARAMETERS } from './server-check-parameters.ts';
+import { MORE_SERVER_PARAMETERS } from './server-more.ts';
 import { POOL_PARAMETERS } from './server-pool.ts';
 import { SERVER_TLS } from './server-tls.ts';
 import { readSource } from './source.ts';
@@ -84,6 +85,7 @@ const interval = (
 export const SERVER_PARAMETERS: KeywordTable<ServerKeyword> = {
   ...CHECK_PARAMETERS,
   ...SERVER_TLS,
+  ...MORE_SERVER_PARAMETERS,
   addr: {
     usage: '<address>',
     summary: 'where checks go instead of the address of the server',

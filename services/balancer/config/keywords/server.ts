@@ -214,6 +214,8 @@ function toConfig(
     cookie: settings.cookie,
     health: toHealth(settings),
     pool: settings.pool,
+    maxReuse: settings.maxReuse,
+    nonStick: settings.nonStick,
     position: statement.position,
   };
 }

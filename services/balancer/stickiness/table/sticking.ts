@@ -56,7 +56,8 @@ export class Sticking {
       const found = keyAt(rule, scope);
       if (found && this.#stores.length < MAX_STORES) this.#stores.push(found);
     }
-    for (const { table, key } of this.#stores) {
+    const stores = server.config.nonStick ? [] : this.#stores;
+    for (const { table, key } of stores) {
       const entry = table.get(key);
       if (!entry) continue;
       table.set(entry, 'server_id', server.config.id);
