@@ -30,7 +30,7 @@ export interface LogFollowerOptions {
 
 interface Waiting {
   since: number;
-  /** Since when no other shard has anything that this node knows of and has not read. */
+  /** Since when every shard has a leader, and nothing that this node knows of and has not read. */
   quietSince: number;
 }
 
@@ -214,7 +214,9 @@ export class LogFollower {
   /** Goes on without records that do not come. */
   #giveUp(now: number): void {
     const { reorderWait, log } = this.#options;
-    const behind = this.#feeds.some((feed) => feed.behind);
+    // All are asked whether they have a leader.
+    const leaderless = this.#feeds.filter((feed) => !feed.led(now)).length > 0;
+    const behind = leaderless || this.#feeds.some((feed) => feed.behind);
     for (const record of this.#held.foremost()) {
       const key = laneKey(record);
       const wait = this.#waiting.get(key) ?? { since: now, quietSince: now };

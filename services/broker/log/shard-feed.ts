@@ -23,6 +23,9 @@ const WINDOW_MAX = 32;
 const HELD_BYTES = 4 << 20;
 /** Nothing heard for so long: ask whether there is a record that nats-server did not bring, ms. */
 const POLL = 500;
+/** A leader is asked after so long, and may be none any more when it says nothing, milliseconds. */
+const LEADER_POLL = 1_000;
+const LEADER_SILENCE = 3_000;
 /** A replica of which a record is known to exist says so often that it has none: ask the leader. */
 const MISSES_MAX = 3;
 
@@ -46,6 +49,9 @@ export class ShardFeed {
   #window = 0;
   #misses = 0;
   #heardAt = 0;
+  /** When the shard's leader was heard of last. */
+  #ledAt = Number.NEGATIVE_INFINITY;
+  #probing = false;
   #front: LogRecord | undefined;
 
   constructor(options: FeedOptions) {
@@ -60,6 +66,14 @@ export class ShardFeed {
   /** Whether records are known to exist that were not read. */
   get behind(): boolean {
     return this.#known >= this.#next;
+  }
+
+  /** Whether the shard has a leader, as far as this node knows; to be asked again and again. */
+  led(now: number): boolean {
+    const silence = now - this.#ledAt;
+    const due = silence > LEADER_POLL && !this.#probing && this.#next > 0;
+    if (due && this.#options.connected()) void this.#probe();
+    return silence < LEADER_SILENCE;
   }
 
   begin(next: number): void {
@@ -77,6 +91,7 @@ export class ShardFeed {
   /** A record that nats-server tells about. */
   arrived(sequence: number, bytes: Buffer): void {
     this.#heardAt = performance.now();
+    this.#ledAt = this.#heardAt;
     if (sequence > this.#known) this.#known = sequence;
     if (sequence > this.#committed) this.#committed = sequence;
     if (sequence < this.#next) return;
@@ -153,6 +168,23 @@ export class ShardFeed {
       // The next tick asks again.
       this.#asked.delete(sequence);
       log.debug({ shard, sequence }, describeError(error));
+    }
+  }
+
+  /** A leader that was just elected may be the first to know of a record. */
+  async #probe(): Promise<void> {
+    const { gets, shard, log } = this.#options;
+    const now = performance.now();
+    const sequence = this.#next;
+    this.#probing = true;
+    try {
+      const found = await gets.fromLeader(shard, sequence);
+      this.#ledAt = now;
+      if (found !== undefined) this.#found(sequence, found);
+    } catch (error) {
+      log.debug({ shard }, `no leader: ${describeError(error)}`);
+    } finally {
+      this.#probing = false;
     }
   }
 

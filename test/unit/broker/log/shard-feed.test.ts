@@ -136,3 +136,23 @@ test('what is held for later is bounded, and asked for again', async () => {
   await tick(20);
   expect(read.at(-1)).toBe(200);
 });
+
+test('a shard has a leader as long as that is heard of, which is asked now and then', async () => {
+  feed.begin(201);
+  const now = performance.now();
+  expect(feed.led(now)).toBe(false);
+  expect(feed.led(now)).toBe(false);
+  expect(asked.filter((one) => one.startsWith('leader'))).toEqual(['leader 201']);
+  await tick();
+  expect(feed.led(now + 500)).toBe(true);
+  expect(feed.led(now + 2_500)).toBe(true);
+  expect(asked.filter((one) => one.startsWith('leader'))).toHaveLength(2);
+});
+
+test('what a new leader is the first to know of is read', async () => {
+  replicaEnd = 191;
+  feed.begin(191);
+  feed.led(performance.now());
+  await tick();
+  expect(read).toEqual([191]);
+});
