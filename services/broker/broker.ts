@@ -116,6 +116,9 @@ export class Broker implements Service, BrokerContext {
         onLogged: (message) => this.#intake.logged(message),
         publishWill: (message, clientId) => this.#intake.publishWillDurably(message, clientId),
         onLost: (clientId, messages) => this.#lost(clientId, messages),
+        onExpired: () => {
+          this.counters.expired++;
+        },
         onUnsaved: (clientId, error) => this.#unsaved(clientId, error),
         groups: () => this.groups,
         onCutOff: (reason) => this.#shed(reason),

@@ -46,6 +46,7 @@ export interface ClusterPartsOptions {
   /** Resolves when the will is durable. */
   publishWill: (message: Message, clientId: string) => Promise<void>;
   onLost: (clientId: string, messages: number) => void;
+  onExpired: () => void;
   /** The session cannot be saved any more: its connection must go. */
   onUnsaved: (clientId: string, error: unknown) => void;
   groups: () => GroupKeeper;
@@ -215,6 +216,7 @@ export class ClusterParts {
       onDuty: () => bus.connected && members.isFirst,
       alive: (owner) => members.isAlive(owner),
       publishWill: options.publishWill,
+      onExpired: options.onExpired,
     });
     this.#sweep = new SessionSweep({
       store: this.store,

@@ -12,10 +12,13 @@ export interface Counters {
   messagesOut: number;
   bytesIn: number;
   bytesOut: number;
-  /** Bytes of PUBLISH packets from clients; those to clients are bytesOut. */
-  publishBytesIn: number;
+  /** Bytes of payloads from and to clients. */
+  payloadBytesIn: number;
+  payloadBytesOut: number;
   /** All bytes to connections that have ended. */
   endedBytesOut: number;
+  /** Sessions that ended because their clients stayed away. */
+  expired: number;
   /** Messages dropped because their subscriber did not read, or may not hold more. */
   dropped: number;
   /** Publishes refused by access rules or limits. */
@@ -36,8 +39,10 @@ export function createCounters(): Counters {
     messagesOut: 0,
     bytesIn: 0,
     bytesOut: 0,
-    publishBytesIn: 0,
+    payloadBytesIn: 0,
+    payloadBytesOut: 0,
     endedBytesOut: 0,
+    expired: 0,
     dropped: 0,
     denied: 0,
     malformed: 0,

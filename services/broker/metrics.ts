@@ -38,6 +38,11 @@ const COUNTERS: [string, string, Read][] = [
   ],
   ['routed_out_total', 'messages to other nodes', (b) => brokerStatus(b).routedOut],
   ['routed_in_total', 'messages from other nodes', (b) => brokerStatus(b).routedIn],
+  [
+    'sessions_expired_total',
+    'sessions that ended because their clients stayed away',
+    (b) => b.counters.expired,
+  ],
   ['denied_total', 'publishes refused by access rules or limits', (b) => b.counters.denied],
   ['faults_total', 'connections ended for a fault of the client', (b) => b.counters.malformed],
   ['bans_imposed_total', 'bans that this node has imposed by itself', (b) => b.gate.bans.imposed],

@@ -123,6 +123,7 @@ export class Connection implements SessionOutlet {
     counters.packetsOut++;
     this.traffic.messagesOut++;
     counters.bytesOut += bytes.length;
+    counters.payloadBytesOut += message.payloadLength;
     if (qos === 0) this.output.write(bytes);
     else this.output.writeWithId(bytes, idOffset, packetId, dup);
     this.#backlog.update(this.output.waiting);
@@ -358,8 +359,7 @@ export class Connection implements SessionOutlet {
   }
 
   #onPublish(frame: Buffer, body: number): void {
-    const { limits, pacer, counters } = this.context;
-    counters.publishBytesIn += frame.length;
+    const { limits, pacer } = this.context;
     this.traffic.messagesIn++;
     // The topic's length is the first field of a PUBLISH (3.3.2.1).
     if (frame.length >= body + 2 && ((frame[body]! << 8) | frame[body + 1]!) > limits.topicLength) {

@@ -17,6 +17,7 @@ export function handlePublish(connection: Connection, frame: Buffer, body: numbe
   const { message, packetId } = publication;
   const { qos, topic } = message;
   counters.messagesIn++;
+  counters.payloadBytesIn += message.payloadLength;
   const session = connection.session!;
   if (qos === 2) {
     // [MQTT-4.3.3-10]: the same identifier is the same message until PUBREL.

@@ -20,6 +20,8 @@ export interface CaretakerOptions {
   alive: (owner: string) => boolean;
   /** Resolves when the will is durable. */
   publishWill: (message: Message, clientId: string) => Promise<void>;
+  /** A session has ended that its client did not come back to. */
+  onExpired: () => void;
 }
 
 const TICK = 500;
@@ -113,6 +115,7 @@ export class Caretaker {
     const { clientId } = meta;
     await store.saveMeta(clientId, Buffer.alloc(0), version);
     store.dropState(clientId, meta.epoch);
+    if (meta.expiry > 0) this.#options.onExpired();
   }
 
   #write(clientId: string, meta: SessionMeta, expected: Version): Promise<Version> {

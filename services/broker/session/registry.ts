@@ -204,7 +204,9 @@ export class SessionRegistry {
     }
     if (this.#options.cluster !== undefined) return;
     for (const session of this.#sessions.values()) {
-      if (session.expiresAt !== 0 && session.expiresAt <= now) this.#discard(session);
+      if (session.expiresAt === 0 || session.expiresAt > now) continue;
+      this.#options.counters.expired++;
+      this.#discard(session);
     }
   }
 
