@@ -4,6 +4,8 @@ SHELL := /bin/sh
 .PHONY: help setup setup-test run test unit integration test-faults check bench screenshot clean
 
 NODES ?= 2
+# KAFKA=1: a Kafka beside the cluster.
+KAFKA ?=
 # npm runs on the system's own Node: ours is what it is about to install.
 SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
@@ -19,12 +21,13 @@ node_modules/.installed: package-lock.json
 
 setup: node_modules/.installed ## Install what `make run` needs
 	@./provisioning/setup.sh run
+	@$(if $(KAFKA),./provisioning/setup.sh kafka)
 
 setup-test: node_modules/.installed
 	@./provisioning/setup.sh test
 
-run: setup ## Start a whole cluster on this machine (NODES=2); Ctrl-C stops it
-	@bin/bramble dev --nodes $(NODES)
+run: setup ## Start a whole cluster on this machine (NODES=2, KAFKA=1); Ctrl-C stops it
+	@bin/bramble dev --nodes $(NODES) $(if $(KAFKA),--kafka)
 
 test: setup-test ## Run all tests
 	vitest run

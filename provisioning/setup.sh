@@ -2,6 +2,7 @@
 # Installs the Debian packages that `make run` or `make test` need, and only those that are missing.
 #
 #   provisioning/setup.sh run    nats-server
+#   provisioning/setup.sh kafka  what Apache Kafka needs, and what fetches it
 #   provisioning/setup.sh test   that, and the real parts that the tests use
 #   provisioning/setup.sh bench  the peers that are measured beside ours, and what loads them
 #
@@ -14,10 +15,11 @@ PATH="$PATH:$root/usr/local/sbin:$root/usr/sbin:$root/sbin"
 
 case "${1-}" in
   run) wanted='nats-server' ;;
-  test) wanted='nats-server haproxy mosquitto chromium fonts-dejavu-core openssl' ;;
+  kafka) wanted='default-jre-headless maven' ;;
+  test) wanted='nats-server haproxy mosquitto chromium fonts-dejavu-core openssl default-jre-headless maven' ;;
   bench) wanted='nats-server haproxy mosquitto openssl wrk' ;;
   *)
-    echo "usage: provisioning/setup.sh run|test|bench" >&2
+    echo "usage: provisioning/setup.sh run|kafka|test|bench" >&2
     exit 2
     ;;
 esac
@@ -26,6 +28,8 @@ esac
 is_there() {
   case "$1" in
     chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
+    default-jre-headless) command -v java ;;
+    maven) command -v mvn ;;
     fonts-*) [ -n "$(find "$root/usr/share/fonts" "$root/usr/local/share/fonts" -name '*.[to]tf' 2>/dev/null | head -n 1)" ] ;;
     *) command -v "$1" ;;
   esac >/dev/null 2>&1

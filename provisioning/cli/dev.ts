@@ -30,6 +30,10 @@ export const devCommand: Command = {
       value: 'FILE',
       text: 'your own cluster.yaml instead of DIR/cluster.yaml',
     },
+    kafka: {
+      type: 'flag',
+      text: 'start Apache Kafka too, and carry every message to its topic "mqtt"',
+    },
     json: { type: 'flag', text: 'one JSON object per event on stdout, for scripts' },
   },
   details: `Everything listens on 127.0.0.1 only. Ports without --base-port, and their offsets from it:
@@ -40,6 +44,8 @@ export const devCommand: Command = {
   node i, from 0, at +10+10i: MQTT +0, WebSocket +1, health +2, nats +3, its peers +4, its
   monitoring +5, with mqtt.tls MQTT over TLS +6 and WebSocket over TLS +7, and the health of
   its second and third worker (mqtt.workers) +8, +9;
+  behind the last node: health of each bridge, and of --kafka its clients 9092, itself, its
+  controller;
   without --base-port these count from 21880
 
 DIR/cluster.yaml is written at the first run, with generated credentials, and is yours to edit;
@@ -51,7 +57,7 @@ A process that ends is started again. Ctrl-C (or SIGTERM) drains and stops every
 a second Ctrl-C ends it at once.
 
 Events of --json: note, started, process-ready, ready (the last of the start), exited, log,
-stopping, stopped, error. Names: balancer, stats, broker-N, nats-N.`,
+stopping, stopped, error. Names: balancer, stats, broker-N, nats-N, bridge-N, kafka.`,
   examples: [
     { line: 'bramble dev', text: 'two nodes on the usual ports, data in ./.bramble' },
     { line: 'bramble dev --nodes 3', text: 'three, which survive the loss of any one' },
@@ -70,6 +76,7 @@ stopping, stopped, error. Names: balancer, stats, broker-N, nats-N.`,
         data: (values.data as string | undefined) ?? '.bramble',
         json: values.json === true,
         config: values.config as string | undefined,
+        kafka: values.kafka === true,
       });
     } catch (error) {
       if (values.json === true) process.stdout.write(errorEvent(error));

@@ -1,5 +1,6 @@
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import { bansCommand } from './bans.ts';
+import { bridgeCommand } from './bridge.ts';
 import { brokersCommand } from './brokers.ts';
 import { clientsCommand } from './clients.ts';
 import type { Command } from './command.ts';
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   topicsCommand,
   bansCommand,
   brokersCommand,
+  bridgeCommand,
   passwordCommand,
   validateCommand,
   versionCommand,

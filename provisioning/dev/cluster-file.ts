@@ -110,10 +110,35 @@ const TLS_FILES = [
   ['clients', 'revoked'],
 ] as const;
 
-/** A copy of a cluster.yaml in which clients need no credentials, for another folder. */
-export function withAnonymous(text: string, folder: string): string {
+/** What the command line adds to a cluster.yaml. */
+export interface FileChanges {
+  /** Clients need no credentials. */
+  anonymous: boolean;
+  /** `host:port` of the Kafka that is started; undefined: none is. */
+  kafka: string | undefined;
+}
+
+/** Carries everything, for a first look. */
+const EVERYTHING = {
+  name: 'everything',
+  filters: ['#'],
+  topic: 'mqtt',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the mapping's own template.
+  key: '${topic}',
+  qos: 0,
+  start: 'earliest',
+};
+
+/** A copy of a cluster.yaml with what the command line adds, for another folder. */
+export function withChanges(text: string, folder: string, changes: FileChanges): string {
   const document = parseDocument(text);
-  document.setIn(['mqtt', 'anonymous'], true);
+  if (changes.anonymous) document.setIn(['mqtt', 'anonymous'], true);
+  if (changes.kafka !== undefined) {
+    document.set('kafka', document.createNode({ bootstrap: [changes.kafka] }));
+    if (!document.has('bridge')) {
+      document.set('bridge', document.createNode({ toKafka: [EVERYTHING] }));
+    }
+  }
   for (const names of TLS_FILES) {
     const at = ['mqtt', 'tls', ...names];
     const file: unknown = document.getIn(at);

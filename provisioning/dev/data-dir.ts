@@ -41,6 +41,11 @@ export class DataDir {
     return path.join(this.root, 'store', `${nodes}-nodes`, `nats-${number}`);
   }
 
+  /** Kafka's files. */
+  get kafka(): string {
+    return path.join(this.root, 'store', 'kafka');
+  }
+
   /** Makes the folders. Throws STORAGE when that is refused. */
   prepare(): void {
     for (const file of [this.clusterFile, this.rendered('x'), this.log('x')]) {

@@ -39,17 +39,19 @@ export class DevCluster {
   }
 
   /**
-   * The order that loses least: the balancer stops accepting but carries what is open, so that the
+   * The order that loses least: the bridges finish what they carry; the balancer stops accepting but carries what is open, so that the
    * brokers' last acknowledgements and DISCONNECTs still arrive; with its connections gone it ends
    * too. The engine below the brokers goes last, server by server: two that end at once each hand
    * the lead to the other, and their next election takes up to 15 s instead of 4 to 8.
    */
   async stop(): Promise<void> {
+    await this.#supervisor.stop((name) => name.startsWith('bridge-'));
     const balancer = this.#supervisor.stop((name) => name === 'balancer');
     await Promise.race([balancer, sleep(HEAD_START)]);
     await this.#supervisor.stop((name) => name.startsWith('broker-'));
     await balancer;
     await this.#supervisor.stop((name) => name === 'stats');
+    await this.#supervisor.stop((name) => name === 'kafka');
     for (const { spec } of this.#supervisor.processes) {
       if (spec.name.startsWith('nats-')) await this.#supervisor.stop((name) => name === spec.name);
     }

@@ -119,6 +119,9 @@ function endpoints({ host, ports, nodes, stats }: Summary): Row[] {
     const remark = stats ? `user ${stats.user}, password ${stats.password}` : '';
     rows.push(['Balancer', `http://${host}:${ports.stats}/haproxy?stats`, remark]);
   }
+  if (ports.kafka !== undefined) {
+    rows.push(['Kafka', `${host}:${ports.kafka}`, 'see what arrives: bramble bridge tail mqtt']);
+  }
   return rows;
 }
 

@@ -42,7 +42,8 @@ function pids(): number[] {
 function isOurs(pid: number, rendered: string): boolean {
   const args = readProc(pid)?.args;
   const program = path.basename(args?.[0] ?? '');
-  if (program !== 'nats-server' && program !== path.basename(process.execPath)) return false;
+  const known = ['nats-server', 'java', path.basename(process.execPath)];
+  if (!known.includes(program)) return false;
   return args!.some((arg) => path.dirname(arg) === rendered);
 }
 

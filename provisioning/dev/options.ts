@@ -6,4 +6,6 @@ export interface DevOptions {
   data: string;
   json: boolean;
   config: string | undefined;
+  /** Starts a Kafka too, and carries everything to it. */
+  kafka: boolean;
 }

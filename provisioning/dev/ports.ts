@@ -16,6 +16,8 @@ export function wantedPorts(
   statsPage: boolean,
   tls = false,
   workers = 1,
+  bridges: readonly number[] = [],
+  kafka = false,
 ): WantedPort[] {
   const nodes = ports.nodes.flatMap((node, index) => {
     const n = index + 1;
@@ -54,6 +56,17 @@ export function wantedPorts(
     { port: ports.balancerHealth, who: 'balancer, health' },
     { port: ports.statsHealth, who: 'stats, health' },
     { port: ports.supervisorHealth, who: 'bramble dev, health' },
+    ...bridges.map((number) => ({
+      port: ports.bridgeHealth[number - 1]!,
+      who: `bridge-${number}, health`,
+    })),
+    ...(kafka
+      ? [
+          { port: ports.kafka.clients, who: 'kafka' },
+          { port: ports.kafka.inside, who: 'kafka, itself' },
+          { port: ports.kafka.controller, who: 'kafka, controller' },
+        ]
+      : []),
     ...nodes,
   ];
 }

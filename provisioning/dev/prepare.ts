@@ -5,7 +5,13 @@ import { devPorts } from '#core/contracts/ports.ts';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import { renderAll } from '../render/all.ts';
 import type { Plan } from '../render/plan.ts';
-import { type ClusterFile, HOST, ownClusterFile, withAnonymous } from './cluster-file.ts';
+import {
+  type ClusterFile,
+  type FileChanges,
+  HOST,
+  ownClusterFile,
+  withChanges,
+} from './cluster-file.ts';
 import { type DataDir, guard, writePrivate } from './data-dir.ts';
 import type { NatsProgram } from './nats-program.ts';
 import type { DevOptions } from './options.ts';
@@ -19,7 +25,8 @@ export interface Prepared {
 
 /** From the options and cluster.yaml to a plan. Writes at most cluster.yaml. */
 export function preparePlan(options: DevOptions, data: DataDir, nats: NatsProgram): Prepared {
-  const { file, cluster, note } = clusterFile(options, data);
+  const { file, cluster: written, note } = clusterFile(options, data);
+  let cluster = written;
   const brokers = cluster.nodes.filter(({ roles }) => roles.includes('broker'));
   if (brokers.length === 0) {
     throw new BrambleError(ERROR_CODES.CONFIG_INVALID, `${file}: no node has the role broker`);
@@ -30,7 +37,6 @@ export function preparePlan(options: DevOptions, data: DataDir, nats: NatsProgra
       hint: `choose a base of at most ${options.basePort! - (ports.nodes.at(-1)!.natsMonitor - MAX_PORT)}`,
     });
   }
-  const anonymous = options.anonymous && !cluster.mqtt.anonymous;
   const nodes = brokers.map(({ name }, index) => ({
     name,
     number: index + 1,
@@ -38,16 +44,23 @@ export function preparePlan(options: DevOptions, data: DataDir, nats: NatsProgra
     store: data.store(brokers.length, index + 1),
     pidFile: data.rendered(`nats-${index + 1}.pid`),
   }));
+  const changes = {
+    anonymous: options.anonymous && !cluster.mqtt.anonymous,
+    kafka: options.kafka ? `${HOST}:${ports.kafka.clients}` : undefined,
+  };
+  const changed = changes.anonymous || changes.kafka !== undefined;
+  const own = data.rendered('cluster.yaml');
+  if (changed) cluster = writeChanged(own, file, changes);
   const plan: Plan = {
-    cluster: anonymous ? { ...cluster, mqtt: { ...cluster.mqtt, anonymous: true } } : cluster,
-    clusterFile: anonymous ? data.rendered('cluster.yaml') : file,
+    cluster,
+    clusterFile: changed ? own : file,
     host: HOST,
     ports,
     nodes,
     natsSyncInterval: nats.syncInterval,
     openStats: options.anonymous,
+    ...(options.kafka ? { kafka: { data: data.kafka } } : {}),
   };
-  if (anonymous) writeAnonymous(plan.clusterFile, file);
   return { plan, note };
 }
 
@@ -62,14 +75,19 @@ function clusterFile({ config, nodes }: DevOptions, data: DataDir): ClusterFile 
   return { file, cluster, note: undefined };
 }
 
-function writeAnonymous(file: string, source: string): void {
+function writeChanged(file: string, source: string, changes: FileChanges): ClusterConfig {
   const original = guard(source, () => readFileSync(source, 'utf8'));
-  const text = withAnonymous(original, path.dirname(source));
-  parseCluster(text, file);
+  const text = withChanges(original, path.dirname(source), changes);
+  const cluster = parseCluster(text, file);
+  const what = [
+    ...(changes.anonymous ? ['mqtt.anonymous on (--anonymous)'] : []),
+    ...(changes.kafka === undefined ? [] : ['the Kafka of this machine (--kafka)']),
+  ].join(' and ');
   writePrivate(
     file,
-    `# ${source} with mqtt.anonymous on (--anonymous).\n# Written anew at every start: change that file instead.\n\n${text}`,
+    `# ${source} with ${what}.\n# Written anew at every start: change that file instead.\n\n${text}`,
   );
+  return cluster;
 }
 
 /** Writes every rendered file. Throws STORAGE. */

@@ -2,10 +2,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BrambleError, describeError } from '#core/errors.ts';
 import { EXIT } from '../cli/exit-codes.ts';
+import { bridgeNodes } from '../render/bridge.ts';
 import { DataDir } from './data-dir.ts';
 import { DevCluster } from './dev-cluster.ts';
 import { HumanOutput } from './human-output.ts';
 import { JsonOutput } from './json-output.ts';
+import { prepareKafka } from './kafka.ts';
 import { stopLeftovers } from './leftovers.ts';
 import { takeLock } from './lock.ts';
 import { durabilityNote, findNats } from './nats-program.ts';
@@ -36,16 +38,24 @@ export async function runDev(options: DevOptions): Promise<number> {
     const { mqtt } = plan.cluster;
     const statsPage = plan.cluster.balancer.stats !== undefined;
     await checkPorts(
-      wantedPorts(plan.ports, statsPage, mqtt.tls !== undefined, mqtt.workers),
+      wantedPorts(
+        plan.ports,
+        statsPage,
+        mqtt.tls !== undefined,
+        mqtt.workers,
+        bridgeNodes(plan).map(({ number }) => number),
+        plan.kafka !== undefined,
+      ),
       plan.host,
       plan.nodes.length,
     );
     writeRendered(plan, data);
+    const kafka = plan.kafka === undefined ? undefined : await prepareKafka(data, output);
     const extra = extraBalancerFile(
       plan.cluster.balancer.extra,
       options.config ?? data.clusterFile,
     );
-    const specs = processSpecs(plan, data, nats.command, extra);
+    const specs = processSpecs(plan, data, nats.command, extra, kafka);
     return await supervise(new DevCluster(plan, specs, output), output, (took) =>
       summarize(plan, took),
     );

@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
+import { kafkaCommand } from '../kafka/command.ts';
+import { bridgeNodes } from '../render/bridge.ts';
 import type { Plan, PlannedNode } from '../render/plan.ts';
 import type { ProcessSpec } from '../supervise/process-spec.ts';
-import { readyByHttp, readyByMessage } from '../supervise/readiness.ts';
+import { readyByHttp, readyByMessage, readyByPort } from '../supervise/readiness.ts';
 import type { DataDir } from './data-dir.ts';
 import { findProgram } from './find-program.ts';
 
@@ -26,6 +28,7 @@ export function processSpecs(
   data: DataDir,
   nats: string,
   extraBalancerFile: string | undefined,
+  kafkaClassPath?: string,
 ): ProcessSpec[] {
   const { host, ports, nodes } = plan;
   const brokers = nodes.map(({ number }) => `broker-${number}`);
@@ -48,6 +51,16 @@ export function processSpecs(
       after: brokers,
       log: data.log('balancer'),
     },
+    ...bridgeNodes(plan).map((node) => ({
+      ...ours,
+      name: `bridge-${node.number}`,
+      node: node.name,
+      args: [service('bridge'), '--config', data.rendered(`bridge-${node.number}.yaml`)],
+      // It waits for its nats-server and for Kafka by itself.
+      after: ['balancer'],
+      log: data.log(`bridge-${node.number}`),
+    })),
+    ...(kafkaClassPath === undefined ? [] : [kafkaSpec(plan, data, kafkaClassPath)]),
     {
       ...ours,
       name: 'stats',
@@ -71,6 +84,19 @@ function natsSpec(plan: Plan, node: PlannedNode, data: DataDir, command: string)
     // nats-server ends with code 0 on this one and with 1 on SIGTERM.
     stopSignal: 'SIGINT',
     log: data.log(name),
+  };
+}
+
+function kafkaSpec({ host, ports }: Plan, data: DataDir, classPath: string): ProcessSpec {
+  const { command, args } = kafkaCommand(classPath, data.rendered('kafka.properties'));
+  return {
+    name: 'kafka',
+    ...diesWithUs(command, args),
+    ipc: false,
+    ready: readyByPort(host, ports.kafka.clients),
+    after: [],
+    stopSignal: 'SIGTERM',
+    log: data.log('kafka'),
   };
 }
 

@@ -13,6 +13,8 @@ export interface Summary {
     websocketTls?: number;
     page: number;
     stats?: number;
+    /** Where a Kafka was started. */
+    kafka?: number;
   };
   nodes: readonly string[];
   /** Whom to log in as; undefined where no credentials are needed. */
@@ -43,6 +45,7 @@ export function summarize(plan: Plan, took: number): Summary {
         : { mqttTls: ports.mqttTls, websocketTls: ports.websocketTls }),
       page: ports.page,
       ...(stats === undefined && !openStats ? {} : { stats: ports.stats }),
+      ...(plan.kafka === undefined ? {} : { kafka: ports.kafka.clients }),
     },
     nodes: nodes.map(({ name }) => name),
     login: loginOf(cluster),

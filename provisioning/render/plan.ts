@@ -25,6 +25,8 @@ export interface Plan {
   nodes: readonly PlannedNode[];
   /** Whether this nats-server knows `sync_interval` (2.10 and later). */
   natsSyncInterval: boolean;
+  /** A Kafka of its own (`--kafka`), and where it keeps its data. */
+  kafka?: { data: string };
   /** Whether the balancer's statistics need no login: only where MQTT needs none either. */
   openStats: boolean;
 }

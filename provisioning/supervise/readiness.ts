@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
@@ -47,4 +48,28 @@ async function answers(url: string, signal: AbortSignal): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Those that have nothing to ask are ready when they listen. */
+export function readyByPort(host: string, port: number): Readiness {
+  return async (_child, signal) => {
+    for (;;) {
+      signal.throwIfAborted();
+      if (await listens(host, port)) return;
+      await sleep(ASK_EVERY, undefined, { signal });
+    }
+  };
+}
+
+function listens(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, host);
+    socket.setTimeout(ANSWER_WITHIN, () => socket.destroy());
+    socket.once('connect', () => {
+      resolve(true);
+      socket.destroy();
+    });
+    socket.once('error', () => resolve(false));
+    socket.once('close', () => resolve(false));
+  });
 }

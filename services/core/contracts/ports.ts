@@ -45,6 +45,10 @@ export interface DevPorts {
   statsHealth: number;
   supervisorHealth: number;
   nodes: NodePorts[];
+  /** By node, where cluster.yaml has `bridge`. */
+  bridgeHealth: number[];
+  /** Of the Kafka that `--kafka` starts: clients, itself, its controller. */
+  kafka: { clients: number; inside: number; controller: number };
 }
 
 /** Public ports of `bramble dev` without `--base-port`: the standard ones that need no privilege. */
@@ -62,15 +66,20 @@ const DEV_INTERNAL_BASE = 21_880;
 /** Offset of the first node's ports from the base, and from one node to the next. */
 const FIRST_NODE = 10;
 const NODE_STEP = 10;
+/** Kafka's own default. */
+const KAFKA_PUBLIC = 9092;
+const KAFKA_PORTS = 3;
 
 /**
  * The dev layout. With `base`: mqtt +0, connectors +1, websocket +2, page +3, stats +4, balancer
  * health +5, stats health +6, supervisor +7, MQTT over TLS +8, WebSocket over TLS +9; node i (from 0) has its broker's mqtt at
  * +10+10·i, websocket +1, health +2, nats +3, nats route +4, nats monitor +5, MQTT over TLS +6,
- * WebSocket over TLS +7 and the health of more workers +8 and +9 from there.
+ * WebSocket over TLS +7 and the health of more workers +8 and +9 from there; behind the last node
+ * the health of each node's bridge, and Kafka's clients, itself and its controller.
  */
 export function devPorts(nodes: number, base?: number): DevPorts {
   const from = base ?? DEV_INTERNAL_BASE;
+  const behind = from + FIRST_NODE + NODE_STEP * nodes;
   const moved = {
     mqtt: from,
     connectors: from + 1,
@@ -85,6 +94,12 @@ export function devPorts(nodes: number, base?: number): DevPorts {
     balancerHealth: from + 5,
     statsHealth: from + 6,
     supervisorHealth: from + 7,
+    bridgeHealth: Array.from({ length: nodes }, (_, index) => behind + index),
+    kafka: {
+      clients: base === undefined ? KAFKA_PUBLIC : behind + nodes,
+      inside: behind + nodes + 1,
+      controller: behind + nodes + 2,
+    },
     nodes: Array.from({ length: nodes }, (_, index) => {
       const first = from + FIRST_NODE + NODE_STEP * index;
       return {
@@ -104,5 +119,5 @@ export function devPorts(nodes: number, base?: number): DevPorts {
 
 /** How many consecutive ports a dev cluster of `nodes` takes from its base. */
 export function devPortSpan(nodes: number): number {
-  return FIRST_NODE + NODE_STEP * nodes;
+  return FIRST_NODE + NODE_STEP * nodes + nodes + KAFKA_PORTS;
 }

@@ -16,7 +16,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findProgram } from '../../../provisioning/dev/find-program.ts';
 
 const SETUP = fileURLToPath(new URL('../../../provisioning/setup.sh', import.meta.url));
-const PROGRAMS = ['nats-server', 'haproxy', 'mosquitto', 'chromium', 'openssl'];
+const PROGRAMS = ['nats-server', 'haproxy', 'mosquitto', 'chromium', 'openssl', 'java', 'mvn'];
 
 /** A root directory in which only the scripts below are installed. */
 let root: string;
@@ -57,6 +57,10 @@ if [ -x "$DPKG_ROOT/usr/sbin/policy-rc.d" ]; then
 fi
 for name; do
   case $name in
+    default-jre-headless) name=java ;;
+    maven) name=mvn ;;
+  esac
+  case $name in
     fonts-*) touch "$DPKG_ROOT/usr/share/fonts/a.ttf" ;;
     [a-z]*) printf '#!/bin/sh\\n' >"$DPKG_ROOT/bin/$name"; chmod 755 "$DPKG_ROOT/bin/$name" ;;
   esac
@@ -66,7 +70,7 @@ test('where all is there it says and does nothing', () => {
   for (const name of PROGRAMS) program(name, '');
   program('apt-get', APT);
   writeFileSync(path.join(root, 'usr/share/fonts/a.ttf'), '');
-  for (const what of ['run', 'test']) {
+  for (const what of ['run', 'kafka', 'test']) {
     expect(setup(what, 0)).toMatchObject({ status: 0, stdout: '', stderr: '' });
   }
   expect(calls()).toBe('');
@@ -78,7 +82,7 @@ test('without root it prints the line to run, with what is missing only', () => 
   const { status, stderr } = setup('test', 1000);
   expect(status).toBe(77);
   expect(stderr).toContain(
-    'sudo apt-get install -y --no-install-recommends nats-server mosquitto chromium fonts-dejavu-core openssl\n',
+    'sudo apt-get install -y --no-install-recommends nats-server mosquitto chromium fonts-dejavu-core openssl default-jre-headless maven\n',
   );
   expect(calls()).toBe('');
 });
@@ -120,6 +124,6 @@ test('elsewhere than on Debian, and with a wrong word', () => {
   expect(setup('run', 0).status).toBe(69);
   expect(setup('walk', 0)).toMatchObject({
     status: 2,
-    stderr: expect.stringContaining('run|test'),
+    stderr: expect.stringContaining('run|kafka|test'),
   });
 });

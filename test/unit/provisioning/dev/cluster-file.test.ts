@@ -6,7 +6,7 @@ import { parseCluster } from '#core/config/cluster.ts';
 import {
   newClusterYaml,
   ownClusterFile,
-  withAnonymous,
+  withChanges,
   withNodes,
 } from '../../../../provisioning/dev/cluster-file.ts';
 
@@ -69,8 +69,24 @@ test('anonymous access is added to a copy, whatever stood there', () => {
   const base =
     'cluster: { name: a, secret: 0123456789abcdef }\nnodes: [{ name: a, address: 10.0.0.1 }]\n';
   for (const mqtt of ['', 'mqtt: {}\n', 'mqtt:\n  anonymous: false # never\n']) {
-    expect(parseCluster(withAnonymous(base + mqtt, '/home')).mqtt.anonymous).toBe(true);
+    const changes = { anonymous: true, kafka: undefined };
+    expect(parseCluster(withChanges(base + mqtt, '/home', changes)).mqtt.anonymous).toBe(true);
   }
+});
+
+test('a Kafka of its own takes the place of the one that is named; mappings stay', () => {
+  const base =
+    'cluster: { name: a, secret: 0123456789abcdef }\nnodes: [{ name: a, address: 10.0.0.1 }]\n';
+  const changes = { anonymous: false, kafka: '127.0.0.1:9092' };
+  const bare = parseCluster(withChanges(base, '/home', changes));
+  expect(bare.kafka?.bootstrap).toEqual(['127.0.0.1:9092']);
+  expect(bare.bridge?.toKafka).toMatchObject([{ filters: ['#'], qos: 0 }]);
+  const own = `${base}kafka: { bootstrap: ['k:1'], sasl: { mechanism: plain, user: u, password: p } }
+bridge: { toKafka: [{ name: mine, filters: [x], topic: y }] }\n`;
+  const changed = parseCluster(withChanges(own, '/home', changes));
+  expect(changed.kafka).toMatchObject({ bootstrap: ['127.0.0.1:9092'] });
+  expect(changed.kafka?.sasl).toBeUndefined();
+  expect(changed.bridge?.toKafka.map(({ name }) => name)).toEqual(['mine']);
 });
 
 test('errors of the owner are told with their place', () => {

@@ -7,14 +7,14 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const CACHE = fileURLToPath(new URL('../../../.cache/kafka/', import.meta.url));
+const CACHE = fileURLToPath(new URL('../../.cache/kafka/', import.meta.url));
 const FETCH_TIMEOUT = 300_000;
 const STALE_LOCK = 300_000;
 const POLL = 250;
 
 /**
  * Kafka's jars, fetched from Maven Central once a checkout and kept in a folder that git ignores.
- * Returns the class path. Test files that want it at the same time wait for the first.
+ * Returns the class path. Processes that want it at the same time wait for the first.
  */
 export async function kafkaClassPath(): Promise<string> {
   const pom = await readFile(path.join(HERE, 'pom.xml'), 'utf8');
