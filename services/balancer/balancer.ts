@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
+import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import type { HealthServer } from '#core/health.ts';
 import type { Service } from '#core/lifecycle.ts';
 import type { Logger } from '#core/log.ts';
@@ -11,13 +11,16 @@ import { connectionLimit, holdLimit } from './listeners/descriptors.ts';
 import type { Frontend } from './listeners/frontend.ts';
 import type { Listener, ListenerDeps } from './listeners/listener.ts';
 import { logConnections } from './listeners/log-connections.ts';
+import { pauseFrontend, resumeFrontend } from './listeners/pausing.ts';
 import { ruleConnections } from './listeners/rule-connections.ts';
 import { onSockets } from './listeners/sockets.ts';
+import { startError } from './listeners/start-error.ts';
 import { BalancerLog } from './log/balancer-log.ts';
 import type { BalancerConfig, ProxyConfig } from './model.ts';
 import { Generation } from './reload/generation.ts';
 import { ListenerChange } from './reload/listeners.ts';
 import type { Crew } from './runtime/everywhere.ts';
+import { infoFields } from './runtime/info.ts';
 import { RuntimeSockets } from './runtime/sockets.ts';
 import type { Backend } from './servers/backend.ts';
 import type { LiveSession } from './servers/live-session.ts';
@@ -30,6 +33,7 @@ import { TcpPlane } from './tcp/plane.ts';
 import { TimerWheel } from './tcp/timer-wheel.ts';
 import { servesBind } from './workers/binds.ts';
 import type { Ring } from './workers/messages.ts';
+import { SharedGauges } from './workers/shared-gauges.ts';
 import type { SharedState } from './workers/shared-state.ts';
 
 /** Tells the terminal of an event, as HAProxy does while in the foreground. */
@@ -75,6 +79,7 @@ export class Balancer implements Service, StatsView {
   readonly #tcp = new TcpPlane(this.#wheel);
   readonly #http = new HttpPlane();
   readonly #runtime: RuntimeSockets;
+  readonly #gauges: SharedGauges | undefined;
   #now: Generation;
   #listeners: Listener[] = [];
   #health: HealthServer | undefined;
@@ -100,8 +105,20 @@ export class Balancer implements Service, StatsView {
     );
     this.#now = this.#generation(config);
     this.#now.restore();
-    const stats = new StatsResponder(this, this.#http.pools);
-    this.#http.answerWith((head, proxy, scope) => stats.respond(head, proxy, scope));
+    this.#gauges =
+      sharing &&
+      new SharedGauges({
+        pools: this.#http.pools,
+        servers: () => this.#now.servers(),
+        counters: sharing.counters('process'),
+        dropped: () => this.#log.dropped,
+      });
+    const stats = new StatsResponder(this, this.serverConnections);
+    this.#http.answerWith((head, proxy, scope, service) =>
+      service
+        ? stats.metrics(head, proxy, () => infoFields(this))
+        : stats.respond(head, proxy, scope),
+    );
     this.#runtime = new RuntimeSockets(this, deps.log);
   }
 
@@ -158,12 +175,12 @@ export class Balancer implements Service, StatsView {
 
   /** Connections to servers that are kept for the next request. */
   get serverConnections(): ServerConnections {
-    return this.#http.pools;
+    return this.#gauges ?? this.#http.pools;
   }
 
   /** Log lines that were given up because a target did not take them. */
   get droppedLogLines(): number {
-    return this.#log.dropped;
+    return this.#gauges?.dropped ?? this.#log.dropped;
   }
 
   get runtime(): RuntimeSockets {
@@ -189,6 +206,7 @@ export class Balancer implements Service, StatsView {
       await this.#health.start();
     }
     this.#deps.sharing?.start((ring) => this.#rung(ring));
+    this.#gauges?.start();
     const change = this.#changeTo(this.#now, this.#deps.takeover ?? this.#follows);
     try {
       await change.open();
@@ -242,22 +260,13 @@ export class Balancer implements Service, StatsView {
   }
 
   /** Closes the frontend's sockets, for now or for good; its connections live on. */
-  async pause(frontend: Frontend, state: 'paused' | 'stopped'): Promise<void> {
-    frontend.state = state;
-    await Promise.all(this.#socketsOf(frontend).map((listener) => listener.close()));
+  pause(frontend: Frontend, state: 'paused' | 'stopped'): Promise<void> {
+    return pauseFrontend(frontend, this.#listeners, state);
   }
 
   /** Listens again. Rejects, with nothing opened, when an address cannot be had. */
-  async resume(frontend: Frontend): Promise<void> {
-    const sockets = this.#socketsOf(frontend);
-    const results = await Promise.allSettled(sockets.map((listener) => listener.start()));
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) {
-      await Promise.all(sockets.map((listener) => listener.close()));
-      throw startError(failed.reason);
-    }
-    for (const listener of sockets) listener.open();
-    frontend.state = 'open';
+  resume(frontend: Frontend): Promise<void> {
+    return resumeFrontend(frontend, this.#listeners);
   }
 
   /** Stops listening everywhere (SIGTTOU), so that another process can have the ports. */
@@ -270,10 +279,6 @@ export class Balancer implements Service, StatsView {
   async resumeAll(): Promise<void> {
     const paused = this.frontends.filter(({ state }) => state === 'paused');
     await Promise.all(paused.map((frontend) => this.resume(frontend)));
-  }
-
-  #socketsOf(frontend: Frontend): Listener[] {
-    return this.#listeners.filter(({ context }) => context === frontend);
   }
 
   /** Reads the files again (`reload` on the runtime socket). */
@@ -325,6 +330,7 @@ export class Balancer implements Service, StatsView {
     for (const listener of this.#listeners) void listener.close();
     void this.#health?.close();
     this.#runtime.destroy();
+    this.#gauges?.stop();
     this.#now.checks.stop();
     const gone = new BrambleError(ERROR_CODES.CLOSED, 'the balancer is closing');
     for (const backend of this.backends) backend.dismiss(gone);
@@ -382,12 +388,4 @@ export class Balancer implements Service, StatsView {
       notice(level === 'emerg' ? 'ALERT' : 'WARNING', forTerminal);
     };
   }
-}
-
-function startError(error: unknown): Error {
-  const failures: unknown[] = error instanceof AggregateError ? error.errors : [error];
-  const [first] = failures;
-  if (failures.length === 1 && first instanceof Error) return first;
-  const code = first instanceof BrambleError ? first.code : ERROR_CODES.LISTEN_REFUSED;
-  return new BrambleError(code, failures.map(describeError).join('; '), { cause: first });
 }

@@ -1,6 +1,7 @@
 import net from 'node:net';
 import type { TcpHandle } from '../tcp/handle.ts';
 import { KEEPALIVE_IDLE } from '../tcp/keepalive.ts';
+import { SHARED_READ } from '../tcp/shared-read.ts';
 import type { ConnectionHandler, HandleHandler } from './handler.ts';
 
 /** Lets a plane that works on streams serve a listener: wraps handles as `net.Server` would. */
@@ -22,6 +23,7 @@ function socketOf(handle: TcpHandle): net.Socket {
     pauseOnCreate: true,
     readable: true,
     writable: true,
+    onread: SHARED_READ,
   };
   return new net.Socket(options);
 }

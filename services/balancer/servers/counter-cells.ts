@@ -36,9 +36,17 @@ export const PLAIN = [
   'compRsp',
   'cacheLookups',
   'cacheHits',
+  'poolIdle',
+  'poolSafe',
+  'poolUsed',
+  'poolNeed',
+  'droppedLogs',
 ] as const;
 /** Those that are the most that there ever was. */
 export const MAXIMA: ReadonlySet<string> = new Set(['smax', 'qmax']);
+
+/** Those that tell of this moment. */
+export const GAUGES = ['scur', 'qcur', 'poolIdle', 'poolSafe', 'poolUsed', 'poolNeed'] as const;
 
 /** Where a row has what is read most. */
 export const SCUR = PLAIN.indexOf('scur');

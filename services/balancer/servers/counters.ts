@@ -61,6 +61,13 @@ export class Counters {
   declare compRsp: number;
   declare cacheLookups: number;
   declare cacheHits: number;
+  /** Connections to it that are kept idle, of which some have proved to last; used and needed. */
+  declare poolIdle: number;
+  declare poolSafe: number;
+  declare poolUsed: number;
+  declare poolNeed: number;
+  /** Log lines given up; of the process. */
+  declare droppedLogs: number;
   readonly sessionRate: RateCounter;
   readonly connectionRate: RateCounter;
   readonly requestRate: RateCounter;

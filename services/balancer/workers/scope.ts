@@ -1,4 +1,4 @@
-import { COUNTER_CELLS } from '../servers/counter-cells.ts';
+import { COUNTER_CELLS, GAUGES } from '../servers/counter-cells.ts';
 import { Counters } from '../servers/counters.ts';
 import type { Places } from '../servers/sharing.ts';
 
@@ -58,8 +58,7 @@ export class Scope implements Places {
   forget(worker: number): void {
     const lost = new Counters(this.#rows, this.#rows[worker]!);
     Atomics.sub(this.#ints, TAKEN, Math.min(lost.scur, this.taken));
-    lost.scur = 0;
-    lost.qcur = 0;
+    for (const gauge of GAUGES) lost[gauge] = 0;
     lost.longestWait = 0;
   }
 }
