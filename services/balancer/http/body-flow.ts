@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import { giveBack, isLent } from '../tcp/read-buffers.ts';
 import { ChunkedReader } from './chunked.ts';
 import { BODY_CHUNKED } from './head.ts';
 
@@ -53,13 +54,20 @@ const NOTHING: readonly Buffer[] = [];
 
 /**
  * Writes a head (may be '') and what goes behind it, in one write to the kernel where possible.
- * Returns false when the socket wants no more until `drain`.
+ * Returns false when the socket wants no more until `drain`. `lent` is the chunk on loan that the
+ * parts are of: it is given back once the last of them is written.
  */
-export function writeParts(socket: net.Socket, head: string, parts: readonly Buffer[]): boolean {
+export function writeParts(
+  socket: net.Socket,
+  head: string,
+  parts: readonly Buffer[],
+  lent?: Buffer,
+): boolean {
   if (parts.length === 0) return head === '' ? true : socket.write(head, 'latin1');
   const only = parts[0]!;
+  const done = lent && isLent(lent) ? returning(lent) : undefined;
   if (parts.length === 1) {
-    if (head === '') return socket.write(only);
+    if (head === '') return socket.write(only, done);
     if (only.length <= COALESCE) {
       const whole = Buffer.allocUnsafe(head.length + only.length);
       whole.write(head, 0, 'latin1');
@@ -70,7 +78,17 @@ export function writeParts(socket: net.Socket, head: string, parts: readonly Buf
   socket.cork();
   if (head !== '') socket.write(head, 'latin1');
   let ready = true;
-  for (const part of parts) ready = socket.write(part);
+  const last = parts.length - 1;
+  for (let i = 0; i <= last; i++) {
+    ready = socket.write(parts[i]!, i === last ? done : undefined);
+  }
   socket.uncork();
   return ready;
 }
+
+/** What a socket still holds when it fails is left alone. */
+const returning =
+  (lent: Buffer) =>
+  (error?: Error | null): void => {
+    if (!error) giveBack(lent);
+  };

@@ -155,9 +155,9 @@ export class ClientConnection implements ExchangeClient, LiveSession {
     this.#socket.destroy();
   }
 
-  send(head: string, parts: readonly Buffer[]): boolean {
+  send(head: string, parts: readonly Buffer[], lent?: Buffer): boolean {
     if (this.#socket.destroyed) return true;
-    return writeParts(this.#socket, head, parts);
+    return writeParts(this.#socket, head, parts, lent);
   }
 
   pause(): void {

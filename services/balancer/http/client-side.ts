@@ -17,8 +17,11 @@ export interface ExchangeClient {
   readonly again: boolean;
   /** The process is ending: the connection is not to live on. */
   readonly draining: boolean;
-  /** Writes to the client; false = wait for `clientDrained`. */
-  send(head: string, parts: readonly Buffer[]): boolean;
+  /**
+   * Writes to the client; false = wait for `clientDrained`. `lent` is the chunk that the parts are
+   * of, where nobody else needs it: it is given back once it is written.
+   */
+  send(head: string, parts: readonly Buffer[], lent?: Buffer): boolean;
   /** Takes body bytes again that were held back. */
   resume(): void;
   /** Takes none until `resume`. */

@@ -178,7 +178,7 @@ export class Exchange
       this.#readHeads();
     } else if (this.phase === 'relay' && !this.#response!.done) {
       this.upstream!.deadline.set(this.serverTimeout);
-      this.#forward('', chunk, this.#response!.collect(chunk, 0));
+      this.#forward('', chunk, this.#response!.collect(chunk, 0), chunk);
     } else {
       // More than the response: nothing that could be asked for, so this one is not kept.
       this.#discardBody = true;
@@ -252,10 +252,13 @@ export class Exchange
   }
 
   /** Passes on what the last `collect` of the response yielded; `next` is what it returned. */
-  #forward(text: string, input: Buffer, next: number): void {
+  #forward(text: string, input: Buffer, next: number, lent?: Buffer): void {
     const flow = this.#response!;
     this.account.bytesOut(flow.counted);
-    if (!this.client.send(text, this.filter?.pass(flow) ?? flow.output)) {
+    const ready = this.filter
+      ? this.client.send(text, this.filter.pass(flow))
+      : this.client.send(text, flow.output, lent);
+    if (!ready) {
       this.upstream?.socket.pause();
       this.upstream?.deadline.clear();
       this.limitClient();

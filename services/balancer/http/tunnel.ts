@@ -57,7 +57,7 @@ export class Tunnel implements UpstreamUser, ClientUser {
   start(clientEnded: boolean, early: Buffer | undefined): void {
     this.#upstream.user = this;
     this.#active();
-    if (early) this.upstreamData(early);
+    if (early) this.#toClient(early);
     if (clientEnded) this.clientEnded();
     else this.#client.resume();
   }
@@ -71,9 +71,13 @@ export class Tunnel implements UpstreamUser, ClientUser {
   }
 
   upstreamData(chunk: Buffer): void {
+    this.#toClient(chunk, chunk);
+  }
+
+  #toClient(chunk: Buffer, lent?: Buffer): void {
     this.#account.bytesOut(chunk.length);
     this.#active();
-    if (!this.#client.send('', [chunk])) this.#upstream.socket.pause();
+    if (!this.#client.send('', [chunk], lent)) this.#upstream.socket.pause();
   }
 
   upstreamDrained(): void {

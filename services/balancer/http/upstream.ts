@@ -2,6 +2,7 @@ import net from 'node:net';
 import type { Address } from '../model.ts';
 import type { Server } from '../servers/server.ts';
 import { endpointOf } from '../tcp/endpoint.ts';
+import { SHARED_READ } from '../tcp/shared-read.ts';
 import { startTls } from '../tls/outgoing.ts';
 import { Deadline } from './deadline.ts';
 
@@ -64,6 +65,7 @@ export class Upstream {
       ...(source && localEnd(source)),
       noDelay: true,
       allowHalfOpen: true,
+      ...(tls ? {} : { onread: SHARED_READ }),
     });
     this.socket = socket;
     if (server.backend.config.options.srvtcpka) socket.setKeepAlive(true);

@@ -13,6 +13,15 @@ test.each([1, 4096, 4097, 65_535, 65_536])(
   },
 );
 
+test('nothing is taken back twice, and nothing that was never lent', () => {
+  const copy = copyOf(Buffer.alloc(60_000));
+  giveBack(copy);
+  giveBack(copy);
+  giveBack(Buffer.allocUnsafeSlow(65_536));
+  const memories = new Set(Array.from({ length: 100 }, () => copyOf(Buffer.alloc(60_000)).buffer));
+  expect(memories.size).toBe(100);
+});
+
 test('a large one is used again, two at a time are never the same', () => {
   const first = copyOf(Buffer.alloc(60_000));
   const memory = first.buffer;
