@@ -50,6 +50,8 @@ export interface Outcome {
   connectMax: number;
   /** When each message was acknowledged that a persistent subscriber lacks; ascending. */
   lostAt: number[];
+  /** When each message was taken first that a subscriber took twice at QoS 2; ascending. */
+  doubledAt: number[];
 }
 
 const PUBLISHERS = 12;
@@ -189,6 +191,7 @@ class Run {
       deliveryGap,
       connectMax,
       lostAt: this.#lostAt(),
+      doubledAt: this.#doubledAt(),
     };
   }
 
@@ -232,6 +235,26 @@ class Run {
       complete: !clean || connection.losses === 0,
     }));
     return audit(topics, takers);
+  }
+
+  #doubledAt(): number[] {
+    const times: number[] = [];
+    const exactlyOnce = this.#publishers.filter(({ options }) => options.qos === 2);
+    for (const { options, taken, takenAt } of this.#receivers) {
+      if (options.qos < 2) continue;
+      for (const {
+        options: { topic },
+      } of exactlyOnce) {
+        const numbers = taken.get(topic) ?? [];
+        const first = new Map<number, number>();
+        for (const [i, number] of numbers.entries()) {
+          const at = first.get(number);
+          if (at === undefined) first.set(number, takenAt.get(topic)![i]!);
+          else times.push(at);
+        }
+      }
+    }
+    return times.sort((a, b) => a - b);
   }
 
   #lostAt(): number[] {

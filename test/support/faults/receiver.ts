@@ -26,6 +26,8 @@ export class Receiver {
   readonly options: ReceiverOptions;
   /** By topic: message numbers in the order in which they were taken, with every repetition. */
   readonly taken = new Map<string, number[]>();
+  /** When each of them was. */
+  readonly takenAt = new Map<string, number[]>();
   /** Subscribed, then a reconnect that found no session. */
   sessionsLost = 0;
   /** When the last PUBLISH came. */
@@ -127,7 +129,12 @@ export class Receiver {
   #take(topic: string, payload: Buffer): void {
     const number = Number.parseInt(payload.toString('latin1', 0, 16), 10);
     const numbers = this.taken.get(topic);
-    if (numbers === undefined) this.taken.set(topic, [number]);
-    else numbers.push(number);
+    if (numbers === undefined) {
+      this.taken.set(topic, [number]);
+      this.takenAt.set(topic, [performance.now()]);
+      return;
+    }
+    numbers.push(number);
+    this.takenAt.get(topic)!.push(performance.now());
   }
 }
