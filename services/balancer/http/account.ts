@@ -164,8 +164,8 @@ export class Account {
   }
 
   /** We answer with the statistics, behind rules. */
-  statistics(): void {
-    this.serverLabel = '<STATS>';
+  statistics(label = '<STATS>'): void {
+    this.serverLabel = label;
     this.queueTime = 0;
     this.connectTime = 0;
     this.responseTime = 0;

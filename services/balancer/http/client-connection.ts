@@ -1,6 +1,7 @@
 import type net from 'node:net';
 import type { AcceptedConnection, ClientAddress } from '../listeners/handler.ts';
 import type { ProxyConfig } from '../model.ts';
+import type { ServiceName } from '../rules/service-actions.ts';
 import type { TlsFacts } from '../samples/scope.ts';
 import type { LiveSession, SessionFacts } from '../servers/live-session.ts';
 import type { SeverReason } from '../servers/sever.ts';
@@ -30,6 +31,8 @@ export type LocalResponder = (
   config: ProxyConfig,
   /** What rules know of the request, its body included; only where they look at requests. */
   scope?: HttpScope,
+  /** Set where a rule names who is to answer. */
+  service?: ServiceName,
 ) => LocalResponse | undefined;
 
 /**

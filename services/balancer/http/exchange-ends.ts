@@ -172,7 +172,7 @@ export abstract class ExchangeEnds {
   }
 
   ruledOut({ response, termination, denied, silent, stats }: RuledOut): void {
-    if (stats) this.account.statistics();
+    if (stats !== undefined) this.account.statistics(stats);
     if (denied) {
       this.account.denied('request');
       if (this.account.scope) countEvent(this.account.scope, 'http_err');

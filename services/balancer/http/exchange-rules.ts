@@ -1,4 +1,5 @@
 import type { ProxyConfig } from '../model.ts';
+import type { ServiceName } from '../rules/service-actions.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { Account } from './account.ts';
 import type { LocalResponder } from './client-connection.ts';
@@ -123,8 +124,8 @@ export class ExchangeRules implements RulesOwner {
     this.#exchange.vanish(drop);
   }
 
-  statistics(config: ProxyConfig): LocalResponse | undefined {
-    return this.#respond(this.#ruledHead(), config, this.scope);
+  statistics(config: ProxyConfig, service?: ServiceName): LocalResponse | undefined {
+    return this.#respond(this.#ruledHead(), config, this.scope, service);
   }
 
   awaitBody(limit: number | undefined, bytes: number): boolean {

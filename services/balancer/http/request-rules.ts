@@ -1,5 +1,6 @@
 import type { ProxyConfig } from '../model.ts';
 import type { HttpAction, ProxyRules, Rule, TcpAction } from '../rules/model.ts';
+import type { ServiceName } from '../rules/service-actions.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import { Sticking } from '../stickiness/table/sticking.ts';
@@ -18,8 +19,8 @@ export interface RuledOut {
   readonly delay: number;
   /** Not worth a line (`monitor-uri`). */
   readonly silent: boolean;
-  /** An answer of the statistics. */
-  readonly stats: boolean;
+  /** What the log calls who answers; undefined = a rule. */
+  readonly stats: string | undefined;
 }
 
 /** Who the request belongs to. */
@@ -34,7 +35,7 @@ export interface RulesOwner {
   /** Waits until `bytes` of the body are here (0 = all), at most `limit` ms, then `resume`. */
   awaitBody(limit: number | undefined, bytes: number): boolean;
   /** An answer of the statistics of this proxy. */
-  statistics(config: ProxyConfig): LocalResponse | undefined;
+  statistics(config: ProxyConfig, service?: ServiceName): LocalResponse | undefined;
 }
 
 type Step = Rule<HttpAction> | Rule<TcpAction> | 'count' | 'order' | 'statistics' | 'buffer';
@@ -97,7 +98,7 @@ export class RequestRules {
       denied: false,
       delay: 0,
       silent: true,
-      stats: false,
+      stats: undefined,
     });
     return true;
   }
@@ -142,6 +143,8 @@ export class RequestRules {
         return 'over';
       case 'wait-for-body':
         return this.#owner.awaitBody(action.limit, action.atLeast) ? 'wait' : 'next';
+      case 'service':
+        return this.#statistics(action.service);
       case 'deny':
       case 'tarpit':
       case 'return':
@@ -158,7 +161,7 @@ export class RequestRules {
     const { tarpit, connect } = this.#config.timeouts;
     const delay = kind === 'tarpit' ? (tarpit ?? connect ?? DEFAULT_TARPIT) : 0;
     const denied = kind !== 'return';
-    this.#owner.ruledOut({ response, termination, denied, delay, silent: false, stats: false });
+    this.#owner.ruledOut({ response, termination, denied, delay, silent: false, stats: undefined });
     return 'over';
   }
 
@@ -170,8 +173,8 @@ export class RequestRules {
     return asked && this.#owner.awaitBody(timeouts.httpRequest, 0) ? 'wait' : 'next';
   }
 
-  #statistics(): Outcome {
-    const response = this.#owner.statistics(this.#config);
+  #statistics(service?: ServiceName): Outcome {
+    const response = this.#owner.statistics(this.#config, service);
     if (!response) return 'next';
     this.#owner.ruledOut({
       response,
@@ -179,7 +182,7 @@ export class RequestRules {
       denied: false,
       delay: 0,
       silent: false,
-      stats: true,
+      stats: service === undefined ? '<STATS>' : '<PROMEX>',
     });
     return 'over';
   }

@@ -12,6 +12,7 @@ import type { HttpAction, RuleScope } from './model.ts';
 import { PATTERN_ACTIONS } from './pattern-actions.ts';
 import { parseRedirect } from './redirect.ts';
 import { parseReply } from './reply.ts';
+import { SERVICE_ACTIONS } from './service-actions.ts';
 import {
   captureAction,
   setAddressAction,
@@ -188,6 +189,7 @@ export const HTTP_ACTIONS: Readonly<Record<string, HttpActionRow>> = {
   ...CACHE_ACTIONS,
   ...LIMIT_ACTIONS,
   ...PATTERN_ACTIONS,
+  ...SERVICE_ACTIONS,
   allow: single('allow', 'no more rules of this list', ALL),
   reject: single('reject', 'closes the connection without a response', REQUEST),
   'silent-drop': {

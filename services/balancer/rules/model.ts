@@ -9,6 +9,7 @@ import type { Scope } from '../samples/scope.ts';
 import type { StickRule } from '../stickiness/table/sticking.ts';
 import type { Trackers } from '../stickiness/table/trackers.ts';
 import type { Condition } from './condition.ts';
+import type { ServiceName } from './service-actions.ts';
 
 /** What rules may change besides the messages themselves. */
 export interface RuleScope extends Scope {
@@ -33,6 +34,7 @@ export type HttpAction =
   | { readonly kind: 'run'; run(scope: RuleScope): void }
   | { readonly kind: 'allow' | 'reject' | 'drop' }
   | { readonly kind: 'deny' | 'tarpit' | 'return'; readonly reply: Reply }
+  | { readonly kind: 'service'; readonly service: ServiceName }
   /** Milliseconds, and bytes (0 = all). */
   | { readonly kind: 'wait-for-body'; readonly limit: number; readonly atLeast: number };
 

@@ -2,11 +2,13 @@ import { errorResponse, type LocalResponse, localResponse } from '../http/errors
 import { fieldOf, type RequestHead } from '../http/head.ts';
 import type { HttpScope } from '../http/http-scope.ts';
 import type { ProxyConfig, StatsConfig } from '../model.ts';
+import type { InfoField } from '../runtime/info.ts';
 import type { StatsView } from '../servers/types.ts';
 import { obey, type Result } from './admin.ts';
 import { authorized } from './auth.ts';
 import { toCsv, toJson, toTyped } from './formats.ts';
 import { renderPage } from './page.ts';
+import { prometheusText } from './prometheus.ts';
 import { buildRows, type ServerConnections, type StatRow } from './rows.ts';
 
 const NO_CACHE = 'cache-control: no-cache';
@@ -33,6 +35,20 @@ export class StatsResponder {
     return config.stats && this.#at(config, head)
       ? this.#answer(config.stats, config, head, scope)
       : undefined;
+  }
+
+  /** `use-service prometheus-exporter`. */
+  metrics(
+    { target }: RequestHead,
+    config: ProxyConfig,
+    info: () => readonly InfoField[],
+  ): LocalResponse {
+    const query = /\?([^#]*)/.exec(target)?.[1] ?? '';
+    const text = prometheusText(this.#view, this.#connections, info, query);
+    if (text === undefined) return errorResponse(400, config);
+    const body = Buffer.from(text);
+    const type = 'content-type: text/plain; version=0.0.4';
+    return localResponse(200, 'OK', [NO_CACHE, type, `content-length: ${body.length}`], body);
   }
 
   /** Whether the request is for the statistics of `config`: their address is a prefix. */
