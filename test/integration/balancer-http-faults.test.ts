@@ -1,10 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { requestOf, type Script, type Talk, talk } from '../support/http-peers.ts';
 import { type HttpSetup, startHttp } from '../support/http-side-by-side.ts';
+import { gaugesOf } from '../support/leaks.ts';
+import { residentBytes } from '../support/resident.ts';
 import { BOTH, type Which } from '../support/side-by-side.ts';
 import { Client, echo, Peer, until } from '../support/tcp-peers.ts';
 
@@ -298,6 +300,7 @@ describe('bodies and upgrades', () => {
 });
 
 const EXCHANGES = 10_000;
+const COLUMNS = ['scur', 'qcur', 'used_conn_cur'];
 
 describe('10,000 broken exchanges', () => {
   test('leave nothing behind', async () => {
@@ -357,8 +360,11 @@ describe('10,000 broken exchanges', () => {
         socket.destroy();
       }
     };
-    const resident = (): number =>
-      Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${setup.proxy.pid}/status`, 'utf8'))?.[1]);
+    const resident = (): number => residentBytes(setup.proxy.pid);
+    const descriptors = (): number => readdirSync(`/proc/${setup.proxy.pid}/fd`).length;
+    await Promise.all(Array.from({ length: 100 }, (_, index) => one(index)));
+    await sleep(800);
+    const held = descriptors();
     let half = 0;
     for (let at = 0; at < EXCHANGES; at += 100) {
       if (at === EXCHANGES / 2) half = resident();
@@ -366,26 +372,20 @@ describe('10,000 broken exchanges', () => {
     }
     let gauges: Record<string, number> = {};
     const settled = async (): Promise<boolean> => {
-      const { text } = await talk(port, ['GET /stats;csv HTTP/1.0\r\n\r\n'], { limit: 2000 });
-      const lines = text.slice(text.indexOf('# ')).trim().split('\n');
-      const names = lines[0]!.slice(2).split(',');
-      const rows = lines.slice(1).map((line) => line.split(','));
-      gauges = {};
-      for (const row of rows.filter(([proxy]) => proxy === 'f' || proxy === 'b')) {
-        for (const column of ['scur', 'qcur', 'used_conn_cur']) {
-          const value = row[names.indexOf(column)];
-          if (value) gauges[`${row[0]}/${row[1]} ${column}`] = Number(value);
-        }
-      }
+      gauges = await gaugesOf(`http://127.0.0.1:${port}/stats;csv`, COLUMNS);
+      delete gauges['probe/FRONTEND scur'];
+      delete gauges['probe/BACKEND scur'];
+      delete gauges['probe/BACKEND qcur'];
       return Object.entries(gauges).every(
         ([name, value]) => value === (name === 'f/FRONTEND scur' ? 1 : 0),
       );
     };
     for (let tries = 0; tries < 50 && !(await settled()); tries++) await sleep(100);
     console.log(
-      `after ${EXCHANGES} broken exchanges: ${JSON.stringify(gauges)}, RSS ${half} kB after half of them, ${resident()} kB now`,
+      `after ${EXCHANGES} broken exchanges: ${JSON.stringify(gauges)}, RSS ${half} after half of them, ${resident()} now, descriptors ${held}, ${descriptors()} now`,
     );
-    expect(resident() - half).toBeLessThan(20_000);
+    expect(resident() - half).toBeLessThan(20e6);
+    expect(descriptors()).toBeLessThanOrEqual(held + 5);
     expect(gauges).toEqual({
       'f/FRONTEND scur': 1,
       'b/s1 scur': 0,

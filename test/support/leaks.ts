@@ -11,9 +11,11 @@ export interface Holdings {
   heap: number;
 }
 
+const CLOSE = { headers: { connection: 'close' } };
+
 /** Asks the system, and the process itself through its health port. */
 export async function holdingsOf(pid: number, health: number): Promise<Holdings> {
-  const metrics = await (await fetch(`http://127.0.0.1:${health}/metrics`)).text();
+  const metrics = await (await fetch(`http://127.0.0.1:${health}/metrics`, CLOSE)).text();
   const heap = Number(/^nodejs_heap_size_used_bytes (\S+)/m.exec(metrics)?.[1]);
   // The request above may still hold one.
   await sleep(20);
@@ -32,7 +34,7 @@ export async function gaugesOf(
   url: string,
   columns: readonly string[],
 ): Promise<Record<string, number>> {
-  const [head = '', ...rows] = (await (await fetch(url)).text()).trim().split('\n');
+  const [head = '', ...rows] = (await (await fetch(url, CLOSE)).text()).trim().split('\n');
   const names = head.replace('# ', '').split(',');
   const gauges: Record<string, number> = {};
   for (const row of rows) {
