@@ -4,7 +4,9 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import tls from 'node:tls';
 import { describe, expect, it } from 'vitest';
+import { Authority } from '../support/authority.ts';
 import { freePortRange } from '../support/ports.ts';
 import { askRuntime, statRows } from '../support/runtime-socket.ts';
 import { startEither, type Which } from '../support/side-by-side.ts';
@@ -299,6 +301,47 @@ listen web
       await Promise.all(closed);
       expect(await askRuntime(socket, `shutdown session ${ids[0]}`)).toContain('No such session');
     });
+  });
+});
+
+describe('TLS', () => {
+  it('is resumed by whichever worker the client meets', { timeout: 60_000 }, async () => {
+    const authority = new Authority();
+    const { file } = authority.issue('workers.pem', ['workers.test']);
+    const body = `
+listen web
+    bind 127.0.0.1:PORT ssl crt ${file}
+    http-request return status 200 content-type text/plain lf-string %[thread]
+    server a A
+`;
+    try {
+      await withFarm('bramble', body, async ({ port }) => {
+        const visit = (session?: Buffer) =>
+          new Promise<{ reused: boolean; worker: string; session: Buffer }>((resolve, reject) => {
+            const client = tls.connect({
+              port,
+              host: '127.0.0.1',
+              rejectUnauthorized: false,
+              maxVersion: 'TLSv1.2',
+              ...(session && { session }),
+            });
+            client.on('error', reject);
+            client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+            client.once('data', (data: Buffer) => {
+              const worker = data.toString().at(-1)!;
+              resolve({ reused: client.isSessionReused(), worker, session: client.getSession()! });
+              client.destroy();
+            });
+          });
+        const { session } = await visit();
+        const visits = [];
+        for (let turn = 0; turn < 20; turn++) visits.push(await visit(session));
+        expect(visits.every(({ reused }) => reused)).toBe(true);
+        expect(new Set(visits.map(({ worker }) => worker))).toEqual(new Set(['0', '1']));
+      });
+    } finally {
+      authority.remove();
+    }
   });
 });
 

@@ -190,7 +190,7 @@ export class Backend implements WaitingHost {
   /** Another worker says that there is a place for who waits here. */
   rung(server: Server, hops: number): void {
     this.#waiting.serve(server, 1);
-    if (!server.full) this.#waiting.passOn(server, hops + 1);
+    if (this.#waiting.hasRoom(server)) this.#waiting.passOn(server, hops + 1);
   }
 
   /** Something about the server is other than before. */

@@ -151,6 +151,12 @@ export class WaitingRoom {
     });
   }
 
+  /** Whether a place on the server is free, whoever waits for it. */
+  hasRoom(server: Server): boolean {
+    const limit = server.limitAt(this.#host.counters.present);
+    return server.running && (limit === undefined || server.cur < limit);
+  }
+
   #look({ owner }: WaitQueue): void {
     if (owner) this.serve(owner);
     else for (const server of this.#host.servers) if (server.usable) this.serve(server);

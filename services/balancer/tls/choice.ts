@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import type { SecureContext } from 'node:tls';
 import type { Certificate } from './certificate.ts';
 import type { CertificateEntry } from './certificate-files.ts';
 import type { BindTls } from './config.ts';
 import { serverContext } from './context.ts';
+import { ticketKeysOf } from './ticket-keys.ts';
 
 /** Certificates of one name, by key type. */
 type Kinds = Map<string, Certificate>;
@@ -23,10 +23,11 @@ export class CertificateChoice {
   readonly #except = new Map<string, Set<Certificate>>();
   readonly #contexts = new Map<string, SecureContext>();
   /** The same for all contexts, so that a session goes on whichever name it is asked by. */
-  readonly #ticketKeys = randomBytes(48);
+  readonly #ticketKeys: Buffer;
 
   constructor(bind: BindTls) {
     this.#bind = bind;
+    this.#ticketKeys = ticketKeysOf(bind);
     for (const entry of bind.entries) this.#add(entry);
     this.fallback = this.#contextOf(bind.entries[0]?.certificates ?? []);
   }

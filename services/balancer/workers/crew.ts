@@ -8,8 +8,9 @@ import type { Reply } from '../runtime/reply.ts';
 import type { Server } from '../servers/server.ts';
 import { snapshotOf } from '../servers/snapshot.ts';
 import { obey } from '../stats/admin.ts';
+import { ticketSecret } from '../tls/ticket-keys.ts';
 import { CrewMember } from './crew-member.ts';
-import type { Report, Task, WorkerData } from './messages.ts';
+import type { Report, SharedMemory, Task, WorkerData } from './messages.ts';
 import { SharedState } from './shared-state.ts';
 
 export interface CrewOptions {
@@ -26,6 +27,7 @@ const MOST_HISTORY = 10_000;
 const WAIT_FIRST = 100;
 const WAIT_LAST = 10_000;
 const LASTED = 30_000;
+const NO_MEMORY: SharedMemory = { scopes: new Map(), tables: new Map() };
 
 /**
  * The workers of `nbthread` beside the first, which is the process itself: threads that listen on
@@ -47,6 +49,8 @@ export class Crew implements RuntimeCrew {
 
   constructor(options: CrewOptions) {
     this.#options = options;
+    // Before any of them starts, since it is handed over then.
+    ticketSecret();
     this.workers = options.workers;
     this.sharing = new SharedState({
       worker: 0,
@@ -103,7 +107,9 @@ export class Crew implements RuntimeCrew {
       this.#history.push(command);
       if (this.#history.length > MOST_HISTORY) this.#history.shift();
     }
-    return this.#all({ kind: 'command', command, memory: this.sharing.memory });
+    // A command that changes what there is may have made some.
+    const memory = remember ? this.sharing.memory : NO_MEMORY;
+    return this.#all({ kind: 'command', command, memory });
   }
 
   refresh(): void {
