@@ -8,6 +8,7 @@ import type { Logger } from '#core/log.ts';
 import { createRegistry } from '#core/metrics.ts';
 import { AdminApi } from './admin/admin-api.ts';
 import { AdminHandler } from './admin/admin-handler.ts';
+import { ADMIN, disconnectBanned } from './admin/banned.ts';
 import { NodeApi } from './admin/node-api.ts';
 import { TopicRates } from './admin/topic-rates.ts';
 import { SAMPLE_INTERVAL } from './admin/traffic.ts';
@@ -229,6 +230,10 @@ export class Broker implements Service, BrokerContext {
     await this.cluster?.start(signal);
     this.groups.start();
     if (this.cluster !== undefined) new BanGossip(this.gate.bans, this.cluster.bus).start();
+    this.gate.bans.onHeard = (ban) => {
+      // One that imposed itself is about its next connection; whom somebody bans is to go.
+      if (ban.by === ADMIN) disconnectBanned(this.sessions, ban);
+    };
     await this.#listeners.start();
     this.#timers = [
       setInterval(() => this.#tick(), TICK),

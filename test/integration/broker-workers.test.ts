@@ -103,10 +103,15 @@ async function workers() {
   return (await status(0)).workers!;
 }
 
-async function admin(path: string, method = 'GET'): Promise<{ status: number; body: unknown }> {
+async function admin(
+  path: string,
+  method = 'GET',
+  body?: unknown,
+): Promise<{ status: number; body: unknown }> {
   const answer = await fetch(`http://127.0.0.1:${health[0]}/admin/${path}`, {
     method,
     headers: { authorization: `Bearer ${TOKEN}` },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   return { status: answer.status, body: await answer.json() };
 }
@@ -311,6 +316,12 @@ test('the first one’s status, metrics and admin API are those of the node', as
     });
   }
   expect((await admin('clients/nobody')).status).toBe(404);
-  await eventually('kicked', async () => (await status(0)).clients === COUNT - 10, PATIENCE);
+  const banned = { kind: 'user', value: '', why: 'all' };
+  expect((await admin('bans', 'POST', banned)).status).toBe(400);
+  for (const clientId of wanted.slice(10, 20)) {
+    const body = { kind: 'client', value: clientId, why: 'test' };
+    expect((await admin('bans', 'POST', body)).status).toBe(201);
+  }
+  await eventually('kicked', async () => (await status(0)).clients === COUNT - 20, PATIENCE);
   console.log(`${COUNT} clients on ${spread.join(' + ')} workers, listed in ${pages} pages of 7`);
 });

@@ -5,6 +5,7 @@ import { isTopicFilter } from '../codec/topic.ts';
 import type { Connection } from '../connection/connection.ts';
 import { addressKey } from '../limits/addresses.ts';
 import { BAN_KINDS, type BanKind } from '../limits/bans.ts';
+import { ADMIN, disconnectBanned } from './banned.ts';
 import { clientDetail, clientRow } from './clients.ts';
 import { limitOf, numberOf, pageOf, TOPICS } from './paging.ts';
 import { retainedRow } from './retained.ts';
@@ -181,24 +182,12 @@ export class AdminApi {
     }
     const since = Date.now();
     const key = kind === 'address' ? addressKey(value) : value;
-    const ban = { kind, value: key, why, by: 'admin', since, until: since + time };
+    const ban = { kind, value: key, why, by: ADMIN, since, until: since + time };
     const { gate, audit } = this.#broker;
     gate.bans.set(ban);
     audit.done({ address, why: `${kind} ${key} banned for ${Math.ceil(time / 1000)} s: ${why}` });
-    const kicked = this.#disconnectBanned(kind, key);
+    const kicked = disconnectBanned(this.#broker.sessions, ban);
     return { status: 201, body: { ...ban, kicked } };
-  }
-
-  #disconnectBanned(kind: BanKind, value: string): number {
-    let kicked = 0;
-    for (const connection of [...this.#broker.sessions.connections]) {
-      const { state, clientId, user, transport } = connection;
-      const own = { client: clientId, user, address: addressKey(transport.remoteAddress) }[kind];
-      if (state !== 'open' || own !== value) continue;
-      connection.disconnect(REASON.ADMINISTRATIVE_ACTION, 'kicked');
-      kicked++;
-    }
-    return kicked;
   }
 
   #lift(kind: string, value: string, { address }: AdminRequest): AdminAnswer {

@@ -34,6 +34,8 @@ export class Bans {
   readonly #bans = new Map<string, Ban>();
   /** Called with what was decided on this node. */
   onNews: (news: BanNews) => void = () => {};
+  /** Called with each ban that another node has told of. */
+  onHeard: (ban: Ban) => void = () => {};
   /** Bans that this node has imposed by itself. */
   imposed = 0;
 
@@ -68,8 +70,12 @@ export class Bans {
 
   /** Takes what another node has decided. */
   hear(news: BanNews): void {
-    if ('lift' in news) this.#bans.delete(`${news.lift.kind} ${news.lift.value}`);
-    else if (news.set.until > Date.now()) this.#put(news.set);
+    if ('lift' in news) {
+      this.#bans.delete(`${news.lift.kind} ${news.lift.value}`);
+    } else if (news.set.until > Date.now()) {
+      this.#put(news.set);
+      this.onHeard(news.set);
+    }
   }
 
   sweep(): void {
