@@ -38,7 +38,7 @@ class FollowingWorker {
     const { line, history, snapshots } = this.#data;
     const { config } = await loadLine(line);
     this.#balancer = new Balancer(config, {
-      log: createProcessLog(new Console(STDERR, ''), line.verbose),
+      log: createProcessLog(new Console(line.quiet ? undefined : STDERR, ''), line.verbose),
       sharing: this.#sharing,
       // What forms of the statistics page order is carried out by who decides.
       onForm: (form) => tell({ kind: 'form', form }),

@@ -1,3 +1,4 @@
+import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import type { StickTableConfig } from './config.ts';
 
 /** Room for the name of a server, bytes; one that is longer is found by its number. */
@@ -40,23 +41,32 @@ export interface TableMemory {
 const bucketsOf = (size: number): number =>
   Math.min(MOST_BUCKETS, 2 ** Math.ceil(Math.log2(Math.max(2, size))));
 
-/** Takes up what entries use, not more: the system gives memory when it is first written to. */
+/**
+ * Takes up what entries use, not more: the system gives memory when it is first written to. Throws
+ * LIMIT where the table is larger than what can be addressed.
+ */
 export function allocateTable(
-  { type, length, size }: StickTableConfig,
+  { name, type, length, size }: StickTableConfig,
   width: number,
   workers: number,
 ): TableMemory {
   const keyBytes = type === 'string' || type === 'binary' ? length : KEY_BYTES[type];
   const ints = HEAD_INTS + bucketsOf(size) + size * (ENTRY.users + workers);
-  return {
-    workers,
-    size,
-    keyBytes,
-    width,
-    ints: new SharedArrayBuffer(4 * ints),
-    numbers: new SharedArrayBuffer(8 * size * (DATA + width)),
-    bytes: new SharedArrayBuffer(size * (keyBytes + SERVER_BYTES)),
-  };
+  try {
+    return {
+      workers,
+      size,
+      keyBytes,
+      width,
+      ints: new SharedArrayBuffer(4 * ints),
+      numbers: new SharedArrayBuffer(8 * size * (DATA + width)),
+      bytes: new SharedArrayBuffer(size * (keyBytes + SERVER_BYTES)),
+    };
+  } catch (cause) {
+    const text = `stick-table ${name}: so many entries cannot be shared by workers (size ${size})`;
+    const hint = 'give it a smaller size, or serve with nbthread 1';
+    throw new BrambleError(ERROR_CODES.LIMIT, text, { hint, cause });
+  }
 }
 
 /** One worker's view on the memory of a table, and the lock on it. */

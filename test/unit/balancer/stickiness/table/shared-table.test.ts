@@ -134,6 +134,13 @@ describe('a table that workers share', () => {
     );
   });
 
+  it('says so when it is too large to be shared', () => {
+    const shape = config({ size: 2_000_000_000 });
+    expect(() => allocateTable(shape, new Layout(shape.store).width, 2)).toThrow(
+      'stick-table t: so many entries cannot be shared by workers',
+    );
+  });
+
   it('loses no count when workers write at once', async () => {
     const shape = config({ size: 50 });
     const memory = allocateTable(shape, new Layout(shape.store).width, 3);
