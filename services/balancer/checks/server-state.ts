@@ -1,3 +1,4 @@
+import type { SavedStand } from '../servers/admin-state.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { Server } from '../servers/server.ts';
 import { verdictOf } from '../servers/types.ts';
@@ -65,6 +66,8 @@ export function parseStates(text: string): SavedServer[] {
   });
 }
 
+const STANDS: readonly SavedStand[] = ['down', 'starting', 'running', 'stopping'];
+
 /** Puts servers where a former process left them, before anything of them is used. */
 export function restoreStates(backend: Backend, saved: readonly SavedServer[], now: number): void {
   for (const state of saved) {
@@ -84,10 +87,11 @@ function restore(server: Server, state: SavedServer, now: number): void {
       : (administrative & FORCED_DRAIN) !== 0
         ? 'drain'
         : undefined;
+  // What is in maintenance is down for no other reason.
+  const maintained = (administrative & (FORCED_MAINT | CONFIGURED_MAINT)) !== 0;
   server.restore({
     admin,
-    down: state.operational === 0 && (administrative & (FORCED_MAINT | CONFIGURED_MAINT)) === 0,
-    health: state.health,
+    stood: maintained ? 'running' : (STANDS[state.operational] ?? 'running'),
     lastChange: now - state.sinceChange * 1000,
   });
 }

@@ -10,12 +10,14 @@ export function causeOf(before: AdminState, state: AdminState): TurnCause {
   return before === 'maint' ? 'ready-from-maint' : 'ready-from-drain';
 }
 
+/** HAProxy's operational states (management guide, `show servers state`). */
+export type SavedStand = 'down' | 'starting' | 'running' | 'stopping';
+
 /** Where a former process left it. */
 export interface SavedState {
   /** undefined = as configured. */
   admin: AdminState | undefined;
-  down: boolean;
-  health: number;
+  stood: SavedStand;
   /** Milliseconds since the epoch. */
   lastChange: number;
 }

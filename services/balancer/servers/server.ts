@@ -220,10 +220,10 @@ export class Server extends Condition<Server> {
   }
 
   /** Puts it where a former process left it, before it serves anybody; nobody is told. */
-  restore({ admin, down, health, lastChange }: SavedState): void {
+  restore({ admin, stood, lastChange }: SavedState): void {
     const { check } = this.config;
     if (admin) this.standing.admin = admin;
-    if (check) this.standing.restore(check, down, health);
+    if (check) this.standing.restore(check, stood);
     this.lastChange = lastChange;
     this.backend.serverRestored(this);
     this.#followed();

@@ -1,5 +1,5 @@
 import type { CheckConfig } from '../model.ts';
-import type { AdminState } from './admin-state.ts';
+import type { AdminState, SavedStand } from './admin-state.ts';
 
 /**
  * Where a server stands: its health as a counter (HAProxy's rule, manual section 5.2 `rise` and
@@ -38,12 +38,14 @@ export class Standing {
     return true;
   }
 
-  /** Puts it where a former process left it. */
-  restore({ rise, fall }: CheckConfig, down: boolean, health: number): void {
-    const top = rise + fall - 1;
-    this.health = down
-      ? Math.min(Math.max(health, 0), rise - 1)
-      : Math.min(Math.max(health, rise), top);
+  /**
+   * Puts it where a former process left it. As in HAProxy only the state counts: one that ran is as
+   * healthy as can be, one that was starting or leaving is down at the first failed check.
+   */
+  restore({ rise, fall }: CheckConfig, stood: SavedStand): void {
+    if (stood === 'down') this.health = 0;
+    else this.health = stood === 'running' ? rise + fall - 1 : rise;
+    this.stopping = stood === 'stopping';
   }
 
   /** Goes on from `previous`: serving stays serving, whatever `rise` and `fall` have become. */
