@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { BRIDGE_USER, bridgePassword } from '#core/config/bridge-user.ts';
 import { type ClusterConfig, loadCluster } from '#core/config/cluster.ts';
 import type { BridgeStatus } from '#core/contracts/bridge.ts';
@@ -13,7 +14,6 @@ import { Bus, LogConsumer } from '../broker/log/consumer.ts';
 import { Peers } from './cluster/peers.ts';
 import { BridgeStore } from './cluster/store.ts';
 import { KafkaJsPort } from './kafka/kafkajs-port.ts';
-import type { KafkaPort } from './kafka/port.ts';
 import { Mappings } from './mappings.ts';
 import { MqttLink } from './mqtt/link.ts';
 import { Admin } from './ops/admin.ts';
@@ -37,7 +37,7 @@ export class Bridge implements Service {
   readonly bus: Bus;
   readonly consumer: LogConsumer;
   readonly peers: Peers;
-  readonly kafka: KafkaPort;
+  readonly kafka: KafkaJsPort;
   readonly watch: Watch;
   readonly #options: BridgeOptions;
   readonly #self: string;
@@ -135,7 +135,7 @@ export class Bridge implements Service {
       kafka: { reachable, brokers, ...(reason === undefined ? {} : { reason }) },
       bridges: this.peers.alive,
       toKafka: [...this.#mappings.toKafka.members].map((one) =>
-        toKafkaRow(one, this.watch.lags.get(one.mapping.name)),
+        toKafkaRow(one, this.watch.lags.get(one.mapping.name), this.watch.health),
       ),
       toMqtt: [...this.#mappings.toMqtt.members].map(toMqttRow),
     };
@@ -156,12 +156,19 @@ export class Bridge implements Service {
 
   /**
    * Takes changed mappings over; those that are as before go on. Throws CONFIG_INVALID; all stays
-   * as it was then. Where Kafka is takes a restart.
+   * as it was then.
    */
   reload(): Promise<void> {
-    this.#cluster = loadCluster(this.#options.config.cluster);
+    const { config, log } = this.#options;
+    const cluster = loadCluster(config.cluster);
+    const { bridge, kafka } = cluster;
+    if (bridge === undefined || kafka === undefined) {
+      throw new BrambleError(ERROR_CODES.CONFIG_INVALID, `${config.cluster}: no bridge, no kafka`);
+    }
+    if (!isDeepStrictEqual(kafka, this.#cluster.kafka)) this.kafka.configure(kafka);
+    this.#cluster = cluster;
     this.#mappings.configure(this.#cluster);
-    this.#options.log.info('mappings reloaded');
+    log.info('mappings reloaded');
     return Promise.resolve();
   }
 

@@ -31,7 +31,8 @@ export class Mappings {
   readonly #options: MappingsOptions;
   readonly #ending = new AbortController();
   #topics: TopicDirectory | undefined;
-  #settings: BridgeSettings | undefined;
+  /** What all mappings stand on. */
+  #common: object | undefined;
   #moving = false;
 
   constructor(options: MappingsOptions) {
@@ -46,9 +47,9 @@ export class Mappings {
     this.#topics ??= this.#directory(kafka);
     const topics = this.#topics;
     const { peers, ...parts } = this.#options;
-    const before = this.#settings;
-    const restart = before !== undefined && !isDeepStrictEqual(common(settings), common(before));
-    this.#settings = settings;
+    const now = { ...common(settings), kafka };
+    const restart = this.#common !== undefined && !isDeepStrictEqual(now, this.#common);
+    this.#common = now;
     const shared = { ...parts, settings, cluster, topics };
     const preferred = (which: string): boolean => peers.prefers(which);
     this.toKafka.set(
@@ -91,7 +92,6 @@ export class Mappings {
   }
 }
 
-/** What all mappings stand on. */
 function common({ toKafka, toMqtt, ...rest }: BridgeSettings): object {
   return rest;
 }

@@ -136,7 +136,7 @@ export class Claim {
       if (error instanceof BrambleError && error.code === ERROR_CODES.FENCED) {
         if (this.#held) this.#lose(true);
       } else {
-        this.#options.log.debug({ mapping: this.#options.mapping }, describeError(error));
+        this.#options.log.debug(describeError(error));
       }
     }
   }
@@ -150,13 +150,13 @@ export class Claim {
   }
 
   async #look(): Promise<void> {
-    const { store, preferred, self, mapping, log } = this.#options;
+    const { store, preferred, self, log } = this.#options;
     const { bytes, version } = await store.read(this.#subject);
     const now = performance.now();
     if (version !== this.#version || this.#seenAt === 0) {
       this.#version = version;
       this.#seenAt = now;
-      this.#state = version === 0 ? undefined : readState(bytes, mapping, log);
+      this.#state = version === 0 ? undefined : readState(bytes, log);
     }
     const owner = this.#state?.owner ?? '';
     const wait = (owner === '' ? 0 : EXPIRED) + (preferred() ? 0 : COURTESY);
@@ -175,7 +175,7 @@ export class Claim {
     this.#held = true;
     this.#doubt = false;
     this.#dirty = undefined;
-    log.info({ mapping, epoch: next.epoch, from: owner }, 'took a mapping');
+    log.info({ epoch: next.epoch, from: owner }, 'took a mapping');
     this.#options.onTaken(stored);
   }
 
@@ -207,7 +207,7 @@ export class Claim {
 
   /** A write whose answer was lost may stand there, or get there late: it is no other bridge's. */
   async #putOver(state: BridgeState): Promise<number> {
-    const { store, mapping, log } = this.#options;
+    const { store, log } = this.#options;
     const bytes = Buffer.from(JSON.stringify(state));
     this.#nonces.add(state.nonce);
     for (let attempt = 1; ; attempt++) {
@@ -217,7 +217,7 @@ export class Claim {
         const fenced = error instanceof BrambleError && error.code === ERROR_CODES.FENCED;
         if (!fenced || attempt === ATTEMPTS) throw error;
         const now = await store.read(this.#subject);
-        if (!this.#nonces.has(readState(now.bytes, mapping, log)?.nonce ?? '')) throw error;
+        if (!this.#nonces.has(readState(now.bytes, log)?.nonce ?? '')) throw error;
         this.#version = now.version;
       }
     }
@@ -227,7 +227,7 @@ export class Claim {
   #expired(): void {
     if (!this.#held || this.#doubt) return;
     this.#doubt = true;
-    this.#options.log.warn({ mapping: this.#options.mapping }, 'a mapping cannot be kept');
+    this.#options.log.warn('a mapping cannot be kept');
     this.#options.onDoubt();
   }
 
@@ -238,17 +238,17 @@ export class Claim {
     this.#seenAt = 0;
     this.#validUntil = 0;
     clearTimeout(this.#guard);
-    const { mapping, log, onLost } = this.#options;
-    log.info({ mapping, fenced }, 'gave a mapping up');
+    const { log, onLost } = this.#options;
+    log.info({ fenced }, 'gave a mapping up');
     onLost();
   }
 }
 
-function readState(bytes: Buffer, mapping: string, log: Logger): BridgeState | undefined {
+function readState(bytes: Buffer, log: Logger): BridgeState | undefined {
   try {
     return bridgeStateSchema.parse(JSON.parse(bytes.toString()));
   } catch (error) {
-    log.error({ mapping }, `a stored place cannot be read: ${describeError(error)}`);
+    log.error(`a stored place cannot be read: ${describeError(error)}`);
     return undefined;
   }
 }

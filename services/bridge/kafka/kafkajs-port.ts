@@ -33,9 +33,10 @@ const EXISTS = 'TOPIC_ALREADY_EXISTS';
 
 /** Kafka by kafkajs. */
 export class KafkaJsPort implements KafkaPort {
-  readonly #config: KafkaConfig;
+  #config: KafkaConfig;
+  #settings: KafkaSettings;
   readonly #options: KafkaJsOptions;
-  readonly #sockets = new Sockets();
+  #sockets = new Sockets();
   #admin: Admin | undefined;
   #opening: Promise<Admin> | undefined;
   #closed = false;
@@ -43,10 +44,20 @@ export class KafkaJsPort implements KafkaPort {
   /** Throws CONFIG_INVALID for a TLS file that cannot be read. */
   constructor(options: KafkaJsOptions) {
     this.#options = options;
-    const { settings, clusterFile, clientId, log } = options;
     quietTimers();
     installCodecs();
-    this.#config = clientConfig(settings, path.dirname(clusterFile), clientId, log);
+    this.#settings = options.settings;
+    this.#config = this.#configFor(options.settings);
+  }
+
+  /**
+   * Calls Kafka somewhere else, or in another way, from now on; who has a producer or a consumer
+   * gets a new one. Throws CONFIG_INVALID; all stays as it was then.
+   */
+  configure(settings: KafkaSettings): void {
+    this.#config = this.#configFor(settings);
+    this.#settings = settings;
+    this.#forget();
   }
 
   producer(name: string): RecordProducer {
@@ -70,7 +81,7 @@ export class KafkaJsPort implements KafkaPort {
   }
 
   async createTopic(topic: string): Promise<void> {
-    const { partitions, replicas } = this.#options.settings.topics;
+    const { partitions, replicas } = this.#settings.topics;
     const admin = await this.#open();
     try {
       const { brokers } = await admin.describeCluster();
@@ -101,29 +112,48 @@ export class KafkaJsPort implements KafkaPort {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#forget();
+  }
+
+  #forget(): void {
     const admin = this.#admin;
     this.#admin = undefined;
+    this.#opening = undefined;
     admin?.disconnect().catch(() => {});
     this.#sockets.sever();
+    this.#sockets = new Sockets();
+  }
+
+  #configFor(settings: KafkaSettings): KafkaConfig {
+    const { clusterFile, clientId, log } = this.#options;
+    return clientConfig(settings, path.dirname(clusterFile), clientId, log);
   }
 
   #open(): Promise<Admin> {
     if (this.#admin !== undefined) return Promise.resolve(this.#admin);
-    this.#opening ??= this.#connect().finally(() => {
-      this.#opening = undefined;
-    });
+    if (this.#opening === undefined) {
+      const opening = this.#connect().finally(() => {
+        if (this.#opening === opening) this.#opening = undefined;
+      });
+      this.#opening = opening;
+    }
     return this.#opening;
   }
 
   async #connect(): Promise<Admin> {
     if (this.#closed) throw new Error('closed');
-    const client = new kafkajs.Kafka({ ...this.#config, socketFactory: this.#sockets.factory });
+    const sockets = this.#sockets;
+    const client = new kafkajs.Kafka({ ...this.#config, socketFactory: sockets.factory });
     const admin = client.admin();
     try {
       await admin.connect();
     } catch (error) {
       admin.disconnect().catch(() => {});
       throw error;
+    }
+    if (sockets !== this.#sockets) {
+      admin.disconnect().catch(() => {});
+      throw new Error('Kafka is called in another way now');
     }
     this.#admin = admin;
     return admin;

@@ -1,12 +1,18 @@
 import type { BridgeLag, ToKafkaRow, ToMqttRow } from '#core/contracts/bridge.ts';
 import type { MappingToMqtt } from '../inbound/mapping-to-mqtt.ts';
+import type { KafkaHealth } from '../kafka/port.ts';
 import type { MappingToKafka } from '../outbound/mapping-to-kafka.ts';
 
 /** What `/status` tells of one mapping to Kafka. */
-export function toKafkaRow(one: MappingToKafka, lag: BridgeLag | undefined): ToKafkaRow {
+export function toKafkaRow(
+  one: MappingToKafka,
+  lag: BridgeLag | undefined,
+  health: KafkaHealth,
+): ToKafkaRow {
   const { mapping, counters, claim, control, progress } = one;
   const { delivered, bytes, retries, renewals, deadLetters, refused, dropped } = counters;
-  const problem = progress?.delivery.problem ?? one.topicProblem;
+  const away = health.reachable ? undefined : health.reason;
+  const problem = progress?.delivery.problem ?? one.topicProblem ?? away;
   return {
     name: mapping.name,
     state: stateOf(one, problem),

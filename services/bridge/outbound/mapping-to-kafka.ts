@@ -48,6 +48,7 @@ export class MappingToKafka {
   readonly #options: ToKafkaOptions;
   readonly #log: Logger;
   #work: Work | undefined;
+  #replaying = false;
   #resume: (() => void)[] = [];
 
   constructor(options: ToKafkaOptions) {
@@ -61,7 +62,10 @@ export class MappingToKafka {
       self,
       store,
       preferred: () => preferred(mapping.name),
-      onTaken: (stored) => this.#begin(stored),
+      onTaken: (stored) => {
+        this.control.done = stored?.control ?? 0;
+        this.#begin(stored);
+      },
       onDoubt: () => this.#work?.producer.sever(),
       onResumed: () => this.#go(),
       onLost: () => this.#end(),
@@ -228,12 +232,24 @@ export class MappingToKafka {
   async #controlled(): Promise<void> {
     const { consumer } = this.#options;
     const { replay } = this.control;
-    if (replay === undefined || !this.claim.held) return;
+    if (replay === undefined || !this.claim.held || this.#replaying) return;
+    this.#replaying = true;
+    try {
+      await this.#replay(consumer, replay);
+    } finally {
+      this.#replaying = false;
+    }
+  }
+
+  async #replay(consumer: LogConsumer, replay: NonNullable<Control['replay']>): Promise<void> {
     const cursor = await this.control.find(consumer, replay);
     const work = this.#work;
     if (cursor === undefined || work === undefined) return;
     await this.#drain();
+    // Another bridge has it by now, and carries the replay out.
+    if (this.#work !== work) return;
     work.end();
+    this.#log.info({ replay, to: cursor.sequences }, 'replays');
     this.control.carriedOut();
     this.#begin({ cursor: cursor.encode().toString('base64'), savedAt: Date.now() } as BridgeState);
   }

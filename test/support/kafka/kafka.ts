@@ -62,6 +62,8 @@ export async function startKafka(options: KafkaOptions = {}): Promise<TestKafka>
     ]),
   );
   const quorum = count === 1 ? ['--standalone'] : ['--initial-controllers', voters.join(',')];
+  // What a certificate can be issued for.
+  const host = security.endsWith('SSL') ? 'localhost' : '127.0.0.1';
   const nodes: KafkaNode[] = [];
   for (let i = 0; i < count; i++) {
     const home = path.join(folder, `kafka-${i + 1}`);
@@ -76,7 +78,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<TestKafka>
       file,
       renderKafka({
         id: i + 1,
-        host: '127.0.0.1',
+        host,
         ports,
         controllers,
         data: path.join(home, 'data'),
@@ -93,7 +95,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<TestKafka>
   }
   const kafka: TestKafka = {
     nodes,
-    bootstrap: clients.map((port) => `127.0.0.1:${port}`),
+    bootstrap: clients.map((port) => `${host}:${port}`),
     folder,
     async stop() {
       await Promise.all(nodes.map((node) => node.kill()));

@@ -32,12 +32,10 @@ export async function readTopic(
   await admin.connect();
   const ends = new Map<number, number>();
   try {
+    if (!(await admin.listTopics()).includes(topic)) return [];
     for (const { partition, high, low } of await admin.fetchTopicOffsets(topic)) {
       if (Number(high) > Number(low)) ends.set(partition, Number(high));
     }
-  } catch (error) {
-    if ((error as { type?: string }).type === 'UNKNOWN_TOPIC_OR_PARTITION') return [];
-    throw error;
   } finally {
     await admin.disconnect();
   }
