@@ -1,9 +1,10 @@
 # `make help` lists the targets. Each of them works on a fresh Debian-like machine with Node >= 20.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test unit integration test-faults check bench screenshot clean
+.PHONY: help setup setup-test run test unit integration test-faults check bench screenshot release clean
 
 NODES ?= 2
+ARCH ?= arm64
 # KAFKA=1: a Kafka beside the cluster.
 KAFKA ?=
 # npm runs on the system's own Node: ours is what it is about to install.
@@ -53,6 +54,9 @@ bench: setup-test ## Print ratios against real peers in the same run
 
 screenshot: setup-test ## Take the README's picture of a running cluster again
 	node test/tools/screenshot.ts
+
+release: node_modules/.installed ## Build what a Pi runs of ours (ARCH=arm64, or x64)
+	@node image/release/main.ts --arch $(ARCH)
 
 clean: ## Remove what was built and the dev cluster's data
 	rm -rf node_modules .bramble image/out test-results

@@ -1,0 +1,72 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { build, type Plugin } from 'esbuild';
+
+/** A program of the release: its source and, by the same path with `.js`, what is installed. */
+export interface Program {
+  /** Relative to the checkout, with slashes. */
+  readonly source: string;
+}
+
+export interface BundleOptions {
+  checkout: string;
+  /** Directory that becomes the release. */
+  out: string;
+  programs: readonly Program[];
+}
+
+/** The oldest Node that the bundles have to run on is the one that the release brings. */
+const TARGET = 'node24';
+
+/**
+ * One file a program, its source map beside it. Rejects with esbuild's own messages, which name
+ * file and line.
+ */
+export async function bundle({ checkout, out, programs }: BundleOptions): Promise<string[]> {
+  const written: string[] = [];
+  for (const { source } of programs) {
+    const outfile = path.join(out, source.replace(/\.ts$/, '.js'));
+    await build({
+      absWorkingDir: checkout,
+      entryPoints: [source],
+      outfile,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      target: TARGET,
+      sourcemap: 'linked',
+      sourcesContent: false,
+      minifySyntax: true,
+      minifyWhitespace: true,
+      legalComments: 'none',
+      // Packages that are CommonJS inside call require for what Node itself has.
+      banner: {
+        js: "import { createRequire as bundledRequire } from 'node:module';const require = bundledRequire(import.meta.url);",
+      },
+      plugins: [ownPlace(checkout, source)],
+      logLevel: 'silent',
+    });
+    written.push(outfile, `${outfile}.map`);
+  }
+  return written;
+}
+
+/**
+ * Files that a module reads lie beside it, and in the release they lie where they lay in the
+ * checkout; the module itself is in its program's bundle, so its place is said relative to that.
+ */
+function ownPlace(checkout: string, program: string): Plugin {
+  return {
+    name: 'own-place',
+    setup(builder) {
+      builder.onLoad({ filter: /\.ts$/ }, async ({ path: file }) => {
+        const text = await readFile(file, 'utf8');
+        const module = path.relative(checkout, file).split(path.sep).join('/');
+        if (module === program || !text.includes('import.meta.url')) return undefined;
+        const place = path.posix.relative(path.posix.dirname(program), module);
+        const own = `new URL(${JSON.stringify(place)}, import.meta.url).href`;
+        return { contents: text.replaceAll('import.meta.url', own), loader: 'ts' };
+      });
+    },
+  };
+}
