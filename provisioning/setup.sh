@@ -16,7 +16,7 @@ PATH="$PATH:$root/usr/local/sbin:$root/usr/sbin:$root/sbin"
 case "${1-}" in
   run) wanted='nats-server' ;;
   kafka) wanted='default-jre-headless maven' ;;
-  test) wanted='nats-server haproxy mosquitto chromium fonts-dejavu-core openssl default-jre-headless maven' ;;
+  test) wanted='nats-server haproxy mosquitto chromium fonts-dejavu-core openssl iputils-ping default-jre-headless maven' ;;
   bench) wanted='nats-server haproxy mosquitto openssl wrk' ;;
   *)
     echo "usage: provisioning/setup.sh run|kafka|test|bench" >&2
@@ -31,6 +31,7 @@ is_there() {
     default-jre-headless) command -v java ;;
     maven) command -v mvn ;;
     fonts-*) [ -n "$(find "$root/usr/share/fonts" "$root/usr/local/share/fonts" -name '*.[to]tf' 2>/dev/null | head -n 1)" ] ;;
+    iputils-ping) command -v ping ;;
     *) command -v "$1" ;;
   esac >/dev/null 2>&1
 }

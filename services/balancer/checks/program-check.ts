@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { systemCode } from '#core/errors.ts';
 import type { Server } from '../servers/server.ts';
 import type { CheckReport } from '../servers/types.ts';
@@ -8,35 +8,60 @@ export interface Program {
   command: string;
   args: readonly string[];
   env: Record<string, string>;
+  /**
+   * What its end means, where that is more than its exit code; `code` is a system's code where it
+   * could not be started.
+   */
+  explain?: (code: number | string, said: string) => Omit<CheckReport, 'duration'>;
 }
+
+/** Most that is kept of what a program says, characters. */
+const SAID_MAX = 300;
 
 /**
  * Runs a program once: it passes with exit code 0, fails with any other, and is killed when it
- * takes longer than `limit` milliseconds. What it prints is thrown away.
+ * takes longer than `limit` milliseconds. What it prints is thrown away, unless its end is
+ * explained by that.
  */
 export function runProgram(
-  { command, args, env }: Program,
+  { command, args, env, explain }: Program,
   limit: number,
   done: (report: CheckReport) => void,
 ): RunningCheck {
   const started = performance.now();
   let open = true;
+  let timer: NodeJS.Timeout | undefined;
   const finish = (report: Omit<CheckReport, 'duration'>): void => {
     if (!open) return;
     open = false;
     clearTimeout(timer);
     done({ ...report, duration: Math.round(performance.now() - started) });
   };
-  const child = spawn(command, [...args], { env, stdio: 'ignore' });
-  child.once('error', (error) => {
-    const info = `${command}: ${systemCode(error) ?? error.message}`;
-    finish({ status: 'SOCKERR', info });
+  let said = '';
+  const unstarted = (error: unknown): void => {
+    const code = systemCode(error) ?? String(error);
+    finish(explain?.(code, said) ?? { status: 'SOCKERR', info: `${command}: ${code}` });
+  };
+  let child: ChildProcess;
+  try {
+    child = spawn(command, [...args], {
+      env,
+      stdio: ['ignore', 'ignore', explain ? 'pipe' : 'ignore'],
+    });
+  } catch (error) {
+    // What the system refuses by a code that Node does not expect.
+    const soon = setImmediate(unstarted, error);
+    return { cancel: () => clearImmediate(soon) };
+  }
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(0, SAID_MAX);
   });
-  child.once('exit', (code) => {
+  child.once('error', unstarted);
+  child.once(explain ? 'close' : 'exit', (code: number | null) => {
     if (code === 0) finish({ status: 'PROCOK', code });
-    else finish({ status: 'PROCERR', code: code ?? -1 });
+    else finish(explain?.(code ?? -1, said) ?? { status: 'PROCERR', code: code ?? -1 });
   });
-  const timer = setTimeout(() => {
+  timer = setTimeout(() => {
     child.kill('SIGKILL');
     finish({ status: 'PROCTOUT', code: 0 });
   }, limit);
@@ -91,5 +116,20 @@ export function pingProgram({ config }: Server, limit: number): Program {
     command: 'ping',
     args: ['-n', '-q', '-c', '1', '-W', seconds, '--', host],
     env: { PATH: process.env.PATH ?? DEFAULT_PATH },
+    explain: explainPing,
   };
+}
+
+const NEEDS = 'ping needs CAP_NET_RAW, or a group within net.ipv4.ping_group_range';
+
+/** Exit codes of ping(8): 1 without an answer, 2 for everything else. */
+function explainPing(code: number | string, said: string): Omit<CheckReport, 'duration'> {
+  if (code === 1) return { status: 'PROCERR', code, info: 'no answer' };
+  if (code === 'ENOENT') {
+    return { status: 'SOCKERR', info: 'ping is not installed (Debian: iputils-ping)' };
+  }
+  const [line = ''] = said.trim().split('\n');
+  const refused = code === 'EPERM' || code === 'EACCES' || /not permitted|capabilit/i.test(line);
+  if (refused) return { status: 'SOCKERR', info: `${NEEDS}: ${line || code}` };
+  return { status: 'SOCKERR', info: line || `ping ended with ${code}` };
 }

@@ -16,7 +16,16 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findProgram } from '../../../provisioning/dev/find-program.ts';
 
 const SETUP = fileURLToPath(new URL('../../../provisioning/setup.sh', import.meta.url));
-const PROGRAMS = ['nats-server', 'haproxy', 'mosquitto', 'chromium', 'openssl', 'java', 'mvn'];
+const PROGRAMS = [
+  'nats-server',
+  'haproxy',
+  'mosquitto',
+  'chromium',
+  'openssl',
+  'ping',
+  'java',
+  'mvn',
+];
 
 /** A root directory in which only the scripts below are installed. */
 let root: string;
@@ -57,6 +66,7 @@ if [ -x "$DPKG_ROOT/usr/sbin/policy-rc.d" ]; then
 fi
 for name; do
   case $name in
+    iputils-ping) name=ping ;;
     default-jre-headless) name=java ;;
     maven) name=mvn ;;
   esac
@@ -82,7 +92,7 @@ test('without root it prints the line to run, with what is missing only', () => 
   const { status, stderr } = setup('test', 1000);
   expect(status).toBe(77);
   expect(stderr).toContain(
-    'sudo apt-get install -y --no-install-recommends nats-server mosquitto chromium fonts-dejavu-core openssl default-jre-headless maven\n',
+    'sudo apt-get install -y --no-install-recommends nats-server mosquitto chromium fonts-dejavu-core openssl iputils-ping default-jre-headless maven\n',
   );
   expect(calls()).toBe('');
 });
