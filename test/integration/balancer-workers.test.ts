@@ -197,6 +197,30 @@ listen web
     });
   });
 
+  it("never passes a frontend's or a bind's maxconn", { timeout: 60_000 }, async () => {
+    const body = `
+listen web
+    bind 127.0.0.1:PORT maxconn LIMIT
+    option http-server-close
+    server a A
+`;
+    for (const [bind, proxy, most] of [
+      [7, 9, 7],
+      [9, 5, 5],
+    ]) {
+      const text = body.replace('LIMIT', `${bind}\n    maxconn ${proxy}`);
+      await withFarm('bramble', text, async ({ port, socket, most: seen }) => {
+        const answers = await flood(port, 120, 30, () => '/slow');
+        const now = async () => (await statRows(socket)).get('web/FRONTEND')!;
+        // The last of them are still closing.
+        for (let turn = 0; turn < 100 && (await now()).scur !== '0'; turn++) await sleep(50);
+        const { smax, scur } = await now();
+        expect([answers.length, count(answers, 'a')]).toEqual([120, 120]);
+        expect([seen[0], Number(smax), scur]).toEqual([most, most, '0']);
+      });
+    }
+  });
+
   it('obeys orders in every worker', { timeout: 60_000 }, async () => {
     const body = `
 frontend web

@@ -10,8 +10,8 @@ export interface Waiting {
  * The process-wide limit on connections (`global maxconn`), and who waits for one to end. A
  * frontend's own limit is its listeners' business.
  *
- * Workers of a process count together. Two that let somebody in at the very same moment may pass
- * the limit by one each.
+ * Workers of a process count together; that they do not pass the limit at the very same moment is
+ * for `Entrance` to see to.
  */
 export class Admission {
   readonly holdLimit: number;

@@ -7,6 +7,7 @@ import { Counters } from '../servers/counters.ts';
 import type { Sharing } from '../servers/sharing.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import type { Admission } from './admission.ts';
+import { Entrance } from './entrance.ts';
 
 /** `paused` takes nobody until it is resumed, `stopped` nobody any more. */
 export type FrontendState = 'open' | 'paused' | 'stopped';
@@ -15,6 +16,7 @@ export type FrontendState = 'open' | 'paused' | 'stopped';
 export class Frontend implements FrontendContext {
   readonly config: ProxyConfig;
   counters: Counters;
+  readonly entrance: Entrance | undefined;
   directory: Directory | undefined;
   state: FrontendState = 'open';
   /** Connections that came in under this configuration and are still there. */
@@ -33,6 +35,7 @@ export class Frontend implements FrontendContext {
     admission: Admission,
     sharing?: Sharing,
   ) {
+    this.entrance = sharing && new Entrance(sharing, config);
     this.counters = sharing?.counters(`frontend ${config.name}`) ?? new Counters();
     this.config = config;
     this.#backend = backend;

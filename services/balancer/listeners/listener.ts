@@ -141,7 +141,7 @@ export class Listener implements Waiting {
   admit(): void {
     if (this.#admitting) return;
     this.#admitting = true;
-    while (this.#waiting.length > 0 && !this.#full) {
+    while (this.#waiting.length > 0 && this.#enter()) {
       this.#deps.admission.held -= 1;
       this.#serve(this.#waiting.shift()!);
     }
@@ -159,13 +159,20 @@ export class Listener implements Waiting {
     );
   }
 
+  /** Lets one more in, unless that would be too many. */
+  #enter(): boolean {
+    if (this.#full) return false;
+    const { entrance, config } = this.context;
+    return entrance?.enter(this.bind, config.maxconn, this.#deps.admission.limit) ?? true;
+  }
+
   #accepted(status: number, handle: TcpHandle): void {
     this.#arrivals += 1;
     if (status !== 0) {
       this.#complain(`cannot accept: ${errorName(status)}`);
       return;
     }
-    if (this.#waiting.length === 0 && !this.#full) {
+    if (this.#waiting.length === 0 && this.#enter()) {
       this.#serve(handle);
       return;
     }
@@ -192,18 +199,19 @@ export class Listener implements Waiting {
   #serve(handle: TcpHandle): void {
     const acceptedAt = Date.now();
     const client = this.#addressesOf(handle);
+    const { bind, context } = this;
     if (!client) {
+      context.entrance?.leave(bind);
       handle.close();
       return;
     }
-    const { context } = this;
     const { counters, config } = context;
     this.#current += 1;
     context.live = (context.live ?? 0) + 1;
     this.#deps.admission.enter();
     counters.connectionStarted(acceptedAt);
-    const ended = (): void => this.#ended(context);
-    const accepted = { bind: this.bind, client, acceptedAt, head: undefined, handle };
+    const ended = (): void => this.#ended(context, bind);
+    const accepted = { bind, client, acceptedAt, head: undefined, handle };
     if (!this.bind.acceptProxy) {
       this.#secure(accepted, context, ended);
       return;
@@ -285,8 +293,9 @@ export class Listener implements Waiting {
     this.#deps.handler(accepted, context, ended);
   }
 
-  #ended(context: FrontendContext): void {
+  #ended(context: FrontendContext, bind: BindConfig): void {
     this.#current -= 1;
+    context.entrance?.leave(bind);
     context.live = (context.live ?? 1) - 1;
     context.counters.sessionEnded();
     if (this.#waiting.length > 0) this.#deps.admission.wait(this);

@@ -32,6 +32,7 @@ export interface Sharing {
 }
 
 export type ScopeName =
+  | `bind ${string}`
   | `${'frontend' | 'backend'} ${string}`
   | `server ${string}/${string}`
   | 'process';

@@ -1,3 +1,4 @@
+import type { Entrance } from '../listeners/entrance.ts';
 import type { Level, LogRecord } from '../log/record.ts';
 import type { ProxyConfig } from '../model.ts';
 import type { Directory } from '../samples/scope.ts';
@@ -126,6 +127,8 @@ export interface FrontendContext {
   live?: number;
   /** Formats and sends one line. */
   log(record: LogRecord): void;
+  /** Where several workers let clients in. */
+  readonly entrance?: Entrance | undefined;
   /** Connections of the whole process now, `actconn` of the logs. */
   actconn(): number;
 }

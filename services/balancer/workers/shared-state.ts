@@ -1,4 +1,5 @@
 import { BroadcastChannel } from 'node:worker_threads';
+import { bindScope } from '../listeners/entrance.ts';
 import type { BalancerConfig } from '../model.ts';
 import type { Counters } from '../servers/counters.ts';
 import type { Server } from '../servers/server.ts';
@@ -128,8 +129,9 @@ export class SharedState implements Sharing {
   memoryOf({ proxies }: BalancerConfig): SharedMemory {
     const names = new Set<string>(['process']);
     const shapes = new Set<string>();
-    for (const { name, servers, stickTable } of proxies) {
+    for (const { name, servers, stickTable, binds } of proxies) {
       names.add(`frontend ${name}`).add(`backend ${name}`);
+      for (const bind of binds) names.add(bindScope(name, bind));
       for (const server of servers) names.add(serverScope(name, server.name));
       if (stickTable) shapes.add(shapeOf(stickTable));
     }
