@@ -277,6 +277,31 @@ backend farm
     expect(bramble.slice(0, 3)).toEqual(['ab', 'b', 'a']);
   });
 
+  it('counts the errors of a server that any worker sees', { timeout: 60_000 }, async () => {
+    const body = `
+listen web
+    bind 127.0.0.1:PORT
+    balance roundrobin
+    server a A check inter 60s observe layer7 error-limit 10 on-error mark-down
+    server b B
+`;
+    const { haproxy, bramble } = await both((which) =>
+      withFarm(which, body, async ({ port, socket, webs }) => {
+        webs[0]!.respond = (_, response) => response.writeHead(500).end();
+        const answers = await flood(port, 60, 4, () => '/');
+        await sleep(100);
+        const row = (await statRows(socket)).get('web/a')!;
+        const failed = count(answers, '500');
+        return {
+          failed: failed >= 10 && failed <= 14,
+          row: [row.hanafail, row.status, row.chkdown],
+        };
+      }),
+    );
+    expect(bramble).toEqual(haproxy);
+    expect(bramble).toEqual({ failed: true, row: ['1', 'DOWN', '1'] });
+  });
+
   it('shows the same on every connection to the page', { timeout: 60_000 }, async () => {
     const body = `
 listen web
