@@ -219,7 +219,7 @@ export class Balancer implements Service, StatsView {
     }
     this.#listening = true;
     change.apply();
-    if (!this.#follows) this.#now.checks.start();
+    if (!this.#follows) this.#now.start();
   }
 
   /**
@@ -253,7 +253,8 @@ export class Balancer implements Service, StatsView {
     change.apply();
     this.#listeners = change.listeners;
     this.#http.reloaded(next.servers());
-    if (!this.#follows) next.checks.start(before.checks);
+    before.resolution.close();
+    if (!this.#follows) next.start(before);
     await change.closeOthers();
     if (!this.#follows) await this.#runtime.configure(config.global.runtime);
     this.reloads += 1;
@@ -331,7 +332,7 @@ export class Balancer implements Service, StatsView {
     void this.#health?.close();
     this.#runtime.destroy();
     this.#gauges?.stop();
-    this.#now.checks.stop();
+    this.#now.stop();
     const gone = new BrambleError(ERROR_CODES.CLOSED, 'the balancer is closing');
     for (const backend of this.backends) backend.dismiss(gone);
     this.#tcp.destroy();

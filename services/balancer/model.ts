@@ -6,6 +6,7 @@ import type { CompressionConfig } from './compression/config.ts';
 import type { ProcessConfig } from './config/keywords/global-process.ts';
 import type { LogFormatter } from './log/log-format.ts';
 import type { Condition } from './rules/condition.ts';
+import type { ServerResolution } from './resolvers/config.ts';
 import type { ProxyRules } from './rules/model.ts';
 import type { RuntimeConfig } from './runtime/config.ts';
 import type { Expression } from './samples/compile.ts';
@@ -133,6 +134,8 @@ export interface ServerConfig extends Address {
   health?: HealthConfig | undefined;
   /** undefined = HAProxy's defaults. */
   pool?: PoolLimits | undefined;
+  /** Set where `resolvers` keep its address up to date. */
+  resolution?: ServerResolution | undefined;
   /** Requests that a connection carries besides its first; undefined = any number. */
   maxReuse?: number | undefined;
   /** `stick` rules never remember it. */

@@ -110,6 +110,45 @@ describe('the verdict on keywords is HAProxy’s', () => {
     console.log(`${count} lines compared`);
   });
 
+  test('of resolvers', async () => {
+    const bodies = [
+      '',
+      'nameserver a 127.0.0.1:53',
+      'nameserver a',
+      'nameserver a 127.0.0.1:53\n nameserver a 127.0.0.2:53',
+      'parse-resolv-conf',
+      'hold nx 5s',
+      'hold foo 5s',
+      'hold valid x',
+      'timeout retry 5s\n timeout resolve 2s',
+      'timeout foo 5s',
+      'resolve_retries 4',
+      'accepted_payload_size 8192',
+      'accepted_payload_size 100',
+      'foo',
+    ];
+    let count = await compare(bodies.map((body) => `resolvers r\n ${body}\n${PROXY}`));
+    const servers = [
+      'resolvers r',
+      'resolvers nope',
+      'init-addr none',
+      'init-addr last,libc,none',
+      'init-addr libc,1.2.3.4',
+      'init-addr foo',
+      'resolve-prefer ipv4 resolvers r init-addr none',
+      'resolve-prefer ipv5',
+      'resolve-net 10.0.0.0/8,192.168.0.0/16 init-addr none',
+      'resolve-net foo',
+      'resolve-opts allow-dup-ip,ignore-weight init-addr none',
+      'resolve-opts foo',
+    ];
+    const section = 'resolvers r\n nameserver a 127.0.0.1:53\n';
+    count += await compare(
+      servers.map((words) => `${section}${PROXY} server s foo.invalid:80 ${words}\n`),
+    );
+    console.log(`${count} sections and servers compared`);
+  });
+
   test('of caches', async () => {
     const bodies = [
       '',

@@ -17,6 +17,7 @@ import { PROXY_KEYWORDS } from '../../services/balancer/config/keywords/proxy.ts
 import { SERVER_PARAMETERS } from '../../services/balancer/config/keywords/server-parameters.ts';
 import { STATS } from '../../services/balancer/config/keywords/stats.ts';
 import { TIMEOUTS } from '../../services/balancer/config/keywords/timeouts.ts';
+import { RESOLVERS_KEYWORDS } from '../../services/balancer/config/resolvers-section.ts';
 import { SECTIONS } from '../../services/balancer/config/sections.ts';
 import { HTTP_ACTIONS } from '../../services/balancer/rules/http-actions.ts';
 import { TCP_ACTIONS } from '../../services/balancer/rules/tcp-actions.ts';
@@ -92,6 +93,7 @@ export function keywords(): string {
     ...calls('Conditional blocks (`.if`, `.elif`, `.else`, `.endif`)', PREDICATES),
     ...tableOf('Global', GLOBAL_KEYWORDS),
     ...tableOf('`cache`', CACHE_KEYWORDS),
+    ...tableOf('`resolvers`', RESOLVERS_KEYWORDS),
     ...tableOf('Proxies (defaults, frontend, listen, backend)', proxy, sectionsOf),
     ...tableOf('`option`', OPTIONS),
     ...tableOf('`timeout`', TIMEOUTS as Table),

@@ -30,6 +30,7 @@ import {
   newAgentSettings,
   newCheckTlsSettings,
 } from './keywords/server-check-parameters.ts';
+import type { ResolutionSettings } from './keywords/server-resolution.ts';
 import { newRuleSettings, type RuleSettings, type RulesDraft } from './rules-draft.ts';
 import type { GlobalTls, ProxyTls, ServerTlsSettings } from './tls/settings.ts';
 
@@ -102,6 +103,7 @@ export interface ServerSettings {
   cookie: string | undefined;
   pool?: PoolLimits;
   maxReuse?: number | undefined;
+  resolution?: ResolutionSettings;
   nonStick?: boolean;
   health: HealthConfig;
   agent: AgentSettings;

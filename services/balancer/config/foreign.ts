@@ -6,7 +6,7 @@ const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
 /** Sections. */
 export const FOREIGN_SECTIONS = words(`
-  fcgi-app log-forward mailers namespace_list peers program resolvers ring
+  fcgi-app log-forward mailers namespace_list peers program ring
 `);
 
 /** Keywords of the global section. */
@@ -42,8 +42,8 @@ export const FOREIGN_BIND = words(`
 
 /** Parameters of `server`. */
 export const FOREIGN_SERVER = words(`
-  allow-0rtt check-via-socks4 force-sslv3 init-addr log-proto namespace
+  allow-0rtt check-via-socks4 force-sslv3 log-proto namespace
   no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn npn proxy-v2-options redir
-  resolve-net resolve-opts resolve-prefer resolvers send-proxy-v2-ssl send-proxy-v2-ssl-cn socks4
+  send-proxy-v2-ssl send-proxy-v2-ssl-cn socks4
   tcp-ut usesrc
 `);

@@ -12,6 +12,8 @@ interface Pending {
   /** What the message starts with, such as `'server b/s1'`. */
   subject: string;
   apply: (address: string) => void;
+  /** In place of an error, where there is no address. */
+  otherwise?: (() => void) | undefined;
 }
 
 /**
@@ -40,9 +42,11 @@ export class HostNames {
       return asked;
     };
     const found = await Promise.all(this.#pending.map((p) => answerOf(p.name, p.family)));
-    for (const [index, { name, position, subject, apply }] of this.#pending.entries()) {
+    for (const [index, { name, position, subject, apply, otherwise }] of this.#pending.entries()) {
       const address = found[index];
-      if (address === undefined) {
+      if (address === undefined && otherwise) {
+        otherwise();
+      } else if (address === undefined) {
         problems.alert(position, `${subject} : could not resolve address '${name}'.`);
       } else {
         apply(address);

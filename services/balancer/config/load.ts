@@ -55,6 +55,7 @@ async function load(
     validate(draft, problems);
     finishRules(draft, context);
     finishCaches(context);
+    for (const finish of shared.serverResolvers) finish();
     validateChecks(draft, problems);
     loadServerStates(draft, problems);
     finishTls(draft, problems, variables);

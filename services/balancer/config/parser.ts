@@ -7,6 +7,7 @@ import { GLOBAL_KEYWORDS } from './keywords/global.ts';
 import { parseOption } from './keywords/options.ts';
 import { isPlaced, PROXY_KEYWORDS } from './keywords/proxy.ts';
 import { lexLine, Statement, type Token } from './lexer.ts';
+import { parseResolversLine } from './resolvers-section.ts';
 import { parseHttpErrorsLine, parseUserlistLine } from './rule-sections.ts';
 import { type OpenSection, opensSection, SECTIONS, Sections } from './sections.ts';
 
@@ -92,6 +93,8 @@ function parseSource(
       parseHttpErrorsLine(before.files, statement, context);
     } else if (before.kind === 'cache') {
       parseCacheLine(before.draft, statement, context);
+    } else if (before.kind === 'resolvers') {
+      parseResolversLine(before.resolvers, statement, context);
     }
     return before;
   }

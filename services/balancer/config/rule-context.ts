@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Cache } from '../cache/cache.ts';
 import type { Position } from '../model.ts';
+import type { ResolversConfig } from '../resolvers/config.ts';
 import type { RuleContext } from '../rules/context.ts';
 import type { Place } from '../rules/place.ts';
 import { UserList } from '../rules/users.ts';
@@ -22,6 +23,10 @@ export class SharedDefinitions {
   /** Files by status, by name of their `http-errors` section. */
   readonly errorSections = new Map<string, Map<number, string>>();
 
+  /** What servers want of them, once all are read. */
+  readonly serverResolvers: (() => void)[] = [];
+  /** Sections that servers name. */
+  readonly resolvers = new Map<string, ResolversConfig>();
   readonly cacheDrafts = new Map<string, CacheDraft>();
   /** Caches by name, with where and by whom they were named first. */
   readonly caches = new Map<

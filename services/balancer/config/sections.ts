@@ -1,4 +1,5 @@
 import type { Position } from '../model.ts';
+import type { ResolversConfig } from '../resolvers/config.ts';
 import type { UserList } from '../rules/users.ts';
 import { type CacheDraft, openCache } from './cache-section.ts';
 import {
@@ -17,6 +18,7 @@ import { type Context, onlyArguments } from './keyword.ts';
 import type { Statement } from './lexer.ts';
 import { forbiddenCharacter } from './names.ts';
 import { formatPosition } from './problem.ts';
+import { openResolvers } from './resolvers-section.ts';
 import { openHttpErrors, openUserlist } from './rule-sections.ts';
 import { RulesDraft } from './rules-draft.ts';
 
@@ -27,11 +29,18 @@ export type OpenSection =
   | { kind: 'userlist'; list: UserList }
   | { kind: 'http-errors'; files: Map<number, string> }
   | { kind: 'cache'; draft: CacheDraft }
+  | { kind: 'resolvers'; resolvers: ResolversConfig }
   | { kind: 'skipped' };
 
 const PROXY_SECTIONS: readonly string[] = ['defaults', 'frontend', 'backend', 'listen'];
 
-const OUR_SECTIONS: readonly string[] = [...PROXY_SECTIONS, 'cache', 'http-errors', 'userlist'];
+const OUR_SECTIONS: readonly string[] = [
+  ...PROXY_SECTIONS,
+  'cache',
+  'http-errors',
+  'resolvers',
+  'userlist',
+];
 
 /** Every word that opens a section, ours or not: such a line is never a keyword of another one. */
 export function opensSection(word: string): boolean {
@@ -66,6 +75,7 @@ export class Sections {
     if (word === 'userlist') return openUserlist(statement, this.#context);
     if (word === 'http-errors') return openHttpErrors(statement, this.#context);
     if (word === 'cache') return openCache(statement, this.#context);
+    if (word === 'resolvers') return openResolvers(statement, this.#context);
     if (!PROXY_SECTIONS.includes(word)) {
       const message = `unsupported section '${word}': HAProxy has it, this balancer does not.`;
       this.#context.problems.alert(statement.position, message);

@@ -114,6 +114,14 @@ function ownPage(status: number, config: ProxyConfig): LocalResponse | undefined
   return known.get(status);
 }
 
+/** HAProxy counts the `connection` field of a file, which is ours to decide and not kept. */
+function connectionSize(bytes: Buffer, end: number): number {
+  const found = /\n(connection):[ \t]*(close|keep-alive)[ \t]*\r?\n/i.exec(
+    bytes.toString('latin1', 0, end),
+  );
+  return found ? found[1]!.length + found[2]!.length : 0;
+}
+
 /**
  * An errorfile holds a whole response, head and body (manual, `errorfile`). The body is what
  * follows the head, so that a wrong content-length cannot desynchronise a client.
@@ -133,5 +141,6 @@ export function responseFromFile(path: string): LocalResponse | undefined {
     .split('\r\n')
     .filter((line) => line !== '' && !/^(content-length|transfer-encoding):/.test(line));
   const text = [...lines, `content-length: ${body.length}`].map((line) => `${line}\r\n`).join('');
-  return { status: head.status, text, body, counted: head.counted + body.length };
+  const counted = head.counted + connectionSize(bytes, head.consumed) + body.length;
+  return { status: head.status, text, body, counted };
 }

@@ -4,6 +4,7 @@ import type { Admission } from '../listeners/admission.ts';
 import { Frontend } from '../listeners/frontend.ts';
 import type { BalancerLog } from '../log/balancer-log.ts';
 import type { BalancerConfig, ProxyConfig } from '../model.ts';
+import { Resolution } from '../resolvers/resolution.ts';
 import { Backend } from '../servers/backend.ts';
 import type { Server } from '../servers/server.ts';
 import type { Sharing } from '../servers/sharing.ts';
@@ -28,6 +29,7 @@ export class Generation {
   readonly frontends: readonly Frontend[];
   readonly backends: readonly Backend[];
   readonly checks: Checks;
+  readonly resolution: Resolution;
   readonly tables: StickTables;
 
   constructor(config: BalancerConfig, deps: GenerationDeps) {
@@ -48,6 +50,7 @@ export class Generation {
     for (const frontend of this.frontends) frontend.directory = directory;
     this.#linkTrackers();
     this.checks = new Checks(this.backends, config.global.checkPace);
+    this.resolution = new Resolution(this.backends, ({ config: proxy }) => deps.reportFor(proxy));
   }
 
   frontend(name: string): Frontend | undefined {
@@ -76,6 +79,9 @@ export class Generation {
       const before = previous.backend(backend.config.name);
       if (before) backend.takeOver(before);
     }
+    this.resolution.takeOver(this.servers(), ({ config, backend }) =>
+      previous.backend(backend.config.name)?.servers.find((one) => one.config.name === config.name),
+    );
     this.tables.takeOver(previous.tables);
     for (const server of this.servers()) server.retrack();
     for (const frontend of previous.frontends) {
@@ -83,6 +89,17 @@ export class Generation {
       if (next) next.takeOver(frontend);
       else frontend.retire();
     }
+  }
+
+  /** Looks after servers from now on, in place of `previous`. */
+  start(previous?: Generation): void {
+    this.checks.start(previous?.checks);
+    this.resolution.start();
+  }
+
+  stop(): void {
+    this.checks.stop();
+    this.resolution.close();
   }
 
   #frontend(proxy: ProxyConfig, { log, admission, sharing }: GenerationDeps): Frontend {

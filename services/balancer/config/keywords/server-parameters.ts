@@ -11,6 +11,7 @@ import {
 import { CHECK_PARAMETERS } from './server-check-parameters.ts';
 import { MORE_SERVER_PARAMETERS } from './server-more.ts';
 import { POOL_PARAMETERS } from './server-pool.ts';
+import { RESOLUTION_PARAMETERS } from './server-resolution.ts';
 import { SERVER_TLS } from './server-tls.ts';
 import { readSource } from './source.ts';
 
@@ -86,6 +87,7 @@ export const SERVER_PARAMETERS: KeywordTable<ServerKeyword> = {
   ...CHECK_PARAMETERS,
   ...SERVER_TLS,
   ...MORE_SERVER_PARAMETERS,
+  ...RESOLUTION_PARAMETERS,
   addr: {
     usage: '<address>',
     summary: 'where checks go instead of the address of the server',

@@ -7,9 +7,11 @@ import { type Context, lookUp, suggestion } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
 import { parseLocalAddress } from '../local-address.ts';
 import { forbiddenCharacter } from '../names.ts';
+import { resolveServer } from '../server-address.ts';
 import { newServerTls, proxyTls } from '../tls/settings.ts';
 import { toHealth } from './server-check-parameters.ts';
 import { SERVER_PARAMETERS, type ServerLine } from './server-parameters.ts';
+import { newResolution } from './server-resolution.ts';
 
 /** `server <name> <address>:<port> [parameters]`. */
 export function parseServer(draft: ProxyDraft, statement: Statement, context: Context): void {
@@ -95,10 +97,12 @@ function addServer(
   if (parsed.error !== undefined) return fail(parsed.error);
   const { host, family, ports } = parsed.address;
   if (host === '') return fail(`invalid address: no host in '${written}'`);
-  if (ports === undefined) {
+  // SRV records bring the port.
+  if (ports === undefined && !host.startsWith('_')) {
     return fail(`missing port in '${written}'; taking over the client's port is not supported`);
   }
-  if (ports.first !== ports.last) return fail(`port range not permitted here in '${written}'`);
+  if (ports && ports.first !== ports.last)
+    return fail(`port range not permitted here in '${written}'`);
 
   const line: ServerLine = {
     settings: { ...draft.settings.server },
@@ -110,7 +114,7 @@ function addServer(
   if (agent.enabled && agent.port === undefined) {
     return fail(`server ${name} does not have agent port. Agent check has been disabled.`);
   }
-  const server = toConfig(name, host, ports.first, line, statement);
+  const server = toConfig(name, host, ports?.first ?? 0, line, statement);
   draft.servers.push(server);
   const { tls, checkTls } = line.settings;
   if (tls || checkTls.enabled) {
@@ -118,14 +122,11 @@ function addServer(
     proxyTls(draft).servers.push({ settings, server, position: statement.position, subject });
   }
   if (isHostName(host)) {
-    context.hostNames.add({
-      name: host,
+    resolveServer(server, line.settings.resolution ?? newResolution(), context, {
       family,
       position: statement.at(index),
       subject,
-      apply: (address) => {
-        server.host = address;
-      },
+      proxy: draft.name,
     });
   }
   const { check } = server;

@@ -71,10 +71,10 @@ describe('unknown words', () => {
 describe('what HAProxy has and this balancer has not', () => {
   test.each<[string, string]>([
     ['peers x\n peer a 127.0.0.1:80\n', '1:1 '],
-    ['global\n cpu-map auto:1 0\n', '2:2 '],
-    ['backend x\n max-session-srv-conns 5\n', '2:2 '],
+    ['global\n lua-load x.lua\n', '2:2 '],
+    ['backend x\n email-alert level info\n', '2:2 '],
     ['backend x\n option spop-check\n', '2:9 '],
-    ['backend x\n server s 127.0.0.1:80 tfo\n', '2:24 '],
+    ['backend x\n server s 127.0.0.1:80 usesrc\n', '2:24 '],
     ['listen x\n bind :80 interface lo\n', '2:11 '],
     ['listen x\n stats http-request deny\n', '2:8 '],
   ])('%j says so', async (text, where) => {
@@ -82,11 +82,6 @@ describe('what HAProxy has and this balancer has not', () => {
     expect(alert).toMatch(/HAProxy has it, this balancer does not/);
     expect(alert?.startsWith(where)).toBe(true);
     expect(more).toEqual([]);
-  });
-
-  test('conditional blocks say so at each of their lines', async () => {
-    const alerts = await alertsOf('global\n.if defined(X)\n maxconn 5\n.endif\n');
-    expect(alerts.map((alert) => alert.split(' ')[0])).toEqual(['2:1', '4:1']);
   });
 });
 
