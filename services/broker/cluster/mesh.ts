@@ -14,7 +14,7 @@ import type { RemoteShare } from '../router/shares.ts';
 import { LONG_SUBJECT, subjectOfTopic, subjectsOfFilter } from '../router/subjects.ts';
 import type { Bus } from './bus.ts';
 import type { Interest } from './interest.ts';
-import type { Members } from './members.ts';
+import { type Members, PEER_TIMEOUT } from './members.ts';
 
 export interface MeshOptions {
   bus: Bus;
@@ -43,6 +43,11 @@ const SUBJECTS_CACHED = 10_000;
 const OUTSTANDING_MAX = 32 << 20;
 /** From half of this on the way, publishers wait for nodes that make progress. Bytes. */
 const WINDOW = 512 << 10;
+/**
+ * Another node answers late while its subscribers catch up, and is not asked any longer after
+ * PEER_TIMEOUT: until then publishers are held, milliseconds.
+ */
+const PATIENCE = PEER_TIMEOUT + 500;
 /** After so many bytes the other nodes are asked whether they have taken them. */
 const ECHO_BYTES = 64 << 10;
 
@@ -72,7 +77,8 @@ export class Mesh implements Uplink {
 
   constructor(options: MeshOptions) {
     this.#options = options;
-    this.#backlog = new Backlog(options.pressure, WINDOW);
+    const elsewhere = { grace: PATIENCE, elsewhere: true };
+    this.#backlog = new Backlog(options.pressure, WINDOW, elsewhere);
   }
 
   start(): void {

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { Backlog, Pressure } from '../../../services/broker/router/pressure.ts';
 
 test('a subscriber that is behind holds publishers while it makes progress, a frozen one not for long', () => {
-  vi.useFakeTimers({ toFake: ['performance'] });
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   try {
     vi.advanceTimersByTime(1_000);
     const pressure = new Pressure();
@@ -48,4 +48,24 @@ test('a hold ends by itself', async () => {
   new Backlog(pressure, 10).update(9);
   await pressure.take();
   expect(pressure.take()).toBeUndefined();
+});
+
+test('only time counts in which the process runs: a starved one does not take others for frozen', () => {
+  const pressure = new Pressure();
+  const backlog = new Backlog(pressure, 10);
+  backlog.update(9);
+  const until = performance.now() + 400;
+  while (performance.now() < until);
+  backlog.update(9);
+  expect(pressure.high).toBe(true);
+  expect(pressure.take()).toBeDefined();
+});
+
+test('a node whose own publications wait for others does not keep the others waiting for that', () => {
+  const pressure = new Pressure();
+  new Backlog(pressure, 10, { elsewhere: true }).update(9);
+  expect(pressure.take()).toBeDefined();
+  expect(pressure.high).toBe(false);
+  new Backlog(pressure, 10).update(9);
+  expect(pressure.high).toBe(true);
 });
