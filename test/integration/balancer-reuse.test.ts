@@ -2,7 +2,8 @@ import net from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { freePortRange } from '../support/ports.ts';
 import { startEither, type Which } from '../support/side-by-side.ts';
-import { both } from '../support/webs.ts';
+import { until } from '../support/tcp-peers.ts';
+import { together } from '../support/webs.ts';
 
 /** Says on which of its connections, and as which request of it, it was asked; and how. */
 class Counter {
@@ -147,7 +148,7 @@ const MODES: readonly { name: string; backend?: string; server?: string }[] = [
 
 describe('reuse of connections to servers, side by side with HAProxy', () => {
   test.each(MODES.map((mode) => [mode.name, mode] as const))('%s', async (_name, mode) => {
-    const { haproxy, bramble } = await both((which) =>
+    const { haproxy, bramble } = await together((which) =>
       withOrigin(which, mode, async (port) => {
         const seen: string[] = [];
         const [a, b] = [new Client(port), new Client(port)];
@@ -187,7 +188,7 @@ describe('reuse of connections to servers, side by side with HAProxy', () => {
 
   test('abortonclose gives up who has closed', async () => {
     for (const backend of ['', 'option abortonclose']) {
-      const { haproxy, bramble } = await both((which) =>
+      const { haproxy, bramble } = await together((which) =>
         withOrigin(which, { backend, server: 'maxconn 1' }, async (port, _origin, log) => {
           const first = new Client(port);
           const held = first.ask('/slow');
@@ -197,7 +198,7 @@ describe('reuse of connections to servers, side by side with HAProxy', () => {
           first.close();
           const text = await waiting;
           await held;
-          await new Promise((done) => setTimeout(done, 100));
+          await until(() => log.length >= 2, 'both lines');
           return [text, ...log.map((line) => / (\S\S)-- /.exec(line)?.[1] ?? line).toSorted()];
         }),
       );
@@ -207,7 +208,7 @@ describe('reuse of connections to servers, side by side with HAProxy', () => {
 
   test('http-ignore-probes answers nobody who said nothing', async () => {
     for (const backend of ['', 'option http-ignore-probes']) {
-      const { haproxy, bramble } = await both((which) =>
+      const { haproxy, bramble } = await together((which) =>
         withOrigin(which, { backend: `${backend}\ntimeout http-request 200ms` }, async (port) => {
           const texts: string[] = [];
           for (const end of [true, false]) {

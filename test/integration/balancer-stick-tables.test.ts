@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { talk } from '../support/http-peers.ts';
 import { freePortRange } from '../support/ports.ts';
 import { startEither, type Which } from '../support/side-by-side.ts';
-import { both, startWebs, type Web } from '../support/webs.ts';
+import { startWebs, together, type Web } from '../support/webs.ts';
 
 const DATA =
   'conn_cnt conn_cur sess_cnt http_req_cnt http_err_cnt http_fail_cnt http_req_rate http_err_rate conn_rate kbytes_in kbytes_out gpc0 gpc1 gpt0 trackers';
@@ -130,7 +130,7 @@ const TRACKS: readonly (readonly [name: string, front: string, back: string])[] 
 
 describe('what stick-tables count, side by side with HAProxy', () => {
   test.each(TRACKS)('%s', async (_name, front, back) => {
-    const { haproxy, bramble } = await both((which) =>
+    const { haproxy, bramble } = await together((which) =>
       withTable(which, { front, back }, async ({ ports, report }) => {
         const seen: string[] = [];
         for (const [name, pieces] of STEPS) {
@@ -178,7 +178,7 @@ backend u
     stick-table type ip size 10 store gpc0
 backend v
     stick-table type ip size 10 store gpc(2),gpc_rate(2,1m),gpt(1)`;
-    const { haproxy, bramble } = await both((which) =>
+    const { haproxy, bramble } = await together((which) =>
       withTable(
         which,
         {
@@ -213,7 +213,7 @@ frontend tcp
 backend tb
     mode tcp
     server A 127.0.0.1:WEB`;
-    const { haproxy, bramble } = await both(async (which) => {
+    const { haproxy, bramble } = await together(async (which) => {
       const echo = net.createServer((socket) => socket.on('error', () => {}).pipe(socket));
       await new Promise<void>((done) => echo.listen(0, '127.0.0.1', done));
       const web = String((echo.address() as net.AddressInfo).port);
@@ -248,7 +248,7 @@ backend tb
       'stick-table type binary len 4 size 3 expire 1m store conn_cnt',
       'stick-table type string size 3 expire 300ms store conn_cnt',
     ]) {
-      const { haproxy, bramble } = await both((which) =>
+      const { haproxy, bramble } = await together((which) =>
         withTable(
           which,
           { table, report, front: 'http-request track-sc0 path table t' },
@@ -306,7 +306,7 @@ describe('stick, side by side with HAProxy', () => {
       .map((key) => `${key}=%[str(${key}),table_server_id(t)]`)
       .join(' ');
     const table = 'stick-table type string len 32 size 10 expire 1m store conn_cnt';
-    const { haproxy, bramble } = await both((which) =>
+    const { haproxy, bramble } = await together((which) =>
       withTable(
         which,
         { back, table, report: back.includes('table t') ? report : 'x' },
@@ -340,7 +340,7 @@ describe('stick, side by side with HAProxy', () => {
     const long = 'a-client-id-that-is-longer-than-23-';
     const asks = [`${long}1`, `${long}2`, `${long}1`, `${long}1`, `${long}2`, 'x', `${long}2`];
     const table = 'stick-table type string len 64 size 100 expire 1m';
-    const { haproxy, bramble } = await both(async (which) => {
+    const { haproxy, bramble } = await together(async (which) => {
       const servers = await Promise.all(
         ['A', 'B'].map(async (name) => {
           const server = net.createServer((socket) => {

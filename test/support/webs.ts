@@ -142,3 +142,11 @@ export async function both<T>(
   for (const which of BOTH) results.set(which, await scenario(which));
   return { haproxy: results.get('haproxy')!, bramble: results.get('bramble')! };
 }
+
+/** The same at once, for scenarios that share nothing: neither ports nor servers. */
+export async function together<T>(
+  scenario: (which: Which) => Promise<T>,
+): Promise<{ haproxy: T; bramble: T }> {
+  const [haproxy, bramble] = await Promise.all([scenario('haproxy'), scenario('bramble')]);
+  return { haproxy, bramble };
+}
