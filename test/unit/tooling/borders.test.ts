@@ -25,6 +25,8 @@ describe('the linter keeps the borders between rooms', () => {
     ['services/balancer', '../../stats/main.ts'],
     ['services/broker', '../../balancer/model.ts'],
     ['services/stats', '../../broker/main.ts'],
+    ['services/bridge', '../../broker/main.ts'],
+    ['services/bridge', '../../broker/log/log-writer.ts'],
     ['services/stats', '../../../provisioning/main.ts'],
     ['services/broker', '../../../test/support/ports.ts'],
     ['provisioning', '../../services/balancer/model.ts'],
@@ -35,6 +37,7 @@ describe('the linter keeps the borders between rooms', () => {
   test.each([
     ['services/balancer', '../stats/rows.ts'],
     ['services/balancer', '#core/errors.ts'],
+    ['services/bridge', '../../broker/log/consumer.ts'],
     ['provisioning', '#core/config/cluster.ts'],
   ])('%s may import %s', (folder, specifier) => {
     expect(allows(folder, specifier)).toBe(true);

@@ -11,6 +11,16 @@ test("the README's cluster.yaml is valid", () => {
   expect(parseCluster(cluster!).nodes).toHaveLength(2);
 });
 
+test("the README's mappings to and from Kafka are valid", () => {
+  const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text!);
+  const [kafka] = blocks.filter((text) => text.startsWith('kafka:'));
+  const head =
+    'cluster: { name: a, secret: 0123456789abcdef }\nnodes: [{ name: a, address: 10.0.0.1 }]\n';
+  const { bridge } = parseCluster(head + kafka!);
+  expect(bridge?.toKafka).toHaveLength(1);
+  expect(bridge?.toMqtt).toHaveLength(1);
+});
+
 test('every file that the README links to is there', () => {
   const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map(([, target]) => target!);
   expect(links.length).toBeGreaterThan(0);
