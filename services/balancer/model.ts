@@ -297,6 +297,9 @@ export interface ProxyConfig {
     dontlognull: boolean;
     logFormat: LogFormat;
     logasap: boolean;
+    /** Heads may have characters that no head has. */
+    acceptInvalidRequest?: boolean;
+    acceptInvalidResponse?: boolean;
     dontlogNormal?: boolean;
     logSeparateErrors?: boolean;
     logHealthChecks: boolean;

@@ -29,7 +29,7 @@ export const FOREIGN_PROXY = words(`
 
 /** What may follow `option`. */
 export const FOREIGN_OPTIONS = words(`
-  accept-invalid-http-request accept-invalid-http-response checkcache h1-case-adjust-bogus-client
+  checkcache h1-case-adjust-bogus-client
   h1-case-adjust-bogus-server http-use-proxy-header independent-streams spop-check transparent
 `);
 

@@ -250,7 +250,8 @@ export class ClientConnection implements ExchangeClient, LiveSession {
   /** Starts an exchange; returns the position behind what it took, or -1 to wait or to stop. */
   #readHead(input: Buffer, at: number): number {
     if (!this.#headOpen) this.#openHead();
-    const head = parseRequestHead(input, at, input.length);
+    const { acceptInvalidRequest } = this.context.config.options;
+    const head = parseRequestHead(input, at, input.length, acceptInvalidRequest);
     if (head === INCOMPLETE) {
       this.#tried = input.length - at;
       return -1;

@@ -188,7 +188,7 @@ export class Exchange
   /** Passes interim responses on, then starts with the final one. */
   #readHeads(): void {
     for (;;) {
-      const head = this.#reader.next();
+      const head = this.#reader.next(this.backend!.config.options.acceptInvalidResponse);
       if (head === INCOMPLETE) return;
       if (typeof head === 'number') {
         if (!this.#retry('junk-response')) this.badResponse(502, 'PH');
@@ -238,10 +238,9 @@ export class Exchange
 
   #openTunnel(head: ResponseHead, input: Buffer, at: number): void {
     const upstream = this.upstream!;
-    const text = this.responseText(head);
+    this.client.send(`${this.responseText(head)}\r\n`, []);
     this.upstream = undefined;
     this.phase = 'done';
-    this.client.send(`${text}\r\n`, []);
     const fixed = this.rules?.scope.tunnelTimeout;
     const limits = tunnelLimits(this.client.context.config, this.backend!.config, fixed);
     const tunnel = new Tunnel(this.client, upstream, this.account, limits, () =>
@@ -255,9 +254,8 @@ export class Exchange
   #forward(text: string, input: Buffer, next: number, lent?: Buffer): void {
     const flow = this.#response!;
     this.account.bytesOut(flow.counted);
-    const ready = this.filter
-      ? this.client.send(text, this.filter.pass(flow))
-      : this.client.send(text, flow.output, lent);
+    const parts = this.filter?.pass(flow) ?? flow.output;
+    const ready = this.client.send(text, parts, this.filter ? undefined : lent);
     if (!ready) {
       this.upstream?.socket.pause();
       this.upstream?.deadline.clear();

@@ -15,6 +15,9 @@ const TRANSFER_ENCODING = Buffer.from('transfer-encoding');
 const WEBSOCKET_KEY = Buffer.from('sec-websocket-key');
 const CHUNKED = Buffer.from('chunked');
 
+/** What a careless sender may write in a name: all but what ends it. */
+const isLoose = (byte: number): boolean => byte > SP && byte !== COLON && byte !== 127;
+
 /** HAProxy's bookkeeping for each part of a head, which its limits include. */
 const PER_FIELD = 8;
 
@@ -32,6 +35,8 @@ export class FieldScanner {
   /** End of what has been written. */
   length = 0;
   count = 0;
+  /** Names may have any visible character (`option accept-invalid-http-request`). */
+  lenient = false;
   /** Bytes of names and values. */
   size = 0;
   contentLength = -1;
@@ -87,7 +92,7 @@ export class FieldScanner {
 
       const nameStart = this.length;
       let write = nameStart;
-      while (TOKEN[byte] === 1) {
+      while (TOKEN[byte] === 1 || (this.lenient && isLoose(byte))) {
         out[write++] = LOWER[byte]!;
         if (++at >= end) return INCOMPLETE;
         byte = input[at]!;

@@ -26,14 +26,18 @@ export function forwardedForLine(
   return `${name}: ${client}\r\n`;
 }
 
-function excepted(option: ForwardFor | undefined, client: string): boolean {
-  if (option?.except === undefined) return false;
+/** Whether an address is the one, or in the network, that an option leaves out. */
+export function excepted(
+  option: { except: string | undefined } | undefined,
+  address: string,
+): boolean {
+  if (option?.except === undefined || isIP(address) === 0) return false;
   let list = networks.get(option.except);
   if (!list) {
     list = blockList(option.except);
     networks.set(option.except, list);
   }
-  return list.check(client, isIPv6(client) ? 'ipv6' : 'ipv4');
+  return list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
 
 function blockList(network: string): BlockList {

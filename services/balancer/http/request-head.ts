@@ -22,8 +22,14 @@ export const START_LINE_OVERHEAD = 20;
  * INCOMPLETE when more bytes are needed and everything so far may become a valid head, or the
  * status that refuses it. Never throws.
  */
-export function parseRequestHead(input: Buffer, start: number, end: number): RequestHead | Refusal {
+export function parseRequestHead(
+  input: Buffer,
+  start: number,
+  end: number,
+  lenient = false,
+): RequestHead | Refusal {
   const limit = Math.min(end, start + MAX_HEAD);
+  fields.lenient = lenient;
   const parsed = parse(input, start, limit);
   if (parsed === INCOMPLETE && limit - start >= MAX_HEAD) return BAD_REQUEST;
   return parsed;
@@ -42,7 +48,11 @@ function parse(input: Buffer, start: number, end: number): RequestHead | Refusal
   if (at === end) return INCOMPLETE;
 
   const targetStart = at;
-  while (at < end && TARGET[input[at]!] === 1) at += 1;
+  while (
+    at < end &&
+    (TARGET[input[at]!] === 1 || (fields.lenient && (input[at]! >= 127 || input[at] === 35)))
+  )
+    at += 1;
   if (at === end) return INCOMPLETE;
   const targetEnd = at;
   if (targetEnd === targetStart || !isBlank(input[at]!)) return BAD_REQUEST;

@@ -6,6 +6,7 @@ import type { FrontendContext } from '../servers/types.ts';
 import { Sticking } from '../stickiness/table/sticking.ts';
 import { countEvent } from '../stickiness/table/trackers.ts';
 import { errorResponse, type LocalResponse } from './errors.ts';
+import { excepted } from './forwarded-for.ts';
 import type { HttpScope } from './http-scope.ts';
 
 /** How a request ends that no server is to get. */
@@ -230,7 +231,7 @@ export class RequestRules {
       if (id !== undefined) request.add(front.uniqueIdHeader, id);
     }
     const original = back?.originalTo ?? front?.originalTo;
-    if (request && original && original.except !== this.#scope.client.localHost) {
+    if (request && original && !excepted(original, this.#scope.client.localHost)) {
       request.add(original.header, this.#scope.client.localHost);
     }
     if (request && (front?.forwarded || back?.forwarded)) {

@@ -28,7 +28,9 @@ export function parseResponseHead(
   start: number,
   end: number,
   method: string,
+  lenient = false,
 ): ResponseHead | ResponseRefusal {
+  fields.lenient = lenient;
   const limit = Math.min(end, start + MAX_HEAD);
   const parsed = parse(input, start, limit, method);
   if (parsed === INCOMPLETE && limit - start >= MAX_HEAD) return BAD_REQUEST;

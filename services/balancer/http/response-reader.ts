@@ -25,9 +25,9 @@ export class ResponseReader {
   }
 
   /** The next head, INCOMPLETE, or BAD_REQUEST. `at` stands behind it then. */
-  next(): ResponseHead | ResponseRefusal {
+  next(lenient = false): ResponseHead | ResponseRefusal {
     if (this.at === this.input.length) return INCOMPLETE;
-    const head = parseResponseHead(this.input, this.at, this.input.length, this.#method);
+    const head = parseResponseHead(this.input, this.at, this.input.length, this.#method, lenient);
     if (typeof head !== 'number') this.at += head.consumed;
     return head;
   }

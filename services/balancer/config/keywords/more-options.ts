@@ -26,13 +26,19 @@ const without = (name: string, side: OptionKeyword['side'], why: string): Option
   unset: () => {},
 });
 
-const logging = (
-  key: 'dontlogNormal' | 'logSeparateErrors' | 'logasap',
+const flag = (
+  key:
+    | 'acceptInvalidRequest'
+    | 'acceptInvalidResponse'
+    | 'dontlogNormal'
+    | 'logSeparateErrors'
+    | 'logasap',
+  side: OptionKeyword['side'],
   summary: string,
 ): OptionKeyword => ({
   usage: '',
   summary,
-  side: 'frontend',
+  side,
   set: (draft, statement, context) => {
     if (onlyArguments(statement, 0, context, 2)) draft.settings.options[key] = true;
   },
@@ -56,9 +62,23 @@ function restrictNames(draft: ProxyDraft, statement: Statement, { problems }: Co
 
 /** Options that say how to log, and those that ask for nothing here. Manual, section 4.2. */
 export const MORE_OPTIONS: Readonly<Record<string, OptionKeyword>> = {
-  'dontlog-normal': logging('dontlogNormal', 'no log line for what went well'),
-  'log-separate-errors': logging('logSeparateErrors', 'what went wrong is logged at level err'),
-  logasap: logging('logasap', 'log when the response begins, with `+` at times and bytes'),
+  'accept-invalid-http-request': flag(
+    'acceptInvalidRequest',
+    'frontend',
+    'requests may have characters in target and names that they must not have',
+  ),
+  'accept-invalid-http-response': flag(
+    'acceptInvalidResponse',
+    'backend',
+    'responses may have characters in names that they must not have',
+  ),
+  'dontlog-normal': flag('dontlogNormal', 'frontend', 'no log line for what went well'),
+  'log-separate-errors': flag(
+    'logSeparateErrors',
+    'frontend',
+    'what went wrong is logged at level err',
+  ),
+  logasap: flag('logasap', 'frontend', 'log when the response begins, with `+` at times and bytes'),
   'http-restrict-req-hdr-names': {
     usage: '{ preserve | delete | reject }',
     summary: 'what becomes of request fields with other signs than letters, digits and hyphens',
