@@ -84,6 +84,15 @@ export class Delivery {
     this.#bury(record, '', reason, mark);
   }
 
+  /** Why a topic that records wait for cannot be had; undefined while all is well. */
+  get topicProblem(): string | undefined {
+    for (const [topic, { waiting }] of this.#topics) {
+      const problem = waiting.length === 0 ? undefined : this.#options.topics.problems.get(topic);
+      if (problem !== undefined) return `${topic}: ${problem}`;
+    }
+    return undefined;
+  }
+
   /** Resolves when there is room again, at half of what may wait; undefined: there is. */
   relief(): Promise<void> | undefined {
     if (!this.full) return undefined;

@@ -23,6 +23,8 @@ export interface ToMqttOptions {
 const WINDOW = 256;
 /** While the broker or the dead-letter topic is waited for, the group hears so often, ms. */
 const HEARTBEAT = 1_000;
+/** At the end, longest wait for what is on its way, milliseconds. */
+const DRAIN = 3_000;
 
 /**
  * One mapping from Kafka to MQTT. The group's members share the partitions; an offset is committed
@@ -39,6 +41,9 @@ export class MappingToMqtt {
   readonly #options: ToMqttOptions;
   readonly #translator: RecordTranslator;
   readonly #ending = new AbortController();
+  #stopping = false;
+  /** What is on its way; never rejects. */
+  #window: Promise<void> = Promise.resolve();
   readonly #consumer: RecordConsumer;
   readonly #producer: ReturnType<KafkaPort['producer']>;
   readonly #dead: Delivery;
@@ -84,7 +89,10 @@ export class MappingToMqtt {
     this.#consumer.start();
   }
 
+  /** Finishes and commits what is on its way, so that it does not come again. */
   async close(): Promise<void> {
+    this.#stopping = true;
+    await Promise.race([this.#window, sleep(DRAIN, this.#ending.signal)]);
     this.#ending.abort();
     this.#dead.close();
     await this.#consumer.close();
@@ -92,16 +100,28 @@ export class MappingToMqtt {
   }
 
   async #take(batch: ConsumedBatch): Promise<void> {
-    const { topic, partition, records } = batch;
-    for (let at = 0; at < records.length; at += WINDOW) {
-      const window = records.slice(at, at + WINDOW);
-      await this.#alive(batch, this.#carry(topic, partition, window));
-      if (this.#ending.signal.aborted || !batch.isCurrent()) return;
-      const next = BigInt(window.at(-1)!.offset) + 1n;
-      await batch.commit(String(next));
-      this.behind.set(`${topic} ${partition}`, Number(BigInt(batch.highWatermark) - next));
+    const { records } = batch;
+    for (let at = 0; at < records.length && !this.#stopping; at += WINDOW) {
+      const window = this.#takeWindow(batch, records.slice(at, at + WINDOW));
+      this.#window = window.then(
+        () => {},
+        () => {},
+      );
+      if (!(await window)) return;
     }
+    if (records.length === 0) await batch.heartbeat();
+  }
+
+  /** Returns whether the partition is still this member's. */
+  async #takeWindow(batch: ConsumedBatch, window: readonly ConsumedRecord[]): Promise<boolean> {
+    const { topic, partition, highWatermark } = batch;
+    await this.#alive(batch, this.#carry(topic, partition, window));
+    if (this.#ending.signal.aborted || !batch.isCurrent()) return false;
+    const next = BigInt(window.at(-1)!.offset) + 1n;
+    await batch.commit(String(next));
+    this.behind.set(`${topic} ${partition}`, Number(BigInt(highWatermark) - next));
     await batch.heartbeat();
+    return true;
   }
 
   /** The group hears of this member while it waits; rejects when it is no member any more. */

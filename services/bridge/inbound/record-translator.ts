@@ -43,7 +43,7 @@ export class RecordTranslator {
       return { reason: `no MQTT topic: "${target.slice(0, 200)}"` };
     }
     if (target.startsWith('$')) return { reason: `"${target.slice(0, 200)}" is the broker's own` };
-    const user: Record<string, string | string[]> = {};
+    const user: Record<string, string | string[]> = Object.create(null);
     let count = 0;
     for (const [header, text] of Object.entries(headers)) {
       if (OWN.has(header) || text === undefined || ++count > USER_PROPERTIES_MAX) continue;

@@ -19,6 +19,8 @@ const FAILURES: ReadonlyMap<number, Failure> = new Map<number, Failure>([
   [59, 'disorder'],
   [90, 'disorder'],
 ]);
+/** What kafkajs throws over a record that it cannot encode: it never will. */
+const ENCODING = new Set(['TypeError', 'RangeError', 'SyntaxError']);
 /** kafkajs names a code that it does not know only in its text. */
 const UNKNOWN_CODE = /Unknown error code (\d+)/;
 
@@ -38,6 +40,7 @@ export function produceError(error: unknown): ProduceError {
   }
   const unknown = UNKNOWN_CODE.exec(at.message)?.[1];
   const code = unknown === undefined ? at.code : Number(unknown);
-  const failure = (typeof code === 'number' ? FAILURES.get(code) : undefined) ?? 'again';
+  const known = typeof code === 'number' ? FAILURES.get(code) : undefined;
+  const failure = known ?? (ENCODING.has(at.name) ? 'rejected' : 'again');
   return new ProduceError(failure, at.type ?? at.name, describeError(at), error);
 }

@@ -12,7 +12,7 @@ export function toKafkaRow(
   const { mapping, counters, claim, control, progress } = one;
   const { delivered, bytes, retries, renewals, deadLetters, refused, dropped } = counters;
   const away = health.reachable ? undefined : health.reason;
-  const problem = progress?.delivery.problem ?? one.topicProblem ?? away;
+  const problem = progress?.delivery.problem ?? progress?.delivery.topicProblem ?? away;
   return {
     name: mapping.name,
     state: stateOf(one, problem),

@@ -25,6 +25,7 @@ export class Watch {
   readonly lags = new Map<string, BridgeLag>();
   readonly #options: WatchOptions;
   readonly #alerted = new Map<string, number>();
+  readonly #lost = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -65,6 +66,7 @@ export class Watch {
         continue;
       }
       const { pump, reached } = progress;
+      this.#tellLost(mapping.name, pump.lost);
       try {
         const perRecord = pump.records === 0 ? 1 : pump.messages / pump.records;
         const lag = await measureLag(consumer, reached, perRecord);
@@ -74,6 +76,16 @@ export class Watch {
         log.debug(`lag is measured later: ${describeError(error)}`);
       }
     }
+  }
+
+  #tellLost(mapping: string, lost: number): void {
+    if (lost > (this.#lost.get(mapping) ?? 0)) {
+      this.#options.log.error(
+        { mapping, records: lost },
+        'the log had dropped what was not carried',
+      );
+    }
+    this.#lost.set(mapping, lost);
   }
 
   #alert(mapping: string, lag: BridgeLag): void {

@@ -99,13 +99,6 @@ export class MappingToKafka {
     return { pump, delivery, reached };
   }
 
-  /** Why a topic that it waits for cannot be had. */
-  get topicProblem(): string | undefined {
-    if (!this.claim.held) return undefined;
-    for (const [topic, problem] of this.#options.topics.problems) return `${topic}: ${problem}`;
-    return undefined;
-  }
-
   async #drain(): Promise<void> {
     const work = this.#work;
     if (work === undefined) return;

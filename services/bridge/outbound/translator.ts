@@ -83,7 +83,8 @@ export class Translator {
     { contentType, responseTopic, correlationData, user }: PublishedProperties,
     fill: (placeholder: Placeholder) => string | undefined,
   ): Record<string, HeaderValue> {
-    const headers: Record<string, HeaderValue> = {};
+    // Names come from outside: one such as `constructor` must not find anything.
+    const headers: Record<string, HeaderValue> = Object.create(null);
     for (const [name, value] of user) {
       const before = headers[name];
       if (before === undefined) headers[name] = value;
