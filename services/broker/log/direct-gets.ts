@@ -11,6 +11,8 @@ export interface Stored {
 
 /** Longest wait for a replica's answer, milliseconds. */
 const TIMEOUT = 1_000;
+/** Questions to replicas, of which nobody knows who answers. */
+const ASKED_WITHOUT_LEADER = 4;
 /** Message Not Found. */
 const NOT_FOUND = 404;
 
@@ -28,7 +30,7 @@ const AGREEING_SINCE = [2, 10] as const;
 
 /**
  * Asks for single records. Any replica answers, so it works while a shard has no leader (NATS:
- * "Direct Get"); of a nats-server older than 2.10 only the leader is believed.
+ * "Direct Get"); of a nats-server older than 2.10 the leader is believed, or several that agree.
  */
 export class DirectGets {
   readonly #bus: Bus;
@@ -42,7 +44,22 @@ export class DirectGets {
    * may be behind. Rejects with BRAMBLE_ENGINE_UNAVAILABLE when there is no answer.
    */
   async from(shard: number, sequence: number): Promise<Stored | undefined> {
-    if (!this.#replicasAgree) return this.fromLeader(shard, sequence);
+    return this.#replicasAgree ? this.#any(shard, sequence) : this.#certain(shard, sequence);
+  }
+
+  /** The leader's word; without a leader, what all say who are asked. */
+  async #certain(shard: number, sequence: number): Promise<Stored | undefined> {
+    try {
+      return await this.fromLeader(shard, sequence);
+    } catch (error) {
+      const asked = Array.from({ length: ASKED_WITHOUT_LEADER }, () => this.#any(shard, sequence));
+      const [first, ...others] = await Promise.all(asked);
+      if (first !== undefined && others.every((one) => isSame(one, first))) return first;
+      throw error;
+    }
+  }
+
+  async #any(shard: number, sequence: number): Promise<Stored | undefined> {
     const question = JSON.stringify({ seq: sequence, next_by_subj: '>' });
     const answer = await this.#ask(`$JS.API.DIRECT.GET.${streamOf(shard)}`, question);
     const code = answer.headers?.code ?? 0;
@@ -83,6 +100,10 @@ export class DirectGets {
 /** The sequence that nats-server put into the headers; 0 without one. */
 export function sequenceOf({ headers }: Msg): number {
   return Number(headers?.get('Nats-Sequence') ?? 0) || 0;
+}
+
+function isSame(one: Stored | undefined, { sequence, bytes }: Stored): boolean {
+  return one?.sequence === sequence && one.bytes.equals(bytes);
 }
 
 /** A record of its own memory, when it is a small part of what the socket was read into. */

@@ -3,15 +3,15 @@ import { expect, test } from 'vitest';
 import type { Bus } from '../../../../services/broker/cluster/bus.ts';
 import { DirectGets } from '../../../../services/broker/log/direct-gets.ts';
 
-/** Answers as nats-server does: the leader has 'right' at 7, some replica 'wrong'. */
-function engine(version: string | undefined, leader = true): { gets: DirectGets; asked: string[] } {
+/** Answers as nats-server does: the leader has 'right' at 7, replicas what is given. */
+function engine(version: string | undefined, leader = true, replicas = ['some']) {
   const asked: string[] = [];
   const request = async (subject: string) => {
     asked.push(subject);
     if (subject.startsWith('$JS.API.DIRECT.GET.')) {
       const headers = newHeaders();
       headers.set('Nats-Sequence', '7');
-      return { headers, data: Buffer.from('wrong') };
+      return { headers, data: Buffer.from(replicas[asked.length % replicas.length]!) };
     }
     if (!leader) throw new Error('timeout');
     const message = { seq: 7, data: Buffer.from('right').toString('base64') };
@@ -40,8 +40,13 @@ test.each(['2.9.10', '2.9.25', '1.4.1', 'unknown', undefined])(
   },
 );
 
-test('without a leader nothing is believed of an old one', async () => {
+test('without a leader an old one is believed when its replicas agree', async () => {
   const { gets, asked } = engine('2.9.10', false);
+  expect((await gets.from(1, 7))?.bytes.toString()).toBe('some');
+  expect(asked.slice(1)).toEqual(Array(4).fill('$JS.API.DIRECT.GET.BRAMBLE_LOG_1'));
+});
+
+test('and not when they differ', async () => {
+  const { gets } = engine('2.9.10', false, ['some', 'some', 'wrong']);
   await expect(gets.from(1, 7)).rejects.toThrow('no answer');
-  expect(asked).toEqual(['$JS.API.STREAM.MSG.GET.BRAMBLE_LOG_1']);
 });
