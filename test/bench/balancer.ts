@@ -24,6 +24,8 @@ const { values } = parseArgs({
   },
 });
 const seconds = Number(values.seconds);
+/** Connections before those that are measured, so that programs are compiled and tables allocated. */
+const WARM_UP = 100;
 
 interface Scenario {
   name: string;
@@ -69,11 +71,14 @@ const progress = (text: string): void => void process.stderr.write(`${text}\n`);
 const authority = new Authority();
 const { file } = authority.issue('bench.pem', ['bench.test']);
 const origin = await startOrigin();
+const starters: readonly (() => Promise<Subject>)[] = [
+  () => startSubject('HAProxy', origin.port, file),
+  () => startSubject('Bramble', origin.port, file),
+  () => startNodeProxy(origin.port, file),
+];
 const subjects: Subject[] = [];
 try {
-  subjects.push(await startSubject('HAProxy', origin.port, file));
-  subjects.push(await startSubject('Bramble', origin.port, file));
-  subjects.push(await startNodeProxy(origin.port, file));
+  for (const start of starters) subjects.push(await start());
 
   const rows: Row[] = [];
   for (const scenario of SCENARIOS.filter(({ name }) => name.includes(values.only))) {
@@ -91,9 +96,16 @@ try {
     const count = Math.min(Number(values.idle), affordable());
     progress(`${count} idle connections, ${plane}`);
     const bytes: Record<string, number> = {};
-    for (const subject of subjects) {
-      if (subject.planes.includes(plane))
+    for (const start of starters) {
+      // A fresh one: what the load has left free would hide what connections take.
+      const subject = await start();
+      try {
+        if (!subject.planes.includes(plane)) continue;
+        await idleBytes(subject, plane, WARM_UP);
         bytes[subject.name] = await idleBytes(subject, plane, count);
+      } finally {
+        await subject.process.stop('SIGKILL');
+      }
     }
     memory.push({ plane, count, bytes });
   }
