@@ -182,7 +182,7 @@ const GROUPS: readonly Group[] = [
   },
   {
     name: 'max-age of the section',
-    section: ' total-max-size 1\n max-age 1\n',
+    section: ' total-max-size 1\n max-age 4\n',
     asks: [`/m?${fresh}`, `/m?${fresh}`, 'sleep', `/m?${fresh}`, `/m?${fresh}`],
   },
   {
@@ -264,7 +264,7 @@ async function run(which: Which, group: Group): Promise<{ seen: unknown[]; csv: 
       const seen: unknown[] = [];
       for (const one of group.asks) {
         if (one === 'sleep') {
-          await sleep(2100);
+          await sleep(6100);
           continue;
         }
         const given = typeof one === 'string' ? { path: one } : one;

@@ -154,11 +154,17 @@ ${server()}`;
     const { haproxy, bramble } = await both((which) =>
       withListens(which, bodies, async (ports, proxy) => {
         for (const port of ports) await replies(port, asks, []);
+        const lines = (): string[] =>
+          proxy.out.flatMap((line) => {
+            const found = /^(<\d>).* (x\d) (\S+) \S+\/(\+?)\d+ (\d+) (\+?)\d+ - - (\S+) /.exec(
+              line,
+            );
+            return found ? [found.slice(1).join(' ')] : [];
+          });
+        // As many as HAProxy writes, and a moment for one too many.
+        for (let turn = 0; turn < 200 && lines().length < 13; turn++) await sleep(25);
         await sleep(300);
-        return proxy.out.flatMap((line) => {
-          const found = /^(<\d>).* (x\d) (\S+) \S+\/(\+?)\d+ (\d+) (\+?)\d+ - - (\S+) /.exec(line);
-          return found ? [found.slice(1).join(' ')] : [];
-        });
+        return lines().toSorted();
       }),
     );
     expect(haproxy.length).toBeGreaterThan(8);
