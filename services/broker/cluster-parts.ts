@@ -3,6 +3,7 @@ import type { BrokerConfig } from '#core/contracts/service-config.ts';
 import { nodeOfWorker } from '#core/contracts/workers.ts';
 import type { Unreadiness } from '#core/health.ts';
 import type { Logger } from '#core/log.ts';
+import { bounded } from './cluster/bounded.ts';
 import { Bus } from './cluster/bus.ts';
 import { EngineGuard } from './cluster/engine-guard.ts';
 import { Interest } from './cluster/interest.ts';
@@ -388,14 +389,4 @@ function nodesOf({ nodes }: ClusterConfig): number {
 
 function mappingsOf({ bridge }: ClusterConfig): string[] {
   return bridge?.toKafka.map(({ name }) => name) ?? [];
-}
-
-const CLOSE_WAIT = 5_000;
-
-function bounded(work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const wait = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, CLOSE_WAIT);
-  });
-  return Promise.race([work, wait]).finally(() => clearTimeout(timer));
 }
