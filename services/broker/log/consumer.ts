@@ -51,7 +51,7 @@ export interface ShardState {
   maxAge: number;
 }
 
-const RING_BYTES = 4 << 20;
+const RING_BYTES = 2 << 20;
 const REORDER_WAIT = 10_000;
 const CARE_INTERVAL = 5_000;
 const TIMEOUT = 2_000;

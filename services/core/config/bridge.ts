@@ -102,9 +102,9 @@ export const bridge = z.strictObject({
   /** Where records go that Kafka or MQTT will never take, with the reason in a header. */
   deadLetter: kafkaTopic.default('bramble.dead-letter'),
   /** Most bytes of one mapping that wait for Kafka in memory; the rest waits in the log. */
-  buffer: size.default(8 << 20),
+  buffer: size.default(4 << 20),
   /** Most bytes of QoS 0 messages that wait for Kafka; above, they are dropped and counted. */
-  buffer0: size.default(4 << 20),
+  buffer0: size.default(2 << 20),
   /** A batch goes when it has so many bytes, or its first record is so old. */
   batch: z
     .strictObject({
