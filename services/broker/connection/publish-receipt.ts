@@ -25,7 +25,7 @@ export class PublishReceipt implements Receipt, PendingAck {
     this.#session = connection.session!;
     if (message.qos !== 2) return;
     message.publisherEpoch = this.#session.epoch;
-    this.#session.publishBegun();
+    this.#session.incoming.begun();
   }
 
   /** After the append: what is not settled yet takes its place in the queue. */
@@ -38,7 +38,7 @@ export class PublishReceipt implements Receipt, PendingAck {
   settle(error: Error | undefined, position: LogPosition | undefined): void {
     this.ready = true;
     this.#error = error;
-    if (this.#message.qos === 2) this.#session.publishSettled(this.#packetId, position);
+    if (this.#message.qos === 2) this.#session.incoming.settled(this.#packetId, position);
     if (this.#queued) this.#connection.acks.settled();
   }
 

@@ -6,6 +6,8 @@ import type { Connection } from './connection.ts';
 import { PublishReceipt } from './publish-receipt.ts';
 import { RECEIVE_MAXIMUM } from './receive-quota.ts';
 
+/** Flag of the first byte: the packet was sent before (3.3.1.1). */
+const DUP = 0x08;
 /** QoS 2 identifiers that wait for PUBREL, with those of the session's earlier connections. */
 const RECEIVED_MAX = 2 * RECEIVE_MAXIMUM;
 
@@ -20,16 +22,17 @@ export function handlePublish(connection: Connection, frame: Buffer, body: numbe
   counters.payloadBytesIn += message.payloadLength;
   const session = connection.session!;
   if (qos === 2) {
+    if ((frame[0]! & DUP) === 0) session.incoming.unmarked(packetId, message);
     // [MQTT-4.3.3-10]: the same identifier is the same message until PUBREL.
-    if (session.received.has(packetId)) {
+    if (session.incoming.received.has(packetId)) {
       // Behind the acknowledgement of the first one, which may still fail.
       acks.now(() => {
-        if (!session.received.has(packetId)) return;
+        if (!session.incoming.received.has(packetId)) return;
         sendAck(connection, PUBREC, packetId, REASON.SUCCESS);
       });
       return;
     }
-    if (session.received.size >= RECEIVED_MAX) {
+    if (session.incoming.received.size >= RECEIVED_MAX) {
       throw new ProtocolFault(REASON.RECEIVE_MAXIMUM_EXCEEDED, 'too many QoS 2 in flight');
     }
   }
@@ -55,8 +58,8 @@ export function handlePublish(connection: Connection, frame: Buffer, body: numbe
   } else {
     if (qos === 2) {
       message.packetId = packetId;
-      session.receiving.add(packetId);
-      session.received.set(packetId, undefined);
+      session.incoming.receiving.add(packetId);
+      session.incoming.received.set(packetId, undefined);
       if (!session.exactlyOnce) beginExactlyOnce(connection);
     }
     const receipt = new PublishReceipt(connection, message, packetId);
@@ -86,7 +89,7 @@ function refuse(
   }
   // A 3.1.1 client cannot be told: the message is acknowledged and goes nowhere (3.3.5.2).
   const code = version === 5 ? reason : REASON.SUCCESS;
-  if (qos === 2 && code < 0x80) session!.received.set(packetId, undefined);
+  if (qos === 2 && code < 0x80) session!.incoming.received.set(packetId, undefined);
   const first = qos === 1 ? PUBACK : PUBREC;
   if (qos > 0) acks.now(() => sendAck(connection, first, packetId, code));
 }
@@ -132,7 +135,7 @@ export function handleAcknowledgement(connection: Connection, frame: Buffer, bod
       }
       return;
     case 6: {
-      const known = session!.received.has(packetId);
+      const known = session!.incoming.received.has(packetId);
       const code = known ? REASON.SUCCESS : REASON.PACKET_ID_NOT_FOUND;
       session!.receivedRelease(packetId, () => {
         connection.acks.now(() => sendAck(connection, PUBCOMP, packetId, code));

@@ -14,6 +14,9 @@ export interface RestoreOptions {
 
 /** Longest search for what a dead node took from its client last, milliseconds. */
 const SEARCH = 5_000;
+const PACKET_ID_MAX = 65_535;
+/** Identifiers that are left out. */
+const FAR = 32_768;
 /** Messages fetched from the log at a time. */
 const PARALLEL = 32;
 
@@ -28,13 +31,16 @@ export async function restoreSession(
   options: RestoreOptions,
 ): Promise<number> {
   session.user = meta.user;
-  session.lastId = snapshot.lastId;
+  // After a power cut the client may still hold identifiers that were given since this was saved.
+  session.lastId = snapshot.closed
+    ? snapshot.lastId
+    : (snapshot.lastId + FAR) % (PACKET_ID_MAX + 1);
   session.exactlyOnce = snapshot.exactlyOnce;
   for (const subscription of meta.subscriptions) {
     session.subscriptions.set(subscription.filter, subscription);
   }
-  for (const [id, position] of snapshot.received) session.received.set(id, position);
-  session.releasedAhead = snapshot.ahead;
+  for (const [id, position] of snapshot.received) session.incoming.received.set(id, position);
+  session.incoming.releasedAhead = snapshot.ahead;
   let lost = 0;
   const { entries } = snapshot;
   for (let at = 0; at < entries.length; at += PARALLEL) {
@@ -102,7 +108,10 @@ async function findReceived(
           one.position.sequence === position.sequence &&
           one.position.index === position.index,
       );
-      if (!gone) session.received.set(packetId, position);
+      if (gone) continue;
+      if (!session.incoming.received.has(packetId))
+        session.incoming.recalled.set(packetId, message);
+      session.incoming.received.set(packetId, position);
     }
   }
 }

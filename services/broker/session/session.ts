@@ -4,6 +4,7 @@ import type { LogPosition } from '../log/position.ts';
 import type { Message, Qos } from '../message.ts';
 import { Backlog, type Pressure } from '../router/pressure.ts';
 import { Echoes } from './echoes.ts';
+import { Incoming } from './incoming.ts';
 import { LogBacklog, type SessionLog } from './log-backlog.ts';
 import type {
   Handover,
@@ -54,15 +55,7 @@ export class Session {
   /** Retained and shared messages that wait: they are not read from the log. */
   readonly queue = new Queue<Outgoing>();
   queuedBytes = 0;
-  /**
-   * Packet identifiers of received QoS 2 messages that wait for PUBREL ([MQTT-4.3.3-2]), with the
-   * place of the message in the log once it has one.
-   */
-  readonly received = new Map<number, LogPosition | undefined>();
-  /** Those of them whose message is on its way into the log: nobody answers for it yet. */
-  readonly receiving = new Set<number>();
-  /** Released lately, but perhaps ahead of this node's reading: not to be taken up again. */
-  releasedAhead: { packetId: number; position: LogPosition }[] = [];
+  readonly incoming = new Incoming();
   /** Time of the claim by which this broker has it; 0 for one that does not outlive its node. */
   epoch = 0;
   /** Whether its client publishes with QoS 2: then more is to be done when its node dies. */
@@ -70,9 +63,6 @@ export class Session {
   /** Packet identifier given last. */
   lastId = 0;
   readonly echoes = new Echoes();
-  #publishing = 0;
-  #doubtful = false;
-  #onPublished: (() => void) | undefined;
   readonly #limits: SessionLimits;
   readonly #events: SessionEvents;
   readonly #pressured: Backlog;
@@ -236,48 +226,12 @@ export class Session {
     return true;
   }
 
-  /** A QoS 2 message of its client is on its way into the log, until `publishSettled`. */
-  publishBegun(): void {
-    this.#publishing++;
-  }
-
-  /** `position`: where it is; undefined when it is not known to be in the log. */
-  publishSettled(packetId: number, position: LogPosition | undefined): void {
-    this.receiving.delete(packetId);
-    if (position === undefined) {
-      // The same identifier may come again as the same message.
-      this.received.delete(packetId);
-      this.#doubtful = true;
-    } else if (this.received.has(packetId)) {
-      this.received.set(packetId, position);
-    }
-    if (--this.#publishing === 0) this.#onPublished?.();
-  }
-
-  /**
-   * Resolves when none of its client's QoS 2 messages is on its way into the log any more: true
-   * when it is known which of them are there.
-   */
-  async published(): Promise<boolean> {
-    if (this.#publishing > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onPublished = resolve;
-      });
-    }
-    return !this.#doubtful;
-  }
-
   /** PUBREL; `proceed` as with release. Returns whether the identifier was known. */
   receivedRelease(packetId: number, proceed: () => void): boolean {
-    const known = this.received.has(packetId);
-    const position = this.received.get(packetId);
-    this.received.delete(packetId);
-    if (!known || this.journal === undefined) {
-      proceed();
-      return known;
-    }
-    if (position !== undefined) this.releasedAhead.push({ packetId, position });
-    this.journal.urgent(proceed);
+    const { journal } = this;
+    const known = this.incoming.release(packetId, journal !== undefined);
+    if (known && journal !== undefined) journal.urgent(proceed);
+    else proceed();
     return known;
   }
 

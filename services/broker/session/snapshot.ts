@@ -59,7 +59,8 @@ export function encodeSnapshot(
     // Shared messages belong to their group, which hands them to another member.
     if (outgoing.told === undefined) entries.push(reference(0, outgoing, false));
   }
-  session.releasedAhead = session.releasedAhead.filter(
+  const { incoming } = session;
+  incoming.releasedAhead = incoming.releasedAhead.filter(
     ({ position }) => position.sequence > (cursor.sequences[position.shard] ?? 0),
   );
   const stored: Stored = {
@@ -74,8 +75,8 @@ export function encodeSnapshot(
     exactlyOnce: session.exactlyOnce,
     entries,
     // Whoever takes the session over looks into the log for those that were on their way into it.
-    received: [...session.received].filter(([id]) => !session.receiving.has(id)),
-    ahead: session.releasedAhead,
+    received: [...incoming.received].filter(([id]) => !incoming.receiving.has(id)),
+    ahead: incoming.releasedAhead,
   };
   return Buffer.from(JSON.stringify(stored));
 }

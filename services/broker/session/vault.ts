@@ -178,7 +178,7 @@ export class SessionVault {
     }
     // Without the link nothing is known of what was on its way into the log.
     let certain = this.#options.connected();
-    if (certain) certain = await session.published();
+    if (certain) certain = await session.incoming.published();
     else await this.#options.reconnected();
     await custody.close(certain);
     session.journal = undefined;

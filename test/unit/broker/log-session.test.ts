@@ -208,7 +208,7 @@ describe('snapshots', () => {
     session.outlet = new Client();
     publish('first', 't', 2);
     publish('second', 't', 1);
-    session.received.set(9, { shard: 0, sequence: 1, index: 0 });
+    session.incoming.received.set(9, { shard: 0, sequence: 1, index: 0 });
     const epoch = { time: 5, node: 'pi1' };
     const older = encodeSnapshot(session, { epoch, version: 1, closed: false });
     session.release(1, () => {});
@@ -234,13 +234,43 @@ describe('snapshots', () => {
       return latestSnapshot([bytes])!.received.map(([id]) => id);
     };
     // Refused, but acknowledged to a client that knows no reason codes.
-    session.received.set(3, undefined);
-    session.received.set(4, undefined);
-    session.receiving.add(4);
-    session.publishBegun();
+    session.incoming.received.set(3, undefined);
+    session.incoming.received.set(4, undefined);
+    session.incoming.receiving.add(4);
+    session.incoming.begun();
     expect(received()).toEqual([3]);
-    session.publishSettled(4, { shard: 0, sequence: 1, index: 0 });
+    session.incoming.settled(4, { shard: 0, sequence: 1, index: 0 });
     expect(received()).toEqual([3, 4]);
+  });
+});
+
+describe('an identifier that only the log tells of', () => {
+  const recalled = () => {
+    const session = setUp().open('s', 't', 2);
+    const message = new Message('t', 2, false, Buffer.from('old'));
+    session.incoming.received.set(7, { shard: 0, sequence: 1, index: 0 });
+    session.incoming.recalled.set(7, message);
+    return session;
+  };
+
+  test('stands for its message, marked as sent again or not', () => {
+    const session = recalled();
+    session.incoming.unmarked(7, new Message('t', 2, false, Buffer.from('old')));
+    expect(session.incoming.received.has(7)).toBe(true);
+  });
+
+  test('is free for another message: the first one was complete before a power cut', () => {
+    const session = recalled();
+    session.incoming.unmarked(7, new Message('t', 2, false, Buffer.from('new')));
+    expect(session.incoming.received.has(7)).toBe(false);
+    expect(session.incoming.releasedAhead.map(({ packetId }) => packetId)).toEqual([7]);
+  });
+
+  test('that the session itself knew of is never taken for free', () => {
+    const session = setUp().open('s', 't', 2);
+    session.incoming.received.set(7, { shard: 0, sequence: 1, index: 0 });
+    session.incoming.unmarked(7, new Message('t', 2, false, Buffer.from('new')));
+    expect(session.incoming.received.has(7)).toBe(true);
   });
 });
 
