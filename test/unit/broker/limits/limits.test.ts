@@ -237,11 +237,13 @@ describe('Pacer', () => {
   test('pauses end together on one timer, and all of them when it closes', async () => {
     const pacer = new Pacer({ publishRate: 100 });
     const clients = Array.from({ length: 50 }, () => ({ pace: undefined }));
-    const pauses = clients.flatMap((client) => {
+    const pauses = clients.map((client) => {
       for (let i = 0; i < 100; i++) expect(pacer.charge(client, 10)).toBeUndefined();
-      return [pacer.charge(client, 10)];
+      // On a busy machine more is allowed meanwhile.
+      let pause: Promise<void> | undefined;
+      while (pause === undefined) pause = pacer.charge(client, 10);
+      return pause;
     });
-    expect(pauses.every((pause) => pause !== undefined)).toBe(true);
     expect(new Set(pauses).size).toBeLessThan(10);
     await Promise.all(pauses);
     const long = clients.map((client) => {
