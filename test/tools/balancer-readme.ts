@@ -101,7 +101,7 @@ export function keywords(): string {
     ...tableOf('Parameters of `bind`', BIND_PARAMETERS as Table),
     ...tableOf('Parameters of `server` and `default-server`', SERVER_PARAMETERS),
     ...tableOf('Actions of `http-request`, `http-response`, `http-after-response`', HTTP_ACTIONS),
-    ...tableOf('Actions of `tcp-request`', TCP_ACTIONS),
+    ...tableOf('Actions of `tcp-request` and `tcp-response`', TCP_ACTIONS),
     ...tableOf('Data of `stick-table`', describedBy(DATA_TYPES)),
     ...calls('Sample fetches', FETCHES),
     ...calls('Converters', CONVERTERS),

@@ -38,6 +38,7 @@ export class RulesDraft {
   readonly tcpConnection: Rule<TcpAction>[] = [];
   readonly tcpSession: Rule<TcpAction>[] = [];
   readonly tcpContent: Rule<TcpAction>[] = [];
+  readonly tcpResponse: Rule<TcpAction>[] = [];
   readonly useBackend: Rule<string | LogFormatter>[] = [];
   readonly useServer: Rule<string | LogFormatter>[] = [];
   readonly persistence: Rule<Persistence>[] = [];
@@ -48,6 +49,7 @@ export class RulesDraft {
   readonly references: Reference[] = [];
   cookieCapture: (FieldCapture & { prefix: boolean }) | undefined;
   inspectDelay: number | undefined;
+  responseDelay: number | undefined;
 
   /** Rules of a named defaults section come before the proxy's own. */
   inherit(from: RulesDraft): void {
@@ -57,7 +59,9 @@ export class RulesDraft {
     this.tcpConnection.push(...from.tcpConnection);
     this.tcpSession.push(...from.tcpSession);
     this.tcpContent.push(...from.tcpContent);
+    this.tcpResponse.push(...from.tcpResponse);
     this.inspectDelay ??= from.inspectDelay;
+    this.responseDelay ??= from.responseDelay;
   }
 }
 

@@ -161,6 +161,7 @@ export class Account {
     if (this.backend && this.backend.counters !== this.frontend.counters) {
       this.backend.counters[key] += 1;
     }
+    if (what === 'response' && this.server) this.server.counters.dresp += 1;
   }
 
   /** We answer with the statistics, behind rules. */

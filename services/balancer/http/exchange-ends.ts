@@ -3,6 +3,7 @@ import { cachedBody, cachedHead } from '../cache/cached-head.ts';
 import type { Algorithm } from '../compression/config.ts';
 import { algorithmFor, compressedHead, offloaded } from '../compression/negotiate.ts';
 import type { ProxyConfig } from '../model.ts';
+import type { ServerEnds } from '../samples/scope.ts';
 import type { Backend } from '../servers/backend.ts';
 import { faultSign } from '../servers/observer.ts';
 import type { SeverReason } from '../servers/sever.ts';
@@ -18,7 +19,7 @@ import type { RequestHead, ResponseHead } from './head.ts';
 import { sendLocal } from './local-answer.ts';
 import type { RuledOut } from './request-rules.ts';
 import { ResponseFilter } from './response-filter.ts';
-import { ruleLocalResponse, ruleResponse } from './response-rules.ts';
+import { type Refusal, ruleConnected, ruleLocalResponse, ruleResponse } from './response-rules.ts';
 import type { Upstream } from './upstream.ts';
 
 type Phase = 'rules' | 'connect' | 'wait' | 'relay' | 'done';
@@ -86,13 +87,32 @@ export abstract class ExchangeEnds {
     const verdict = ruleResponse(scope, head);
     if (verdict.kind === 'pass') return this.#filtered(verdict.head);
     if (verdict.kind === 'drop') this.vanish(true);
-    else {
+    else if (verdict.kind === 'reject') {
+      this.account.status = head.status;
+      this.account.bytesOut(head.counted + bodyBytes);
+      this.#refused(verdict);
+    } else {
       if (verdict.denied) this.account.denied('response');
       this.account.bytesOut(head.counted + bodyBytes);
       this.account.answeredLocally(verdict.response.status);
       this.answer(verdict.response, verdict.denied ? 'PH' : 'LH');
     }
     return undefined;
+  }
+
+  /** Connected: true when a rule ends the exchange for that. */
+  protected refusedAhead(ends: Partial<ServerEnds>): boolean {
+    const scope = this.rules?.scope;
+    scope?.connected(ends);
+    const refusal = scope && ruleConnected(scope);
+    if (refusal) this.#refused(refusal);
+    return refusal !== undefined;
+  }
+
+  #refused({ drop }: Refusal): void {
+    this.account.denied('response');
+    if (drop) this.client.forget();
+    this.cut('PD');
   }
 
   get #sides(): readonly (ProxyConfig | undefined)[] {

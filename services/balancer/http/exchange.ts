@@ -123,9 +123,9 @@ export class Exchange
   obtained(upstream: Upstream): void {
     this.upstream = upstream;
     upstream.user = this;
-    this.rules?.scope.connected(upstream.socket);
     if (upstream.served === 0) this.account.connected();
     else this.account.reused();
+    if (this.refusedAhead(upstream.socket)) return;
     this.phase = 'wait';
     upstream.deadline.set(this.serverTimeout);
     if (!this.request.done) this.limitClient();
@@ -277,8 +277,8 @@ export class Exchange
     const upstream = this.upstream;
     this.upstream = undefined;
     if (upstream) {
-      const wanted = this.#keepServer && !this.#discardBody && this.#responseHead!.keepAlive;
-      handBack(upstream, this.client, wanted);
+      const keep = this.#keepServer && !this.#discardBody && !this.rules?.scope.closeServer;
+      handBack(upstream, this.client, keep && this.#responseHead!.keepAlive);
     }
     this.finish('--', this.keepClient);
   }

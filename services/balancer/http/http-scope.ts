@@ -40,6 +40,8 @@ export class HttpScope implements RuleScope {
   sticking: Sticking | undefined;
   /** What `force-persist` or `ignore-persist` says of it. */
   persistence: Persistence | undefined;
+  /** The server's connection is not to be used again. */
+  closeServer = false;
   serverTimeout: number | undefined;
   tunnelTimeout: number | undefined;
   readonly captures: { request: (string | undefined)[]; response: (string | undefined)[] } = {

@@ -10,7 +10,14 @@ import { Message } from './message.ts';
 export type ResponseVerdict =
   | { readonly kind: 'pass'; readonly head: ResponseHead }
   | { readonly kind: 'answer'; readonly response: LocalResponse; readonly denied: boolean }
-  | { readonly kind: 'drop' };
+  | { readonly kind: 'drop' }
+  | Refusal;
+
+/** Refused without a word, by a rule on connections. */
+export interface Refusal {
+  readonly kind: 'reject';
+  readonly drop: boolean;
+}
 
 /** Rules of the backend come first (manual, `http-response`). */
 function proxiesOf(scope: HttpScope): ProxyConfig[] {
@@ -26,6 +33,8 @@ export function ruleResponse(scope: HttpScope, head: ResponseHead): ResponseVerd
   scope.responded(message);
   const { server, sticking } = scope;
   if (sticking && server) sticking.served(scope, server);
+  const refused = scope.backend?.config.rules?.responseDelay ? runTcpRules(scope) : undefined;
+  if (refused) return refused;
   scope.captureResponse();
   for (const config of proxiesOf(scope)) {
     const verdict = runList(config.rules?.response, scope, config);
@@ -34,6 +43,28 @@ export function ruleResponse(scope: HttpScope, head: ResponseHead): ResponseVerd
   scope.captureResponseCookie();
   afterResponse(scope);
   return { kind: 'pass', head: message.changed ? withMessage(head, message) : head };
+}
+
+/**
+ * `tcp-response content` of the backend. With a delay they wait for the head; else they run when the
+ * connection is there, and know nothing of the response (manual, `tcp-response content`).
+ */
+function runTcpRules(scope: HttpScope): Refusal | undefined {
+  for (const { when, action } of scope.backend?.config.rules?.tcpResponse ?? []) {
+    if (when && !when(scope)) continue;
+    if (action.kind === 'run') action.run(scope);
+    else if (action.kind === 'accept') return undefined;
+    else if (action.kind === 'close') {
+      scope.closeServer = true;
+      return undefined;
+    } else return { kind: 'reject', drop: action.kind === 'drop' };
+  }
+  return undefined;
+}
+
+/** Rules that do not wait for the response. */
+export function ruleConnected(scope: HttpScope): Refusal | undefined {
+  return scope.backend?.config.rules?.responseDelay ? undefined : runTcpRules(scope);
 }
 
 function runList(

@@ -1,7 +1,7 @@
 import type net from 'node:net';
 import type { SessionState } from '../http/session-state.ts';
 import type { BindConfig } from '../model.ts';
-import type { Scope } from '../samples/scope.ts';
+import type { TcpScope } from '../tcp/tcp-scope.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import type { TcpHandle } from '../tcp/handle.ts';
@@ -40,7 +40,7 @@ export interface AcceptedHandle extends Accepted {
   /** Chosen by a rule; undefined = the frontend's own. */
   readonly backend?: Backend | undefined;
   /** What rules and formats know of it. */
-  readonly scope?: Scope | undefined;
+  readonly scope?: TcpScope | undefined;
   readonly handle: TcpHandle;
 }
 

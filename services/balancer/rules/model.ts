@@ -40,7 +40,7 @@ export type HttpAction =
 
 export type TcpAction =
   | { readonly kind: 'run'; run(scope: RuleScope): void }
-  | { readonly kind: 'accept' | 'reject' | 'drop' | 'expect-proxy' };
+  | { readonly kind: 'accept' | 'reject' | 'drop' | 'close' | 'expect-proxy' };
 
 export interface Rule<Action> {
   /** As it stands in the file. */
@@ -77,6 +77,9 @@ export interface ProxyRules {
   readonly tcpContent: readonly Rule<TcpAction>[];
   /** How long content rules may wait for bytes, milliseconds. */
   readonly inspectDelay: number | undefined;
+  readonly tcpResponse: readonly Rule<TcpAction>[];
+  /** How long rules on what a server sends may wait for bytes, milliseconds. */
+  readonly responseDelay: number | undefined;
   readonly useBackend: readonly Rule<string | LogFormatter>[];
   readonly useServer: readonly Rule<string | LogFormatter>[];
   /** `force-persist` and `ignore-persist`. */

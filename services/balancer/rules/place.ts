@@ -6,6 +6,7 @@ export type Place =
   | 'tcp-content'
   | 'request'
   | 'backend-request'
+  | 'tcp-response'
   | 'response'
   | 'log';
 
@@ -24,6 +25,16 @@ const KNOWN: Readonly<Record<Place, readonly Source[]>> = {
     'backend',
   ],
   response: ['internal', 'connection', 'message', 'response', 'server', 'backend', 'capture'],
+  'tcp-response': [
+    'internal',
+    'connection',
+    'message',
+    'response',
+    'server',
+    'backend',
+    'capture',
+    'answer',
+  ],
   log: ['internal', 'connection', 'server', 'backend', 'capture'],
 };
 
@@ -34,6 +45,7 @@ const NEEDS: Readonly<Record<Source, string>> = {
   message: 'HTTP request headers,HTTP response headers',
   body: 'HTTP request headers',
   payload: 'request buffer',
+  answer: 'response buffer',
   response: 'HTTP response headers',
   server: 'server connection',
   backend: 'backend',

@@ -1,6 +1,7 @@
 import { ExpressionError } from '../samples/fetch.ts';
 import type { RuleContext } from './context.ts';
 import type { HttpActionRow } from './http-actions.ts';
+import { LIMIT_ACTIONS } from './limit-actions.ts';
 import type { TcpAction } from './model.ts';
 import {
   captureAction,
@@ -12,7 +13,7 @@ import {
 import { TRACK_ACTIONS } from './track-actions.ts';
 import type { Words } from './words.ts';
 
-export type TcpPhase = 'connection' | 'session' | 'content';
+export type TcpPhase = 'connection' | 'session' | 'content' | 'response';
 
 export interface TcpActionRow {
   readonly usage: string;
@@ -21,12 +22,17 @@ export interface TcpActionRow {
   parse(words: Words, context: RuleContext, argument: string): TcpAction;
 }
 
-const EVERYWHERE: readonly TcpPhase[] = ['connection', 'session', 'content'];
+const REQUEST: readonly TcpPhase[] = ['connection', 'session', 'content'];
+const EVERYWHERE: readonly TcpPhase[] = [...REQUEST, 'response'];
 
-const single = (kind: 'accept' | 'reject' | 'drop', summary: string): TcpActionRow => ({
+const single = (
+  kind: 'accept' | 'reject' | 'drop' | 'close',
+  summary: string,
+  phases = EVERYWHERE,
+): TcpActionRow => ({
   usage: '',
   summary,
-  phases: EVERYWHERE,
+  phases,
   parse: () => ({ kind }),
 });
 
@@ -42,20 +48,25 @@ const shared = (row: HttpActionRow, phases: readonly TcpPhase[]): TcpActionRow =
   },
 });
 
-/** Actions of `tcp-request`: HAProxy 2.6 manual, section 4.2. */
+/** Actions of `tcp-request` and `tcp-response`: HAProxy 2.6 manual, section 4.2. */
 export const TCP_ACTIONS: Readonly<Record<string, TcpActionRow>> = {
   accept: single('accept', 'no more rules of this list'),
   reject: single('reject', 'closes the connection'),
   'silent-drop': single('drop', 'forgets the connection without a word to the client'),
+  close: single('close', 'ends the connection to the server', ['response']),
+  'set-log-level': shared(LIMIT_ACTIONS['set-log-level']!, ['content', 'response']),
   capture: shared(captureAction, ['content']),
   'set-var': shared(setVarAction, EVERYWHERE),
   'set-var-fmt': shared(setVarFormatAction, EVERYWHERE),
   'unset-var': shared(unsetVarAction, EVERYWHERE),
-  'set-src': shared(setAddressAction('source', 'host'), EVERYWHERE),
-  'set-src-port': shared(setAddressAction('source', 'port'), EVERYWHERE),
-  'set-dst': shared(setAddressAction('target', 'host'), EVERYWHERE),
-  'set-dst-port': shared(setAddressAction('target', 'port'), EVERYWHERE),
+  'set-src': shared(setAddressAction('source', 'host'), REQUEST),
+  'set-src-port': shared(setAddressAction('source', 'port'), REQUEST),
+  'set-dst': shared(setAddressAction('target', 'host'), REQUEST),
+  'set-dst-port': shared(setAddressAction('target', 'port'), REQUEST),
   ...Object.fromEntries(
-    Object.entries(TRACK_ACTIONS).map(([name, row]) => [name, shared(row, EVERYWHERE)]),
+    Object.entries(TRACK_ACTIONS).map(([name, row]) => [
+      name,
+      shared(row, name.startsWith('track-') ? REQUEST : EVERYWHERE),
+    ]),
   ),
 };

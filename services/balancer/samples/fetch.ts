@@ -10,6 +10,7 @@ export type Source =
   | 'message'
   | 'body'
   | 'payload'
+  | 'answer'
   | 'response'
   | 'server'
   | 'backend'

@@ -64,6 +64,8 @@ export interface Scope extends TrackerPair {
   readonly bodySize: number | undefined;
   /** In `mode tcp`, what has come from the client and was not passed on yet. */
   readonly payload: Buffer | undefined;
+  /** In `mode tcp`, what has come from the server and was not passed on yet. */
+  readonly answer?: Buffer | undefined;
   /** No more can come, or nobody waits any longer: what is missing stays missing. */
   readonly final: boolean;
   /** A fetch that found nothing yet says so here, where more may come. */

@@ -15,7 +15,7 @@ import { wheelNow } from './timer-wheel.ts';
 
 /** Who decides what an end's events mean. */
 export interface EndOwner {
-  /** Bytes came while there is no peer yet; they are the owner's now. */
+  /** Bytes came while there is no peer yet, or are to be held; they are the owner's now. */
   held(end: End, bytes: Buffer): void;
   /** `length` bytes went from this end to its peer. */
   forwarded(end: End, length: number): void;
@@ -39,6 +39,8 @@ export class End {
   /** Last read from or completed write to this side, on the wheel's clock. */
   active: number;
   reading = false;
+  /** Bytes are the owner's for now, although there is a peer. */
+  holding = false;
   /** The kernel still has to take some of what was written. */
   writing = false;
   ended = false;
@@ -131,7 +133,7 @@ export class End {
     const { peer } = this;
     const now = wheelNow();
     this.active = now;
-    if (!peer) {
+    if (!peer || this.holding) {
       this.owner.held(this, Buffer.from(lastRead(length)));
       return;
     }

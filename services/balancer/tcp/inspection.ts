@@ -25,7 +25,8 @@ export function needsInspection(
     (config.rules !== undefined &&
       (config.rules.tcpContent.length > 0 || config.rules.useBackend.length > 0)) ||
     config.logFormat !== undefined ||
-    (backend?.config.rules?.tcpContent.length ?? 0) > 0
+    (backend?.config.rules?.tcpContent.length ?? 0) > 0 ||
+    (backend?.config.rules?.tcpResponse.length ?? 0) > 0
   );
 }
 

@@ -47,6 +47,13 @@ export class SessionAccount {
     this.server!.counters.bout += length;
   }
 
+  /** A rule refuses what the server said. */
+  denied(): void {
+    const back = this.#backend!.counters;
+    const front = this.#context.counters;
+    for (const each of new Set([front, back, this.server!.counters])) each.dresp += 1;
+  }
+
   connected(): void {
     this.connectedAt = Date.now();
     if (this.#context.config.options.logasap) this.#log('--', false, true);
@@ -93,6 +100,8 @@ export class SessionAccount {
   #log(termination: string, held: boolean, early = false): void {
     const { counters, config, logging } = this.#context;
     if (!logging || this.#logged) return;
+    const level = this.#accepted.scope?.logLevel;
+    if (level === 'silent') return;
     if (config.options.dontlognull && this.bytesIn === 0 && !early) return;
     this.#logged = early;
     const { client, acceptedAt } = this.#accepted;
@@ -124,6 +133,7 @@ export class SessionAccount {
       backendQueue: this.backendQueue,
       early,
       scope: this.#accepted.scope,
+      level,
       bytesFromClient: this.bytesIn,
     });
   }

@@ -1,4 +1,4 @@
-import { ERROR_CODES, systemCode } from '#core/errors.ts';
+import { systemCode } from '#core/errors.ts';
 import type { AcceptedHandle } from '../listeners/handler.ts';
 import { NO_HASH } from '../policies/hashing/subject.ts';
 import type { Scope } from '../samples/scope.ts';
@@ -16,18 +16,15 @@ import { Dial } from './dial.ts';
 import { End, type EndOwner } from './end.ts';
 import { KEEPALIVE_IDLE } from './keepalive.ts';
 import { encodeProxyHeader } from './proxy-header.ts';
+import { QUEUE_ENDS } from './queue-ends.ts';
+import { type ResponseEnd, ResponseInspection, type ResponseOwner } from './response-inspection.ts';
 import { SessionAccount } from './session-account.ts';
+import { momentOf } from './silence.ts';
 import { Ticket, type TimerWheel, type Watched, wheelNow } from './timer-wheel.ts';
 
 /** How much of a client's data is read before its server is there to take it. */
 const HOLD_LIMIT = 16_384;
 const PATIENCE = 60_000;
-
-/** How a session ends whose wait for a server was in vain. */
-const QUEUE_ENDS: ReadonlyMap<string | undefined, string> = new Map([
-  [ERROR_CODES.QUEUE_TIMEOUT, 'sQ'],
-  [ERROR_CODES.QUEUE_FULL, 'SQ'],
-]);
 
 type Phase = 'new' | 'queue' | 'connect' | 'turn-around' | 'open' | 'closed';
 
@@ -42,7 +39,7 @@ export interface TcpSessionDeps {
  * inactivity, end. Termination codes are HAProxy's (manual, section 8.5): first who ended it (C, S,
  * c, s, or - for nobody), then in which phase (Q, C, D).
  */
-export class TcpSession implements EndOwner, Watched, LiveSession {
+export class TcpSession implements EndOwner, Watched, LiveSession, ResponseOwner {
   readonly context: FrontendContext;
   readonly #accepted: AcceptedHandle;
   readonly #backend: Backend | undefined;
@@ -57,6 +54,8 @@ export class TcpSession implements EndOwner, Watched, LiveSession {
   #leaveQueue: AbortController | undefined;
   #held: Buffer[] = [];
   #heldBytes = 0;
+  /** Rules look at what the server sends first. */
+  #inspection: ResponseInspection | undefined;
   /** Of its key, where servers are chosen by one. */
   #hash = NO_HASH;
   #failures = 0;
@@ -86,6 +85,10 @@ export class TcpSession implements EndOwner, Watched, LiveSession {
     this.#assign(undefined);
   }
 
+  get #over(): boolean {
+    return this.#phase === 'closed';
+  }
+
   /** Ends it now, with a reset to both sides; logged as killed by the balancer. */
   destroy(): void {
     this.#end('KD', true);
@@ -108,7 +111,11 @@ export class TcpSession implements EndOwner, Watched, LiveSession {
     this.#end(`${reason}-`);
   }
 
-  held(_end: End, bytes: Buffer): void {
+  held(end: End, bytes: Buffer): void {
+    if (end === this.#server) {
+      this.#inspection?.hold(bytes);
+      return;
+    }
     this.#held.push(bytes);
     this.#heldBytes += bytes.length;
     this.#account.countIn(bytes.length);
@@ -122,6 +129,7 @@ export class TcpSession implements EndOwner, Watched, LiveSession {
 
   readEnded(end: End): void {
     if (this.#phase === 'open') {
+      if (end === this.#server) this.#inspection?.finish();
       end.peer?.finish();
       this.#watch();
     } else if (this.#heldBytes === 0) {
@@ -294,6 +302,8 @@ export class TcpSession implements EndOwner, Watched, LiveSession {
     end.peer = client;
     client.active = end.active;
     server.counters.bin += this.#heldBytes;
+    this.#inspect(end, server);
+    if (this.#over) return;
     const { sendProxy, tls } = server.config;
     if (sendProxy && !tls) this.#held.unshift(encodeProxyHeader(sendProxy, this.#accepted.client));
     if (this.#held.length > 0) {
@@ -306,6 +316,37 @@ export class TcpSession implements EndOwner, Watched, LiveSession {
     if (client.ended) end.finish();
     else if (!end.writing) client.resume();
     this.#watch();
+  }
+
+  #inspect(end: End, server: Server): void {
+    const { rules } = this.#backend!.config;
+    const { scope } = this.#accepted;
+    if (!scope) return;
+    scope.server = server;
+    if (!rules || rules.tcpResponse.length === 0) return;
+    end.holding = true;
+    this.#inspection = new ResponseInspection(rules, scope, this.#deps.wheel, this);
+    this.#inspection.start();
+  }
+
+  answerPassed(bytes: Buffer): void {
+    const end = this.#server!;
+    end.holding = false;
+    if (bytes.length === 0) return;
+    this.#account.countOut(bytes.length);
+    this.#client.write(bytes);
+  }
+
+  answerRefused(how: ResponseEnd, bytes: Buffer): void {
+    if (how === 'close') {
+      this.answerPassed(bytes);
+      this.#server!.reset();
+      this.#end('--');
+      return;
+    }
+    this.#account.countOut(bytes.length);
+    this.#account.denied();
+    this.#end('PD', how === 'drop');
   }
 
   /** Ends the session when a side has been silent for too long; else says when to look again. */
@@ -342,6 +383,7 @@ export class TcpSession implements EndOwner, Watched, LiveSession {
     this.#deps.wheel.clear(this.#ticket);
     this.#dial?.cancel();
     this.#leaveQueue?.abort();
+    this.#inspection?.close();
     for (const end of [this.#client, this.#server]) {
       if (reset) end?.reset();
       else end?.close();
@@ -355,13 +397,4 @@ export class TcpSession implements EndOwner, Watched, LiveSession {
     this.#place?.release();
     this.#deps.ended(this);
   }
-}
-
-/**
- * When an end will have been silent too long: only while something is expected of it, which is to
- * take what is being written, or to send when it may.
- */
-function momentOf(end: End, limit: number | undefined): number {
-  if (limit === undefined || !(end.writing || end.reading)) return Number.POSITIVE_INFINITY;
-  return end.active + limit;
 }

@@ -6,6 +6,7 @@ import { asText, cast } from '../samples/cast.ts';
 import type { Sample } from '../samples/sample.ts';
 import { PROCESS_VARIABLES, type VariableName, Variables } from '../samples/variables.ts';
 import type { Backend } from '../servers/backend.ts';
+import type { Server } from '../servers/server.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import { Trackers } from '../stickiness/table/trackers.ts';
 
@@ -15,13 +16,14 @@ export class TcpScope implements RuleScope {
   backend: Backend | undefined;
   client: ClientAddress;
   payload: Buffer | undefined;
+  answer: Buffer | undefined;
   final = true;
   missing = false;
   logLevel: string | undefined;
   /** What it counts in stick-tables. */
   trackers: Trackers | undefined;
   readonly again = false;
-  readonly server = undefined;
+  server: Server | undefined;
   readonly tls: AcceptedHandle['tls'];
   readonly request = undefined;
   readonly response = undefined;

@@ -9,6 +9,7 @@ import {
   parseHttpRule,
   parseMonitor,
   parseRedirectLine,
+  parseTcpResponse,
   parseTcpRule,
   parseUse,
 } from './rules.ts';
@@ -142,6 +143,13 @@ export const RULE_KEYWORDS: KeywordTable<ProxyKeyword> = {
     EVERYWHERE,
     'alert',
     parseTcpRule,
+  ),
+  'tcp-response': row(
+    `inspect-delay <time> | content <action> ${CONDITION}`,
+    'rules on what servers send',
+    EVERYWHERE,
+    'alert',
+    parseTcpResponse,
   ),
   'unique-id-format': row(
     '<string>',

@@ -204,9 +204,11 @@ const TCP_LISTS = {
   connection: ['tcp-connection', 'tcp-request connection rule', 'tcpConnection'],
   session: ['tcp-connection', 'tcp-request session rule', 'tcpSession'],
   content: ['tcp-content', 'tcp-request content rule', 'tcpContent'],
+  response: ['tcp-response', 'tcp-response content rule', 'tcpResponse'],
 } as const satisfies Record<TcpPhase, readonly [Place, string, string]>;
 
-const isTcpPhase = (kind: string): kind is TcpPhase => Object.hasOwn(TCP_LISTS, kind);
+const isRequestPhase = (kind: string): kind is TcpPhase =>
+  kind !== 'response' && Object.hasOwn(TCP_LISTS, kind);
 
 /** `tcp-request inspect-delay | connection | session | content`. */
 export function parseTcpRule(draft: ProxyDraft, statement: Statement, context: Context): void {
@@ -214,10 +216,11 @@ export function parseTcpRule(draft: ProxyDraft, statement: Statement, context: C
   if (isAnonymousDefaults('tcp-request', draft, statement, context)) return;
   const kind = statement.word(1);
   if (kind === 'inspect-delay') {
-    inspectDelay(draft, statement, context);
+    const delay = inspectDelay('tcp-request', statement, context);
+    if (delay !== undefined) draft.rules.inspectDelay = delay;
     return;
   }
-  if (!isTcpPhase(kind)) {
+  if (!isRequestPhase(kind)) {
     const message = `'tcp-request' expects 'inspect-delay', 'connection', 'session' or 'content' (got '${kind}').`;
     problems.alert(statement.at(1), message);
     return;
@@ -227,13 +230,41 @@ export function parseTcpRule(draft: ProxyDraft, statement: Statement, context: C
     problems.alert(statement.at(1), message);
     return;
   }
+  parseTcpAction(kind, `tcp-request ${kind}`, draft, statement, context);
+}
+
+/** `tcp-response inspect-delay | content`. */
+export function parseTcpResponse(draft: ProxyDraft, statement: Statement, context: Context): void {
+  const { problems } = context;
+  if (isAnonymousDefaults('tcp-response', draft, statement, context)) return;
+  const kind = statement.word(1);
+  if (kind !== 'inspect-delay' && kind !== 'content') {
+    const message = `'tcp-response' expects 'inspect-delay' or 'content' (got '${kind}').`;
+    problems.alert(statement.at(1), message);
+  } else if (draft.section === 'frontend') {
+    const message = `tcp-response ${kind} is only allowed in 'backend' sections or 'defaults' section with a name`;
+    problems.alert(statement.at(1), message);
+  } else if (kind === 'content') {
+    parseTcpAction('response', 'tcp-response content', draft, statement, context);
+  } else {
+    const delay = inspectDelay('tcp-response', statement, context);
+    if (delay !== undefined) draft.rules.responseDelay = delay;
+  }
+}
+
+function parseTcpAction(
+  kind: TcpPhase,
+  what: string,
+  draft: ProxyDraft,
+  statement: Statement,
+  context: Context,
+): void {
   const [place, where, list] = TCP_LISTS[kind];
   const { name, argument } = split(statement.word(2));
   const rule = contextOf(draft, statement, context, place, where);
   const row = Object.hasOwn(TCP_ACTIONS, name) ? TCP_ACTIONS[name] : undefined;
-  const what = `tcp-request ${kind}`;
   if (!row?.phases.includes(kind)) {
-    problems.alert(statement.at(2), unknownTcpAction(what, name, draft));
+    context.problems.alert(statement.at(2), unknownTcpAction(what, kind, name, draft));
     return;
   }
   const words = new Words(wordsOf(statement), 3);
@@ -244,25 +275,27 @@ export function parseTcpRule(draft: ProxyDraft, statement: Statement, context: C
   });
 }
 
-function unknownTcpAction(what: string, name: string, draft: ProxyDraft): string {
-  if (FOREIGN_ACTIONS.test(name) || /^(expect-proxy|set-log-level|close)$/.test(name)) {
+function unknownTcpAction(what: string, kind: TcpPhase, name: string, draft: ProxyDraft): string {
+  if (FOREIGN_ACTIONS.test(name) || name === 'expect-proxy') {
     return `unsupported action '${name}' of '${what}': HAProxy has it, this balancer does not.`;
   }
-  const known = Object.keys(TCP_ACTIONS).map((each) => `'${each}'`);
+  const known = Object.entries(TCP_ACTIONS).flatMap(([each, { phases }]) =>
+    phases.includes(kind) ? [`'${each}'`] : [],
+  );
   return `'${what}' expects ${known.join(', ')} in ${describeProxy(draft)} (got '${name}').`;
 }
 
-function inspectDelay(draft: ProxyDraft, statement: Statement, { problems }: Context): void {
+function inspectDelay(
+  keyword: string,
+  statement: Statement,
+  { problems }: Context,
+): number | undefined {
   const text = statement.word(2);
   const parsed = parseDuration(text);
-  if (parsed.error) {
-    problems.alert(
-      statement.at(2),
-      describeDurationError(parsed.error, text, "'tcp-request inspect-delay'"),
-    );
-    return;
-  }
-  draft.rules.inspectDelay = parsed.value;
+  if (!parsed.error) return parsed.value;
+  const message = describeDurationError(parsed.error, text, `'${keyword} inspect-delay'`);
+  problems.alert(statement.at(2), message);
+  return undefined;
 }
 
 /** `monitor fail { if | unless } <condition>`. */

@@ -1,7 +1,7 @@
 import { type Fetch, type FetchTable, integerOf, plain } from '../fetch.ts';
 import { bin, bool, int, optional, str, textOf } from '../sample.ts';
 import type { Scope } from '../scope.ts';
-import { type ClientHello, readClientHello } from './tls-hello.ts';
+import { type ClientHello, HANDSHAKE, readClientHello } from './tls-hello.ts';
 
 /** More may come than there is. */
 function wanting(scope: Scope): undefined {
@@ -9,7 +9,8 @@ function wanting(scope: Scope): undefined {
   return undefined;
 }
 
-const bytes = ({ payload }: Scope): Buffer | undefined => payload;
+type Side = 'payload' | 'answer';
+const OTHER_END = { payload: 'client', answer: 'server' } as const;
 
 /** The TLS handshake message of a client, once it is there. */
 function helloOf(scope: Scope): ClientHello | undefined {
@@ -17,17 +18,25 @@ function helloOf(scope: Scope): ClientHello | undefined {
   return found ?? wanting(scope);
 }
 
-const slice = (summary: string): Fetch => ({
+/** Type of the TLS handshake message that a server sends first: 2 = ServerHello. */
+function serverHello(scope: Scope): number | undefined {
+  const bytes = scope.answer;
+  if (!bytes || bytes.length < 5) return wanting(scope);
+  if (bytes[0] !== HANDSHAKE || bytes[1] !== 3) return undefined;
+  return bytes.length < 5 + bytes.readUInt16BE(3) ? wanting(scope) : bytes[5];
+}
+
+const slice = (side: Side): Fetch => ({
   out: 'bin',
-  source: 'payload',
+  source: side,
   usage: '<offset>,<length>',
   args: [2, 2],
-  summary,
+  summary: `bytes that have come from the ${OTHER_END[side]}`,
   make: ([offset = '', length = '']) => {
     const from = integerOf(offset, 'offset', 0);
     const count = integerOf(length, 'length', 0);
     return (scope) => {
-      const all = bytes(scope);
+      const all = scope[side];
       if (!all || from > all.length) return wanting(scope);
       // No length stands for all that there is.
       if (count === 0) {
@@ -42,9 +51,9 @@ const slice = (summary: string): Fetch => ({
   },
 });
 
-const prefixed: Fetch = {
+const prefixed = (side: Side): Fetch => ({
   out: 'bin',
-  source: 'payload',
+  source: side,
   usage: '<offset1>,<length>[,<offset2>]',
   args: [2, 3],
   summary: 'bytes behind a length of `length` bytes at `offset1`',
@@ -54,7 +63,7 @@ const prefixed: Fetch = {
     const relative = more === undefined || /^[+-]/.test(more);
     const extra = more === undefined ? 0 : integerOf(more, 'offset');
     return (scope) => {
-      const all = bytes(scope);
+      const all = scope[side];
       if (!all || from + width > all.length) return wanting(scope);
       const size = all.readUIntBE(from, width);
       const start = relative ? from + width + extra : extra;
@@ -62,13 +71,14 @@ const prefixed: Fetch = {
       return bin(textOf(all.subarray(start, start + size)));
     };
   },
-};
-
-const length = plain('sint', 'payload', 'bytes that have come', (scope) => {
-  // It may grow: only a match is final.
-  wanting(scope);
-  return int(scope.payload?.length ?? 0);
 });
+
+const length = (side: Side): Fetch =>
+  plain('sint', side, `number of bytes that have come from the ${OTHER_END[side]}`, (scope) => {
+    // It may grow: only a match is final.
+    wanting(scope);
+    return int(scope[side]?.length ?? 0);
+  });
 
 /** Behind the headers of TPKT (4 bytes) and X.224 (7 bytes), a remote desktop client names itself. */
 const RDP_HEADERS = 11;
@@ -120,18 +130,30 @@ const sni = hello('str', 'server name in a TLS ClientHello', (scope) =>
 const helloType = hello('sint', 'type of a TLS handshake message, 1 = ClientHello', (scope) =>
   optional(helloOf(scope)?.type, int),
 );
+const serverHelloType = plain(
+  'sint',
+  'answer',
+  'type of a TLS handshake message of the server, 2 = ServerHello',
+  (scope) => optional(serverHello(scope), int),
+);
 const version = hello('sint', 'version that a TLS ClientHello offers', (scope) =>
   optional(helloOf(scope)?.version, int),
 );
 
 /** What a client sends in `mode tcp`: HAProxy 2.6 manual, section 7.3.5. */
 export const PAYLOAD_FETCHES: FetchTable = {
-  'req.len': length,
-  req_len: length,
-  'req.payload': slice('bytes that have come from the client'),
-  payload: slice('bytes that have come from the client'),
-  'req.payload_lv': prefixed,
-  payload_lv: prefixed,
+  'req.len': length('payload'),
+  req_len: length('payload'),
+  'req.payload': slice('payload'),
+  'req.payload_lv': prefixed('payload'),
+  payload: slice('payload'),
+  payload_lv: prefixed('payload'),
+  'res.len': length('answer'),
+  rep_len: length('answer'),
+  'res.payload': slice('answer'),
+  'res.payload_lv': prefixed('answer'),
+  'res.ssl_hello_type': serverHelloType,
+  rep_ssl_hello_type: serverHelloType,
   'req.ssl_sni': sni,
   req_ssl_sni: sni,
   'req.ssl_hello_type': helloType,

@@ -8,7 +8,8 @@ export interface ClientHello {
   readonly alpn: string | undefined;
 }
 
-const HANDSHAKE = 22;
+/** Type of a record (RFC 8446, 5.1). */
+export const HANDSHAKE = 22;
 const SERVER_NAME = 0;
 const ALPN = 16;
 
