@@ -9,6 +9,7 @@ import { EXIT, exitCodeFor } from './exit-codes.ts';
 import { commandHelp, overview } from './help.ts';
 import { findCommand, parseInvocation } from './parse.ts';
 import { passwordCommand } from './password.ts';
+import { renderCommand } from './render.ts';
 import { retainedCommand } from './retained.ts';
 import { sessionsCommand } from './sessions.ts';
 import { topicsCommand } from './topics.ts';
@@ -38,6 +39,7 @@ export const COMMANDS: readonly Command[] = [
   bridgeCommand,
   passwordCommand,
   validateCommand,
+  renderCommand,
   versionCommand,
   helpCommand,
 ];

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { type DevPorts, devPortSpan } from '#core/contracts/ports.ts';
+import { type ClusterPorts, devPortSpan } from '#core/contracts/ports.ts';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import { listenError } from '#core/listen.ts';
 import { listenerName } from './port-holder.ts';
@@ -12,7 +12,7 @@ export interface WantedPort {
 
 /** Every port that a dev cluster will listen on, and for whom. */
 export function wantedPorts(
-  ports: DevPorts,
+  ports: ClusterPorts,
   statsPage: boolean,
   tls = false,
   workers = 1,

@@ -40,6 +40,7 @@ export function preparePlan(options: DevOptions, data: DataDir, nats: NatsProgra
   const nodes = brokers.map(({ name }, index) => ({
     name,
     number: index + 1,
+    host: HOST,
     ports: ports.nodes[index]!,
     store: data.store(brokers.length, index + 1),
     pidFile: data.rendered(`nats-${index + 1}.pid`),
@@ -54,7 +55,10 @@ export function preparePlan(options: DevOptions, data: DataDir, nats: NatsProgra
   const plan: Plan = {
     cluster,
     clusterFile: changed ? own : file,
+    by: 'bramble dev',
     host: HOST,
+    publicHost: HOST,
+    trusted: [HOST],
     ports,
     nodes,
     natsSyncInterval: nats.syncInterval,

@@ -1,4 +1,4 @@
-import { header, type Plan, type PlannedNode } from './plan.ts';
+import { at, header, type Plan, type PlannedNode } from './plan.ts';
 
 /**
  * balancer.cfg, in HAProxy's language (configuration manual 2.6).
@@ -8,10 +8,13 @@ import { header, type Plan, type PlannedNode } from './plan.ts';
  * on different brokers.
  */
 export function renderBalancer(plan: Plan): string {
-  const { cluster, host, ports, nodes } = plan;
+  const { cluster, publicHost, ports, nodes } = plan;
   const servers = (port: (node: PlannedNode) => number, health: (node: PlannedNode) => string) =>
     nodes
-      .map((node) => `    server ${node.name} ${host}:${port(node)} ${health(node)} send-proxy-v2`)
+      .map(
+        (node) =>
+          `    server ${node.name} ${at(node.host, port(node))} ${health(node)} send-proxy-v2`,
+      )
       .join('\n');
   const followers = (port: (node: PlannedNode) => number) =>
     servers(port, (node) => `track mqtt/${node.name}`);
@@ -45,7 +48,7 @@ defaults
 
 # Phones, sensors and everything else that speaks MQTT.
 listen mqtt
-    bind ${host}:${ports.mqtt}
+    bind ${at(publicHost, ports.mqtt)}
     balance leastconn
     # CONNECT, CONNACK, DISCONNECT. No credentials stand in this file: a check says that it is one
     # (PROXY v2, LOCAL), and the broker answers whether it takes clients now.
@@ -57,7 +60,7 @@ ${servers(
 
 # Connectors to other systems: few, long-lived, silent for hours.
 listen connectors
-    bind ${host}:${ports.connectors}
+    bind ${at(publicHost, ports.connectors)}
     timeout client 3h
     timeout server 3h
     balance leastconn
@@ -66,7 +69,7 @@ ${followers((node) => node.ports.mqtt)}
 
 # MQTT over WebSocket: carried as bytes, the broker does the upgrade.
 listen websocket
-    bind ${host}:${ports.websocket}
+    bind ${at(publicHost, ports.websocket)}
     balance leastconn
 ${followers((node) => node.ports.websocket)}
 ${
@@ -76,12 +79,12 @@ ${
 # The same over TLS, which passes through: the brokers have the certificate (mqtt.tls), and see
 # those of the clients.
 listen mqtt-tls
-    bind ${host}:${ports.mqttTls}
+    bind ${at(publicHost, ports.mqttTls)}
     balance leastconn
 ${followers((node) => node.ports.mqttTls)}
 
 listen websocket-tls
-    bind ${host}:${ports.websocketTls}
+    bind ${at(publicHost, ports.websocketTls)}
     balance leastconn
 ${followers((node) => node.ports.websocketTls)}
 `
@@ -89,13 +92,13 @@ ${followers((node) => node.ports.websocketTls)}
 ${statsPage(plan)}`;
 }
 
-function statsPage({ cluster, host, ports, openStats }: Plan): string {
+function statsPage({ cluster, publicHost, ports, openStats }: Plan): string {
   const login = cluster.balancer.stats;
   if (!login && !openStats)
     return '# No page of its own: cluster.yaml names no balancer.stats user who may see it.\n';
   return `# The balancer's own page, and the same as CSV with ;csv at the end.
 listen stats
-    bind ${host}:${ports.stats}
+    bind ${at(publicHost, ports.stats)}
     mode http
     option httplog
     timeout client 50s

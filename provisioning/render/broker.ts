@@ -12,24 +12,25 @@ export function adminToken(secret: string): string {
 
 /** broker-N.yaml: brokerConfigSchema of core/contracts/service-config.ts. */
 export function renderBroker(plan: Plan, node: PlannedNode): string {
-  const { host, cluster, clusterFile } = plan;
+  const { host, cluster, clusterFile, trusted } = plan;
+  const at = node.host;
   const config: z.input<typeof brokerConfigSchema> = {
     node: node.name,
     cluster: clusterFile,
     listen: {
-      mqtt: { host, port: node.ports.mqtt, proxyProtocol: true },
-      websocket: { host, port: node.ports.websocket, proxyProtocol: true },
+      mqtt: { host: at, port: node.ports.mqtt, proxyProtocol: true },
+      websocket: { host: at, port: node.ports.websocket, proxyProtocol: true },
       ...(cluster.mqtt.tls === undefined
         ? {}
         : {
-            mqttTls: { host, port: node.ports.mqttTls, proxyProtocol: true },
-            websocketTls: { host, port: node.ports.websocketTls, proxyProtocol: true },
+            mqttTls: { host: at, port: node.ports.mqttTls, proxyProtocol: true },
+            websocketTls: { host: at, port: node.ports.websocketTls, proxyProtocol: true },
           }),
       health: { host, port: node.ports.health },
     },
     workerHealth: node.ports.workerHealth.slice(0, cluster.mqtt.workers - 1),
     admin: { token: adminToken(cluster.cluster.secret) },
-    trusted: [host],
+    trusted: [...trusted],
     nats: {
       url: `nats://${host}:${node.ports.nats}`,
       ...natsLogin(cluster.cluster.secret, 'client'),

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { header, type Plan, type PlannedNode } from './plan.ts';
+import { at, header, type Plan, type PlannedNode } from './plan.ts';
 
 export interface NatsLogin {
   user: string;
@@ -83,17 +83,17 @@ function syncInterval({ natsSyncInterval, cluster }: Plan): string {
   sync_interval: "${flush}ms"`;
 }
 
-function routes({ cluster, host, nodes }: Plan, node: PlannedNode): string {
+function routes({ cluster, nodes }: Plan, node: PlannedNode): string {
   if (nodes.length === 1) return '';
   const { user, password } = natsLogin(cluster.cluster.secret, 'route');
   const urls = nodes
     .filter((peer) => peer !== node)
-    .map((peer) => `    "nats-route://${user}:${password}@${host}:${peer.ports.natsRoute}"`);
+    .map((peer) => `    "nats-route://${user}:${password}@${at(peer.host, peer.ports.natsRoute)}"`);
   return `
 # The other nodes. Who does not know this login, derived from cluster.secret too, is no peer.
 cluster {
   name: ${JSON.stringify(cluster.cluster.name)}
-  listen: "${host}:${node.ports.natsRoute}"
+  listen: "${at(node.host, node.ports.natsRoute)}"
   authorization {
     user: ${user}
     password: "${password}"

@@ -1,5 +1,5 @@
 import type { ClusterConfig } from '#core/config/cluster.ts';
-import type { DevPorts, NodePorts } from '#core/contracts/ports.ts';
+import type { ClusterPorts, NodePorts } from '#core/contracts/ports.ts';
 
 /** One node that runs a broker and its nats-server. */
 export interface PlannedNode {
@@ -7,6 +7,8 @@ export interface PlannedNode {
   name: string;
   /** Counts from 1: the N of broker-N and nats-N. */
   number: number;
+  /** The address that the other nodes reach it at. */
+  host: string;
   ports: NodePorts;
   /** Where its nats-server keeps JetStream's files. */
   store: string;
@@ -14,14 +16,20 @@ export interface PlannedNode {
   pidFile: string;
 }
 
-/** Everything that the rendered files of a dev cluster depend on. */
+/** Everything that the rendered files depend on. */
 export interface Plan {
   cluster: ClusterConfig;
   /** The cluster.yaml that the services read. */
   clusterFile: string;
-  /** The address that everything listens on and is called at. */
+  /** The command that renders, for the files' first lines. */
+  by: string;
+  /** The address of what is for this machine alone. */
   host: string;
-  ports: DevPorts;
+  /** Where the balancer listens for clients. */
+  publicHost: string;
+  /** Addresses of the balancers, which alone may tell brokers who a client is. */
+  trusted: readonly string[];
+  ports: ClusterPorts;
   nodes: readonly PlannedNode[];
   /** Whether this nats-server knows `sync_interval` (2.10 and later). */
   natsSyncInterval: boolean;
@@ -34,6 +42,11 @@ export interface Plan {
 /** The first lines of every rendered file, in the comment syntax that they all share. */
 export function header(what: string, plan: Plan): string {
   return `# ${what}
-# Rendered by bramble dev from ${plan.clusterFile}.
-# Written anew at every start: change that file instead.`;
+# Rendered by ${plan.by} from ${plan.clusterFile}.
+# Written anew each time: change that file instead.`;
+}
+
+/** An address with its port, as URLs and configuration files write it (RFC 3986, 3.2.2). */
+export function at(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

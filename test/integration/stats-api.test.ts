@@ -64,6 +64,30 @@ test('the whole cluster as JSON, with what is silent marked as such', async () =
   }, WITHIN);
 });
 
+test('another node shows this one by asking its page', async () => {
+  await using other = await StatsProcess.start({
+    balancers: [],
+    nodes: [
+      { name: 'pi2', vitals: 'local' },
+      {
+        name: 'pi1',
+        vitals: `${stats.page}/api/vitals`,
+        broker: `${stats.page}/api/node/broker`,
+        nats: `${stats.page}/api/node/nats`,
+      },
+    ],
+  });
+  await vi.waitFor(async () => {
+    const cluster = (await (await fetch(`${other.page}/api/cluster`)).json()) as ClusterSnapshot;
+    const pi1 = cluster.nodes.find(({ name }) => name === 'pi1');
+    expect(pi1).toMatchObject({
+      vitals: { state: 'fresh' },
+      broker: { status: { value: { clients: 148 } } },
+      nats: { state: 'stale', reason: 'answers with status 404' },
+    });
+  }, WITHIN);
+});
+
 test('events as JSON', async () => {
   await vi.waitFor(async () => {
     const { events } = (await (await get('/api/events')).json()) as Pick<ClusterSnapshot, 'events'>;

@@ -16,7 +16,7 @@ export const STANDARD_PORTS = {
   natsRoute: 6222,
 } as const;
 
-/** What one node listens on in dev. */
+/** What one node listens on. */
 export interface NodePorts {
   mqtt: number;
   websocket: number;
@@ -31,8 +31,8 @@ export interface NodePorts {
   workerHealth: readonly [number, number];
 }
 
-/** What the whole cluster listens on in dev. */
-export interface DevPorts {
+/** What the whole cluster listens on. */
+export interface ClusterPorts {
   mqtt: number;
   connectors: number;
   websocket: number;
@@ -77,7 +77,7 @@ const KAFKA_PORTS = 3;
  * WebSocket over TLS +7 and the health of more workers +8 and +9 from there; behind the last node
  * the health of each node's bridge, and Kafka's clients, itself and its controller.
  */
-export function devPorts(nodes: number, base?: number): DevPorts {
+export function devPorts(nodes: number, base?: number): ClusterPorts {
   const from = base ?? DEV_INTERNAL_BASE;
   const behind = from + FIRST_NODE + NODE_STEP * nodes;
   const moved = {
@@ -120,4 +120,31 @@ export function devPorts(nodes: number, base?: number): DevPorts {
 /** How many consecutive ports a dev cluster of `nodes` takes from its base. */
 export function devPortSpan(nodes: number): number {
   return FIRST_NODE + NODE_STEP * nodes + nodes + KAFKA_PORTS;
+}
+
+/** On a Pi each node has a machine of its own, so all have the same ports. */
+const PI_NODE: NodePorts = {
+  mqtt: STANDARD_PORTS.brokerMqtt,
+  websocket: STANDARD_PORTS.brokerWebsocket,
+  health: 21_890,
+  nats: STANDARD_PORTS.nats,
+  natsRoute: STANDARD_PORTS.natsRoute,
+  natsMonitor: 8222,
+  mqttTls: 11_884,
+  websocketTls: 11_084,
+  workerHealth: [21_891, 21_892],
+};
+
+/** The layout of a cluster of Pis. */
+export function piPorts(nodes: number): ClusterPorts {
+  const { mqtt, connectors, websocket, mqttTls, websocketTls, page, stats } = STANDARD_PORTS;
+  return {
+    ...{ mqtt, connectors, websocket, mqttTls, websocketTls, page, stats },
+    balancerHealth: 21_885,
+    statsHealth: 21_886,
+    supervisorHealth: 21_887,
+    bridgeHealth: Array.from({ length: nodes }, () => 21_888),
+    kafka: { clients: 9092, inside: 9094, controller: 9093 },
+    nodes: Array.from({ length: nodes }, () => PI_NODE),
+  };
 }

@@ -78,6 +78,16 @@ export function createApp(parts: AppParts): Express {
     else fail(request, response, 503, 'No vitals', 'This machine has not been measured yet.');
   });
 
+  // Health and monitoring ports listen on this machine alone: the other nodes' pages ask here.
+  for (const [name, poller] of Object.entries(sources.here)) {
+    if (poller === undefined) continue;
+    get(`/api/node/${name}`, (request, response) => {
+      const value = lastKnown(poller.state);
+      if (poller.state.state === 'fresh' && value !== undefined) sendJson(response, 200, value);
+      else fail(request, response, 503, 'No answer', `The ${name} of this node does not answer.`);
+    });
+  }
+
   app.use((request, response) => {
     fail(request, response, 404, 'Not found', 'There is nothing under this address.');
   });

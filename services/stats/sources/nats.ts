@@ -28,6 +28,18 @@ export const natsVarzSchema = z.object({
 });
 export type NatsVarz = z.output<typeof natsVarzSchema>;
 
+/** What another node's page says of its nats-server. */
+export const natsStatusSchema = z.object({
+  name: z.string(),
+  version: z.string(),
+  startedAt: z.number(),
+  rss: z.number(),
+  clients: z.number(),
+  routes: z.number(),
+  slowConsumers: z.number(),
+  jetstream: z.object({ storage: z.number(), leader: z.string().exactOptional() }).exactOptional(),
+});
+
 export function toNatsStatus(varz: NatsVarz): NatsStatus {
   const { jetstream } = varz;
   const leader = jetstream?.meta?.leader;

@@ -15,7 +15,7 @@ import type { Service } from '#core/lifecycle.ts';
 import type { NatsStatus } from '../model/snapshot.ts';
 import { fetchJson } from './fetch-json.ts';
 import { LocalVitals } from './local-vitals.ts';
-import { natsVarzSchema, toNatsStatus } from './nats.ts';
+import { natsStatusSchema, natsVarzSchema, toNatsStatus } from './nats.ts';
 import { Poller } from './poller.ts';
 
 export interface NodeSources {
@@ -36,6 +36,8 @@ export interface SourcesOptions {
 
 const DEFAULT_INTERVAL = 1000;
 const DEFAULT_TIMEOUT = 2000;
+/** Paths of another node's page; everything else is a nats-server's own. */
+const PAGE_API = '/api/';
 /** Own sampling shares the machine with what it measures. */
 const LOCAL = 'local';
 
@@ -72,6 +74,13 @@ export class Sources implements Service {
         : this.#http('supervisor', supervisor, supervisorStatusSchema);
   }
 
+  /** What this machine's own services say, served to the other nodes. */
+  get here(): Readonly<Record<'broker' | 'balancer' | 'nats', Poller<unknown> | undefined>> {
+    const node = this.nodes.find(({ vitals }) => vitals === this.own);
+    const balancer = this.balancers.find((one) => one.node === node?.name);
+    return { broker: node?.broker, balancer: balancer?.status, nats: node?.nats };
+  }
+
   /** Every poller, each once. */
   get all(): readonly Poller<unknown>[] {
     const pollers = [
@@ -100,6 +109,7 @@ export class Sources implements Service {
   #nats(node: string, text: string): Poller<NatsStatus> {
     const name = `nats ${node}`;
     const url = httpUrl(name, text);
+    if (url.pathname.startsWith(PAGE_API)) return this.#http(name, text, natsStatusSchema);
     url.pathname = `${url.pathname.replace(/\/(varz)?$/, '')}/varz`;
     return this.#poller(name, async (signal) =>
       toNatsStatus(await fetchJson(url, natsVarzSchema, this.#agent, signal)),

@@ -24,11 +24,15 @@ export function planOf(nodes: number, options: PlanOptions = {}): Plan {
   return {
     cluster,
     clusterFile: `${root}/cluster.yaml`,
+    by: 'a test',
     host: '127.0.0.1',
+    publicHost: '127.0.0.1',
+    trusted: ['127.0.0.1'],
     ports,
     nodes: cluster.nodes.map(({ name }, index) => ({
       name,
       number: index + 1,
+      host: '127.0.0.1',
       ports: ports.nodes[index]!,
       store: `${root}/store/nats-${index + 1}`,
       pidFile: `${root}/nats-${index + 1}.pid`,
