@@ -7,7 +7,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type DevPorts, devPortSpan, devPorts } from '#core/contracts/ports.ts';
+import { type ClusterPorts, devPortSpan, devPorts } from '#core/contracts/ports.ts';
 import { freePortRange } from './ports.ts';
 
 export const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
@@ -47,7 +47,7 @@ export class Dev {
   readonly child: ChildProcess;
   readonly data: string;
   readonly base: number;
-  readonly ports: DevPorts;
+  readonly ports: ClusterPorts;
   readonly events: DevEvent[] = [];
   /** Lines on stdout and on stderr. */
   readonly out: string[] = [];
