@@ -107,13 +107,17 @@ export class Claim {
   /** Gives the claim to whoever comes first. Never rejects. */
   async release(): Promise<void> {
     await this.#turn;
-    if (!this.#held) return;
-    try {
-      await this.#write('');
-    } catch (error) {
-      this.#options.log.debug(`a mapping is not given back: ${describeError(error)}`);
+    // Nothing else writes meanwhile.
+    clearTimeout(this.#timer);
+    if (this.#held) {
+      try {
+        await this.#write('');
+      } catch (error) {
+        this.#options.log.debug(`a mapping is not given back: ${describeError(error)}`);
+      }
+      this.#lose(false);
     }
-    this.#lose(false);
+    this.#again(LOOK);
   }
 
   #again(wait: number): void {

@@ -28,6 +28,8 @@ export class Watch {
   readonly #lost = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  /** Undefined before the first answer, so that the first one is told too. */
+  #reachable: boolean | undefined;
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -51,11 +53,12 @@ export class Watch {
     const { kafka, log } = this.#options;
     const health = await kafka.health();
     if (this.#closed) return;
-    if (health.reachable !== this.health.reachable) {
+    if (health.reachable !== this.#reachable) {
       if (health.reachable) log.info({ brokers: health.brokers }, 'Kafka answers');
       else log.error({ reason: health.reason }, 'Kafka is away; the log keeps what comes');
     }
     this.health = health;
+    this.#reachable = health.reachable;
   }
 
   async #measure(): Promise<void> {
