@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each of them works on a fresh Debian-like machine with Node >= 20.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test unit integration test-faults check bench screenshot release clean
+.PHONY: help setup setup-test setup-image run test unit integration test-faults check bench screenshot release image image-pins virtual-pi clean
 
 NODES ?= 2
 ARCH ?= arm64
@@ -57,6 +57,19 @@ screenshot: setup-test ## Take the README's picture of a running cluster again
 
 release: node_modules/.installed ## Build what a Pi runs of ours (ARCH=arm64, or x64)
 	@node image/release/main.ts --arch $(ARCH)
+
+setup-image: node_modules/.installed
+	@./provisioning/setup.sh image
+
+image: setup-image ## Build the image for a Pi's card (XZ=1: compressed too)
+	@node image/build/main.ts pi $(if $(XZ),--xz)
+
+virtual-pi: setup-image ## Build the same system for this machine's architecture, without a kernel
+	@node image/build/main.ts virtual
+
+image-pins: setup-image ## Build both from Debian's newest packages and pin those
+	@node image/build/main.ts virtual --refresh-pins
+	@node image/build/main.ts pi --refresh-pins
 
 clean: ## Remove what was built and the dev cluster's data
 	rm -rf node_modules .bramble image/out test-results

@@ -5,6 +5,7 @@
 #   provisioning/setup.sh kafka  what Apache Kafka needs, and what fetches it
 #   provisioning/setup.sh test   that, and the real parts that the tests use
 #   provisioning/setup.sh bench  the peers that are measured beside ours, and what loads them
+#   provisioning/setup.sh image  what builds the image of a Pi's card, and boots it
 #
 # Exit codes: 0 all there, 2 wrong usage, 77 not root (EX_NOPERM), else apt-get's own.
 set -eu
@@ -18,8 +19,9 @@ case "${1-}" in
   kafka) wanted='default-jre-headless maven' ;;
   test) wanted='nats-server haproxy mosquitto chromium fonts-dejavu-core openssl iputils-ping default-jre-headless maven' ;;
   bench) wanted='nats-server haproxy mosquitto openssl wrk' ;;
+  image) wanted='mmdebstrap arch-test squashfs-tools genimage mtools dosfstools e2fsprogs xz-utils qemu-user-static binfmt-support qemu-system-arm' ;;
   *)
-    echo "usage: provisioning/setup.sh run|kafka|test|bench" >&2
+    echo "usage: provisioning/setup.sh run|kafka|test|bench|image" >&2
     exit 2
     ;;
 esac
@@ -32,6 +34,14 @@ is_there() {
     maven) command -v mvn ;;
     fonts-*) [ -n "$(find "$root/usr/share/fonts" "$root/usr/local/share/fonts" -name '*.[to]tf' 2>/dev/null | head -n 1)" ] ;;
     iputils-ping) command -v ping ;;
+    squashfs-tools) command -v sqfstar ;;
+    mtools) command -v mcopy ;;
+    dosfstools) command -v mkfs.vfat ;;
+    e2fsprogs) command -v mke2fs ;;
+    xz-utils) command -v xz ;;
+    qemu-user-static) command -v qemu-aarch64-static ;;
+    binfmt-support) command -v update-binfmts ;;
+    qemu-system-arm) command -v qemu-system-aarch64 ;;
     *) command -v "$1" ;;
   esac >/dev/null 2>&1
 }

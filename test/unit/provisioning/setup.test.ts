@@ -130,6 +130,20 @@ test('package lists are fetched when they do not know a package', () => {
   expect(calls()).toMatch(/^update -q\ninstall /);
 });
 
+test('what builds an image is told by programs, whose packages have other names', () => {
+  program('apt-get', APT);
+  for (const name of ['mmdebstrap', 'arch-test', 'sqfstar', 'genimage', 'mkfs.vfat', 'mke2fs'])
+    program(name, '');
+  for (const name of ['xz', 'qemu-aarch64-static', 'update-binfmts']) program(name, '');
+  const { status, stderr } = setup('image', 1000);
+  expect(status).toBe(77);
+  expect(stderr).toContain(
+    'sudo apt-get install -y --no-install-recommends mtools qemu-system-arm\n',
+  );
+  for (const name of ['mcopy', 'qemu-system-aarch64']) program(name, '');
+  expect(setup('image', 1000)).toMatchObject({ status: 0, stdout: '', stderr: '' });
+});
+
 test('elsewhere than on Debian, and with a wrong word', () => {
   expect(setup('run', 0).status).toBe(69);
   expect(setup('walk', 0)).toMatchObject({
