@@ -10,6 +10,10 @@ import { findProgram } from './find-program.ts';
 const service = (name: string) =>
   fileURLToPath(new URL(`../../services/${name}/main.ts`, import.meta.url));
 
+/** As in the bridge's unit file: its memory fits a Pi. */
+export const BRIDGE_LIMITS = ['--max-semi-space-size=4', '--max-old-space-size=128'];
+export const BRIDGE_ENVIRONMENT = { MALLOC_ARENA_MAX: '2' };
+
 /** Ours run under the Node that runs us, with no shell in between: the pid is the process's own. */
 const ours = {
   command: process.execPath,
@@ -55,7 +59,13 @@ export function processSpecs(
       ...ours,
       name: `bridge-${node.number}`,
       node: node.name,
-      args: [service('bridge'), '--config', data.rendered(`bridge-${node.number}.yaml`)],
+      args: [
+        ...BRIDGE_LIMITS,
+        service('bridge'),
+        '--config',
+        data.rendered(`bridge-${node.number}.yaml`),
+      ],
+      env: BRIDGE_ENVIRONMENT,
       // It waits for its nats-server and for Kafka by itself.
       after: ['balancer'],
       log: data.log(`bridge-${node.number}`),

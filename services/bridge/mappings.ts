@@ -52,9 +52,10 @@ export class Mappings {
     this.#common = now;
     const shared = { ...parts, settings, cluster, topics };
     const preferred = (which: string): boolean => peers.prefers(which);
+    const mappings = (): number => this.toKafka.size;
     this.toKafka.set(
       settings.toKafka,
-      (mapping) => new MappingToKafka({ ...shared, mapping, preferred }),
+      (mapping) => new MappingToKafka({ ...shared, mapping, preferred, mappings }),
       restart,
     );
     this.toMqtt.set(

@@ -28,6 +28,10 @@ export class Roster<M extends Named, T extends Member<M>> {
     return this.#members.values();
   }
 
+  get size(): number {
+    return this.#members.size;
+  }
+
   get(name: string): T | undefined {
     return this.#members.get(name);
   }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { MqttClient } from 'mqtt';
 import { type BridgeStatus, bridgeStatusSchema } from '#core/contracts/bridge.ts';
+import { BRIDGE_ENVIRONMENT, BRIDGE_LIMITS } from '../../provisioning/dev/specs.ts';
 import { pause, type TestBrokers } from './broker.ts';
 import { freePorts } from './ports.ts';
 
@@ -68,9 +69,10 @@ export async function startBridges(
       process: undefined,
       output: '',
       async start() {
-        const args = ['services/bridge/main.ts', '--config', file];
+        const args = [...BRIDGE_LIMITS, 'services/bridge/main.ts', '--config', file];
         const child = spawn(path.join(ROOT, 'bin/node'), args, {
           cwd: ROOT,
+          env: { ...process.env, ...BRIDGE_ENVIRONMENT },
           stdio: ['ignore', 'pipe', 'pipe'],
         });
         this.process = child;

@@ -6,6 +6,7 @@ import type { Cursor, LogConsumer } from '../../broker/log/consumer.ts';
 import { Claim } from '../cluster/claim.ts';
 import type { BridgeStore } from '../cluster/store.ts';
 import { Backoff } from '../delivery/backoff.ts';
+import { shareOf } from '../delivery/budget.ts';
 import { createDeliveryCounters } from '../delivery/counters.ts';
 import { Delivery, type DeliveryOptions } from '../delivery/delivery.ts';
 import type { TopicDirectory } from '../delivery/topic-directory.ts';
@@ -30,6 +31,8 @@ export interface ToKafkaOptions {
   /** Where QoS 0 comes from. */
   link: MqttLink;
   preferred: (mapping: string) => boolean;
+  /** Mappings that share the memory of this bridge. */
+  mappings: () => number;
   onDelivered: (took: number) => void;
   log: Logger;
 }
@@ -112,7 +115,7 @@ export class MappingToKafka {
   }
 
   #begin(stored: BridgeState | undefined): void {
-    const { mapping, settings, kafka, topics, onDelivered } = this.#options;
+    const { mapping, settings, kafka, topics, mappings, onDelivered } = this.#options;
     const abort = new AbortController();
     const producer = kafka.producer(mapping.name);
     const work: Work = new Work(abort, producer);
@@ -132,7 +135,9 @@ export class MappingToKafka {
     work.delivery = new Delivery({
       ...common,
       producer,
-      buffer: settings.buffer,
+      get buffer() {
+        return shareOf(settings.buffer, mappings());
+      },
       onSettled: (mark) => work.pump?.settle(mark),
     });
     if (mapping.qos === 0) this.#listen(work, common);
@@ -141,11 +146,18 @@ export class MappingToKafka {
 
   /** QoS 0 has a way of its own, so that it holds nothing up. */
   #listen(work: Work, common: Omit<DeliveryOptions, 'producer' | 'buffer' | 'onSettled'>): void {
-    const { mapping, settings, kafka, cluster, link } = this.#options;
+    const { mapping, settings, kafka, cluster, link, mappings } = this.#options;
     work.live = new Live(
       kafka.producer(`${mapping.name}.qos0`),
       (producer) =>
-        new Delivery({ ...common, producer, buffer: settings.buffer0, onSettled: () => {} }),
+        new Delivery({
+          ...common,
+          producer,
+          get buffer() {
+            return shareOf(settings.buffer0, mappings());
+          },
+          onSettled: () => {},
+        }),
       (delivery) =>
         new LiveSource({
           link,

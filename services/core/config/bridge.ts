@@ -101,7 +101,10 @@ const toMqtt = z.strictObject({
 export const bridge = z.strictObject({
   /** Where records go that Kafka or MQTT will never take, with the reason in a header. */
   deadLetter: kafkaTopic.default('bramble.dead-letter'),
-  /** Most bytes of one mapping that wait for Kafka in memory; the rest waits in the log. */
+  /**
+   * Most bytes of one mapping that wait for Kafka in memory; the rest waits in the log. All mappings
+   * to Kafka together have 16 MiB at most.
+   */
   buffer: size.default(4 << 20),
   /** Most bytes of QoS 0 messages that wait for Kafka; above, they are dropped and counted. */
   buffer0: size.default(2 << 20),
