@@ -5,9 +5,9 @@ import type { CheckMethod } from './checks/steps.ts';
 import type { CompressionConfig } from './compression/config.ts';
 import type { ProcessConfig } from './config/keywords/global-process.ts';
 import type { LogFormatter } from './log/log-format.ts';
-import type { Condition } from './rules/condition.ts';
 import type { ServerResolution } from './resolvers/config.ts';
-import type { ProxyRules } from './rules/model.ts';
+import type { Condition } from './rules/condition.ts';
+import type { ProxyRules, Reply } from './rules/model.ts';
 import type { RuntimeConfig } from './runtime/config.ts';
 import type { Expression } from './samples/compile.ts';
 import type { PatternRegistry } from './samples/pattern-registry.ts';
@@ -324,6 +324,8 @@ export interface ProxyConfig {
   errorFiles: ReadonlyMap<number, string>;
   /** Where clients are sent instead of getting an error page, by status. */
   errorLocations?: ReadonlyMap<number, ErrorLocation>;
+  /** `http-error`: answers of one's own, by status. */
+  errorReplies?: ReadonlyMap<number, Reply>;
   /** Everything that looks at traffic; undefined where nothing does. */
   rules?: ProxyRules | undefined;
   /** Field (lower case) that tells servers their name. */
@@ -336,6 +338,8 @@ export interface ProxyConfig {
   /** `log-format` and `log-format-sd`. */
   logFormat?: LogFormatter | undefined;
   logFormatSd?: LogFormatter | undefined;
+  /** Of connections that came to nothing. */
+  errorLogFormat?: LogFormatter | undefined;
 }
 
 export interface BalancerConfig {

@@ -125,6 +125,7 @@ function buildProxy(
     },
     errorFiles: settings.errorFiles,
     errorLocations: settings.errorLocations,
+    errorReplies: settings.errorReplies,
     stickTable,
     httpReuse: settings.httpReuse,
     sendNameHeader: settings.sendNameHeader,
@@ -132,5 +133,6 @@ function buildProxy(
     rules: finished?.rules,
     logFormat: finished?.logFormat,
     logFormatSd: finished?.logFormatSd,
+    errorLogFormat: finished?.errorLogFormat,
   };
 }

@@ -18,6 +18,7 @@ import type {
   Timeouts,
 } from '../model.ts';
 import type { Condition } from '../rules/condition.ts';
+import type { Reply } from '../rules/model.ts';
 import { newRuntimeConfig, type RuntimeConfig } from '../runtime/config.ts';
 import { DEFAULT_HEALTH, type HealthConfig } from '../servers/health-config.ts';
 import type { StickTableConfig } from '../stickiness/table/config.ts';
@@ -64,6 +65,7 @@ export interface ProxySettings {
   stats: (StatsConfig & { position: Position; inherited: boolean }) | undefined;
   errorFiles: Map<number, string>;
   errorLocations: Map<number, ErrorLocation>;
+  errorReplies: Map<number, Reply>;
   check: CheckSettings;
   /** `load-server-state-from-file` and `server-state-file-name`. */
   stateFrom: 'global' | 'local' | undefined;
@@ -216,6 +218,7 @@ export function newSettings(): ProxySettings {
     stats: undefined,
     errorFiles: new Map(),
     errorLocations: new Map(),
+    errorReplies: new Map(),
     check: newCheckSettings(),
     stateFrom: undefined,
     stateFileName: undefined,
@@ -274,8 +277,13 @@ export function newGlobal(): GlobalDraft {
 /** A copy of its own, for a section that starts from `settings`. */
 export function inheritSettings(settings: ProxySettings): ProxySettings {
   // Rules hold functions, which have no clone.
-  const { check, balance, ...rest } = settings;
-  const copy = { ...structuredClone(rest), check: inheritCheckSettings(check), balance };
+  const { check, balance, errorReplies, ...rest } = settings;
+  const copy = {
+    ...structuredClone(rest),
+    check: inheritCheckSettings(check),
+    balance,
+    errorReplies: new Map(errorReplies),
+  };
   // A proxy's first `stats` line starts afresh instead of adding to the inherited ones.
   if (copy.stats) copy.stats.inherited = true;
   return copy;

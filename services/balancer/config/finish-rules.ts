@@ -17,6 +17,7 @@ export interface FinishedRules {
   rules: ProxyRules | undefined;
   logFormat: LogFormatter | undefined;
   logFormatSd: LogFormatter | undefined;
+  errorLogFormat: LogFormatter | undefined;
 }
 
 /** Checks what rules name, once all proxies are known, and compiles formats. */
@@ -27,7 +28,7 @@ export function finishRules(draft: ConfigDraft, context: Context): void {
       checkReference(reference, proxy, draft, context);
     checkHttpRules(proxy, context);
     const { settings } = proxy;
-    const { uniqueIdFormat, logFormat, logFormatSd } = settings.rules;
+    const { uniqueIdFormat, logFormat, logFormatSd, errorLogFormat } = settings.rules;
     const frontend = hasFrontend(proxy.section);
     const compiled = frontend
       ? compile('unique-id-format', uniqueIdFormat, true, context)
@@ -36,6 +37,9 @@ export function finishRules(draft: ConfigDraft, context: Context): void {
       rules: buildRules(proxy.rules, settings.rules, compiled),
       logFormat: frontend ? compile('log-format', logFormat, false, context) : undefined,
       logFormatSd: frontend ? compile('log-format-sd', logFormatSd, false, context) : undefined,
+      errorLogFormat: frontend
+        ? compile('error-log-format', errorLogFormat, false, context)
+        : undefined,
     };
   }
   storeServers(draft);

@@ -23,7 +23,7 @@ export const FOREIGN_GLOBAL = words(`
 
 /** Keywords of defaults, frontend, backend and listen. */
 export const FOREIGN_PROXY = words(`
-  clitcpka-cnt clitcpka-idle clitcpka-intvl dispatch email-alert error-log-format http-error
+  clitcpka-cnt clitcpka-idle clitcpka-intvl dispatch email-alert
   rate-limit srvtcpka-cnt srvtcpka-idle srvtcpka-intvl use-fcgi-app usesrc
 `);
 

@@ -72,6 +72,7 @@ export interface RuleSettings {
   uniqueIdHeader: string | undefined;
   logFormat: FormatText | undefined;
   logFormatSd: FormatText | undefined;
+  errorLogFormat: FormatText | undefined;
   bufferRequest: boolean;
   originalTo: OriginalTo | undefined;
   forwarded: boolean;
@@ -90,6 +91,7 @@ export const newRuleSettings = (): RuleSettings => ({
   uniqueIdHeader: undefined,
   logFormat: undefined,
   logFormatSd: undefined,
+  errorLogFormat: undefined,
   bufferRequest: false,
   originalTo: undefined,
   forwarded: false,

@@ -5,6 +5,7 @@ import {
   hasFrontend,
   type ProxyDraft,
 } from './draft.ts';
+import { CLF_LOG, HTTPS_LOG } from './https-log.ts';
 import { suggestion } from './keyword.ts';
 import type { Problems } from './problem.ts';
 
@@ -75,13 +76,21 @@ function checkBalance(proxy: ProxyDraft, problems: Problems): void {
   problems.warn(position, message);
 }
 
+/** Options that stand for a format, and need HTTP. */
+const HTTP_FORMATS: ReadonlyMap<string | undefined, string> = new Map([
+  [HTTPS_LOG, 'httpslog'],
+  [CLF_LOG, 'httplog'],
+]);
+
 function checkLogFormat(proxy: ProxyDraft, problems: Problems): void {
   const { settings } = proxy;
-  const { options } = settings;
-  if (options.logFormat === undefined) return;
-  if (options.logFormat === 'httplog' && settings.mode !== 'http') {
+  const { options, rules } = settings;
+  const option = options.logFormat ?? HTTP_FORMATS.get(rules.logFormat?.text);
+  if (option === undefined && rules.logFormat === undefined) return;
+  if (option?.startsWith('http') && settings.mode !== 'http') {
     options.logFormat = 'tcplog';
-    const message = `'option httplog' not usable with ${describeProxy(proxy)} (needs 'mode http'). Falling back to 'option tcplog'.`;
+    rules.logFormat = undefined;
+    const message = `'option ${option}' not usable with ${describeProxy(proxy)} (needs 'mode http'). Falling back to 'option tcplog'.`;
     problems.warn(settings.logFormatPosition, message);
   }
   if (hasFrontend(proxy.section) && settings.log.length === 0) {

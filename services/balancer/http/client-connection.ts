@@ -12,7 +12,7 @@ import { writeParts } from './body-flow.ts';
 import { LF } from './chars.ts';
 import type { ClientUser, ExchangeClient } from './client-side.ts';
 import { Deadline } from './deadline.ts';
-import { type ErrorStatus, errorResponse, type LocalResponse } from './errors.ts';
+import { type ErrorStatus, type LocalResponse, refusalOf } from './errors.ts';
 import { Exchange } from './exchange.ts';
 import { MAX_HEAD } from './field-scanner.ts';
 import { INCOMPLETE, type RequestHead } from './head.ts';
@@ -301,7 +301,7 @@ export class ClientConnection implements ExchangeClient, LiveSession {
     const pair = { sessionTrackers: this.#session?.trackers };
     countEvent(pair, 'http_req');
     countEvent(pair, 'http_err');
-    const { text, body } = errorResponse(status, this.context.config);
+    const { text, body } = refusalOf(status, this.context.config);
     if (text !== '') this.send(`${text}connection: close\r\n\r\n`, [body]);
     account.close(termination);
     this.#close();
@@ -353,7 +353,7 @@ export class ClientConnection implements ExchangeClient, LiveSession {
       this.#refuse(status, termination);
       return;
     }
-    const { text, body } = errorResponse(status, this.context.config);
+    const { text, body } = refusalOf(status, this.context.config);
     if (text !== '') this.send(`${text}connection: close\r\n\r\n`, [body]);
     this.#close();
   }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ErrorLocation, ProxyConfig } from '../model.ts';
+import type { RuleScope } from '../rules/model.ts';
 import { reasonOf } from './reasons.ts';
 import { parseResponseHead } from './response-head.ts';
 
@@ -69,27 +70,44 @@ const SILENT: LocalResponse = { status: 0, text: '', body: Buffer.alloc(0), coun
  * The answer for an error: the proxy's `errorfile` where it has one for the status, else the
  * built-in page. An unreadable or malformed file falls back to the built-in page too.
  */
-export function errorResponse(status: ErrorStatus, config: ProxyConfig): LocalResponse {
-  const elsewhere = config.errorLocations?.get(status);
+export function errorResponse(
+  status: ErrorStatus,
+  config: ProxyConfig,
+  scope?: RuleScope,
+): LocalResponse {
+  const reply = scope && config.errorReplies?.get(status)?.(scope, config);
   // Logged and counted as the error that it stands for.
+  if (reply) return { ...reply, status };
+  const elsewhere = config.errorLocations?.get(status);
   if (elsewhere) return { ...redirection(elsewhere), status };
   const own = config.errorFiles.size > 0 ? ownPage(status, config) : undefined;
-  if (own) return own === SILENT ? { ...SILENT, status } : own;
-  let response = builtIn.get(status);
-  if (!response) {
-    const [reason, text] = PAGES[status];
-    const body = Buffer.from(
-      `<html><body><h1>${status} ${reason}</h1>\n${text}\n</body></html>\n`,
-      'latin1',
-    );
-    const fields = [
-      `content-length: ${body.length}`,
-      'cache-control: no-cache',
-      'content-type: text/html',
-    ];
-    response = localResponse(status, reason, fields, body);
-    builtIn.set(status, response);
-  }
+  return own ? { ...own, status } : builtInPage(status);
+}
+
+/**
+ * The answer to what is no request: always the built-in page, for there is nothing that rules or
+ * pages could be about; an empty errorfile still keeps it back (as HAProxy does).
+ */
+export function refusalOf(status: ErrorStatus, config: ProxyConfig): LocalResponse {
+  const own = config.errorFiles.has(status) ? ownPage(status, config) : undefined;
+  return own === SILENT ? { ...SILENT, status } : builtInPage(status);
+}
+
+function builtInPage(status: ErrorStatus): LocalResponse {
+  const known = builtIn.get(status);
+  if (known) return known;
+  const [reason, text] = PAGES[status];
+  const body = Buffer.from(
+    `<html><body><h1>${status} ${reason}</h1>\n${text}\n</body></html>\n`,
+    'latin1',
+  );
+  const fields = [
+    `content-length: ${body.length}`,
+    'cache-control: no-cache',
+    'content-type: text/html',
+  ];
+  const response = localResponse(status, reason, fields, body);
+  builtIn.set(status, response);
   return response;
 }
 

@@ -179,7 +179,7 @@ export abstract class ExchangeEnds {
   protected fail(status: ErrorStatus, termination: string): void {
     const config = this.backend?.config ?? this.client.context.config;
     this.account.answeredLocally(status);
-    this.answer(errorResponse(status, config), termination);
+    this.answer(errorResponse(status, config, this.rules?.scope), termination);
   }
 
   /** Answers with a page of our own, which the log calls `<STATS>`. */

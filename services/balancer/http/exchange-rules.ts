@@ -30,6 +30,7 @@ export interface RuledExchange {
 export const needsRules = (config: ProxyConfig | undefined): boolean =>
   config !== undefined &&
   (config.rules !== undefined ||
+    (config.errorReplies?.size ?? 0) > 0 ||
     config.logFormat !== undefined ||
     config.stats?.admin !== undefined ||
     config.balance.name === 'hash' ||

@@ -1,3 +1,4 @@
+import { TLSSocket } from 'node:tls';
 import type { Cache } from '../cache/cache.ts';
 import { CacheSession } from '../cache/cache-session.ts';
 import type { ClientAddress } from '../listeners/handler.ts';
@@ -14,6 +15,7 @@ import type { Server } from '../servers/server.ts';
 import { setCookieOf } from '../stickiness/cookies.ts';
 import type { Sticking } from '../stickiness/table/sticking.ts';
 import { Trackers } from '../stickiness/table/trackers.ts';
+import { SocketFacts } from '../tls/facts.ts';
 import type { Account } from './account.ts';
 import type { Message } from './message.ts';
 import type { SessionState } from './session-state.ts';
@@ -30,6 +32,7 @@ export class HttpScope implements RuleScope {
   readonly tls: TlsFacts | undefined;
   /** Ends of the server's connection, while there is one. */
   serverEnds: ServerEnds | undefined;
+  serverTls: TlsFacts | undefined;
   /** A level for the log line; undefined = the usual one. */
   logLevel: string | undefined;
   /** What it counts in stick-tables. */
@@ -113,6 +116,7 @@ export class HttpScope implements RuleScope {
   connected(socket: Partial<ServerEnds>): void {
     const { localAddress, localPort, remoteAddress, remotePort } = socket;
     this.serverEnds = { localAddress, localPort, remoteAddress, remotePort };
+    this.serverTls = socket instanceof TLSSocket ? new SocketFacts(socket) : undefined;
   }
 
   record(): SessionRecord {

@@ -94,7 +94,7 @@ export class RequestRules {
       return false;
     const failed = rules.monitorFail.some((condition) => condition(this.#scope));
     this.#owner.ruledOut({
-      response: errorResponse(failed ? 503 : 200, this.#config),
+      response: errorResponse(failed ? 503 : 200, this.#config, this.#scope),
       termination: failed ? 'SR' : 'LR',
       denied: false,
       delay: 0,

@@ -1,11 +1,11 @@
 import type net from 'node:net';
 import type { SessionState } from '../http/session-state.ts';
 import type { BindConfig } from '../model.ts';
-import type { TcpScope } from '../tcp/tcp-scope.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import type { TcpHandle } from '../tcp/handle.ts';
 import type { ProxyEnds } from '../tcp/proxy-header.ts';
+import type { TcpScope } from '../tcp/tcp-scope.ts';
 import type { SocketFacts } from '../tls/facts.ts';
 
 /** The client's connection, as the PROXY header or else the socket tells it. */

@@ -7,6 +7,7 @@ import type { BindConfig } from '../model.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import { errorName, type ListenHandle, type SocketName, type TcpHandle } from '../tcp/handle.ts';
 import { adoptLocal, isLocal } from '../tcp/local-handle.ts';
+import { TcpScope } from '../tcp/tcp-scope.ts';
 import type { TimerWheel } from '../tcp/timer-wheel.ts';
 import { acceptorFor, type HandshakeFault, type TlsAcceptor } from '../tls/acceptor.ts';
 import type { SocketFacts } from '../tls/facts.ts';
@@ -248,9 +249,12 @@ export class Listener implements Waiting {
     acceptor.accept(handle, this.#deps.wheel, { head, limit, done });
   }
 
-  #refused({ client, acceptedAt }: AcceptedHandle, reason: HandshakeFault | ProxyFault): void {
+  #refused(accepted: AcceptedHandle, reason: HandshakeFault | ProxyFault): void {
+    const { client, acceptedAt } = accepted;
     const { config } = this.context;
     if (config.options.dontlognull && /^Connection (closed|error) /.test(reason)) return;
+    const scope = new TcpScope(this.context, accepted);
+    scope.fault = reason;
     this.context.log({
       kind: 'refused',
       clientAddress: client.host,
@@ -261,6 +265,7 @@ export class Listener implements Waiting {
       listener: this.bind.name ?? String(config.binds.indexOf(this.bind) + 1),
       startedAt: acceptedAt,
       reason,
+      scope,
     });
   }
 

@@ -30,7 +30,7 @@ function isFailure(record: TcpRecord | HttpRecord): boolean {
   return ending === '-' ? record.retries > 0 : ending !== 'L';
 }
 
-type LoggedProxy = Pick<ProxyConfig, 'options' | 'logFormat' | 'logFormatSd'>;
+type LoggedProxy = Pick<ProxyConfig, 'options' | 'logFormat' | 'logFormatSd' | 'errorLogFormat'>;
 
 /** The log of one proxy: its targets, and the format of its sessions. */
 export class ProxyLog {
@@ -66,7 +66,10 @@ export class ProxyLog {
   }
 
   #text(record: LogRecord): string | undefined {
-    const { logFormat, options } = this.#config;
+    const { logFormat, errorLogFormat, options } = this.#config;
+    if (errorLogFormat && record.kind === 'refused') {
+      return errorLogFormat.format(record.scope, () => record.scope.record('PR'));
+    }
     if (!logFormat || record.kind === 'refused') return formatRecord(record, options.logFormat);
     if (record.kind === 'connect') return undefined;
     return logFormat.format(record.scope, () => record);

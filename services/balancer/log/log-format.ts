@@ -49,7 +49,8 @@ export function compileLogFormat(text: string, options: FormatOptions): LogForma
   const format: LogFormatter['format'] = (scope, makeRecord) => {
     const record = needsRecord ? makeRecord?.() : undefined;
     let line = '';
-    let spaced = false;
+    // A line does not begin with a blank.
+    let spaced = true;
     for (const part of parts) {
       if (part.kind === 'space') {
         if (!spaced) line += ' ';
@@ -160,6 +161,14 @@ function flagsOf(text: string | undefined, general: Flags): Flags {
   return flags;
 }
 
+/** Numbers, dates and states, which no flag quotes. */
+const BARE: ReadonlySet<string> = new Set(
+  'B ST T Ta Tc Td Tl Th Ti Tq TR Tr Ts Tt Tu Tw U ac bc bp bq cp fc fp lc ms pid rc rt sc sp sq t tr trg trl ts tsc'.split(
+    ' ',
+  ),
+);
+const PLAIN: Flags = { quote: false, slashed: false, hexadecimal: false };
+
 function variablePart(name: string, flags: Flags, { inRule }: FormatOptions): Part {
   const variable = LOG_VARIABLES[name]!;
   return {
@@ -172,7 +181,7 @@ function variablePart(name: string, flags: Flags, { inRule }: FormatOptions): Pa
       }
       if (text !== undefined && variable.encoded) text = encodeUnsafe(text);
       if (text === undefined && variable.optional) return undefined;
-      return dressed(text, flags, !inRule && !variable.encoded);
+      return dressed(text, BARE.has(name) ? PLAIN : flags, !inRule && !variable.encoded);
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { Mode } from '../model.ts';
 import type { Scope } from '../samples/scope.ts';
+import type { TcpScope } from '../tcp/tcp-scope.ts';
 
 interface ConnectionPart {
   /** Source of the connection, after any PROXY header. */
@@ -25,6 +26,8 @@ export interface RefusedRecord extends ConnectionPart {
   /** Name or number of the `bind`. */
   listener: string;
   reason: string;
+  /** What formats of one's own may ask for. */
+  scope: TcpScope;
 }
 
 /**

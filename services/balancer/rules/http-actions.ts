@@ -170,7 +170,7 @@ function parseAuth(words: Words): HttpAction {
     kind: 'return',
     reply: (scope, proxy) => {
       countEvent(scope, 'http_err');
-      const page = errorResponse(401, proxy);
+      const page = errorResponse(401, proxy, scope);
       const line = `www-authenticate: Basic realm="${realm || proxy.name}"`;
       return withField(page, line);
     },

@@ -12,7 +12,7 @@ export function nameRule(how: 'delete' | 'reject'): Rule<HttpAction> {
     return {
       ...rule,
       when: ({ request }) => request?.fields().some(([name]) => UNUSUAL.test(name)) ?? false,
-      action: { kind: 'deny', reply: (_scope, proxy) => errorResponse(403, proxy) },
+      action: { kind: 'deny', reply: (scope, proxy) => errorResponse(403, proxy, scope) },
     };
   }
   return {

@@ -8,6 +8,7 @@ export type Place =
   | 'backend-request'
   | 'tcp-response'
   | 'response'
+  | 'error-page'
   | 'log';
 
 const KNOWN: Readonly<Record<Place, readonly Source[]>> = {
@@ -34,6 +35,18 @@ const KNOWN: Readonly<Record<Place, readonly Source[]>> = {
     'backend',
     'capture',
     'answer',
+  ],
+  'error-page': [
+    'internal',
+    'connection',
+    'request',
+    'message',
+    'response',
+    'body',
+    'payload',
+    'server',
+    'backend',
+    'capture',
   ],
   log: ['internal', 'connection', 'server', 'backend', 'capture'],
 };

@@ -62,14 +62,17 @@ export function parseReply(
     if (word === 'errorfiles') named = 'errorfiles';
   }
   const status = parts.status ?? fallback;
-  if (parts.file || content === 'errorfile' || named !== '') return () => parts.file;
+  if (parts.file || content === 'errorfile' || named !== '') {
+    const { file } = parts;
+    return () => file && { ...file, status };
+  }
   if (parts.page && parts.body === undefined && parts.fields.length === 0) {
     if (!isErrorStatus(status)) {
       throw new ExpressionError(
         `status code '${status}' not handled by default with 'default-errorfiles' argument.`,
       );
     }
-    return (_scope, proxy) => errorResponse(status, proxy);
+    return (scope, proxy) => errorResponse(status, proxy, scope);
   }
   if (parts.body && parts.type === undefined) {
     throw new ExpressionError(
@@ -122,7 +125,7 @@ function readOne(words: Words, parts: Parts, context: RuleContext, deny: boolean
       parts.body = textOf(value(), context);
       return true;
     case 'lf-file':
-      parts.body = textOf(contentOf(value()).replace(/\n$/, ''), context);
+      parts.body = textOf(contentOf(value()), context);
       return true;
     case 'hdr': {
       const name = value().toLowerCase();

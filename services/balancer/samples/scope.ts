@@ -19,9 +19,11 @@ export interface TlsFacts {
   /** Bits of the cipher's key. */
   readonly keySize?: number | undefined;
   readonly sessionId?: Uint8Array | undefined;
-  /** The client's certificate, DER. */
-  readonly clientCertificate?: Uint8Array | undefined;
-  /** OpenSSL's result of verifying it; 0 = well. */
+  /** The peer's certificate, DER. */
+  readonly peerCertificate?: Uint8Array | undefined;
+  /** The certificate that we showed, DER. */
+  readonly ownCertificate?: Uint8Array | undefined;
+  /** OpenSSL's result of verifying the peer's; 0 = well. */
   readonly verifyResult?: number | undefined;
 }
 
@@ -58,6 +60,8 @@ export interface Scope extends TrackerPair {
   readonly requestLine: string | undefined;
   /** Not the first request of its connection. */
   readonly again: boolean;
+  /** Why the connection came to nothing, in words; undefined where it did not. */
+  readonly fault?: string | undefined;
   /** What has come of the request's body, latin1; undefined = nobody waited for it. */
   readonly body: string | undefined;
   /** Length that the request's body announces; undefined in chunks. */
@@ -72,6 +76,8 @@ export interface Scope extends TrackerPair {
   missing?: boolean;
   readonly uniqueId: string | undefined;
   readonly serverEnds: ServerEnds | undefined;
+  /** Of the server's connection, where that is encrypted. */
+  readonly serverTls?: TlsFacts | undefined;
   readonly captures: { readonly request: Captures; readonly response: Captures };
   variable(name: VariableName): Sample | undefined;
   setVariable(name: VariableName, value: Sample | undefined): void;

@@ -2,6 +2,7 @@ import net from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Address } from '../model.ts';
 import type { Server } from '../servers/server.ts';
+import { SocketFacts } from '../tls/facts.ts';
 import { startTls } from '../tls/outgoing.ts';
 import { TlsHandle } from '../tls/tls-handle.ts';
 import { isLocalPath } from './endpoint.ts';
@@ -30,6 +31,11 @@ export class Dial {
   /** The connection, once `done` has said 0. */
   get handle(): TcpHandle {
     return this.#handle!;
+  }
+
+  /** What its TLS is like, where it has any. */
+  get tls(): SocketFacts | undefined {
+    return this.#handle instanceof TlsHandle ? new SocketFacts(this.#handle.socket) : undefined;
   }
 
   /** `done` gets 0 or a negative errno, once, never before this returns; nothing after `cancel`. */

@@ -302,7 +302,7 @@ export class TcpSession implements EndOwner, Watched, LiveSession, ResponseOwner
     end.peer = client;
     client.active = end.active;
     server.counters.bin += this.#heldBytes;
-    this.#inspect(end, server);
+    this.#inspect(end, server, dial);
     if (this.#over) return;
     const { sendProxy, tls } = server.config;
     if (sendProxy && !tls) this.#held.unshift(encodeProxyHeader(sendProxy, this.#accepted.client));
@@ -318,11 +318,12 @@ export class TcpSession implements EndOwner, Watched, LiveSession, ResponseOwner
     this.#watch();
   }
 
-  #inspect(end: End, server: Server): void {
+  #inspect(end: End, server: Server, dial: Dial): void {
     const { rules } = this.#backend!.config;
     const { scope } = this.#accepted;
     if (!scope) return;
     scope.server = server;
+    scope.serverTls = dial.tls;
     if (!rules || rules.tcpResponse.length === 0) return;
     end.holding = true;
     this.#inspection = new ResponseInspection(rules, scope, this.#deps.wheel, this);

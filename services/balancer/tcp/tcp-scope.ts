@@ -20,10 +20,13 @@ export class TcpScope implements RuleScope {
   final = true;
   missing = false;
   logLevel: string | undefined;
+  /** Why it came to nothing. */
+  fault: string | undefined;
   /** What it counts in stick-tables. */
   trackers: Trackers | undefined;
   readonly again = false;
   server: Server | undefined;
+  serverTls: AcceptedHandle['tls'];
   readonly tls: AcceptedHandle['tls'];
   readonly request = undefined;
   readonly response = undefined;

@@ -7,27 +7,22 @@ import type { BindTls, ServerTls, TlsProtocol } from './config.ts';
 const DEFAULT_CIPHERSUITES =
   'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256';
 
+/** OpenSSL's own up to TLS 1.2, which are what HAProxy has by default. */
+const DEFAULT_CIPHERS = 'DEFAULT';
+
 function protocolOptions(protocol: TlsProtocol): tls.SecureContextOptions {
   const { minVersion, maxVersion, ciphers, ciphersuites, curves } = protocol;
   // The runtime tells the two lists apart by this beginning.
   if (ciphersuites?.split(':').some((suite) => !suite.startsWith('TLS_'))) {
     throw new Error('not a cipher suite of TLS 1.3');
   }
-  const named = ciphers !== undefined || ciphersuites !== undefined;
   return {
     minVersion,
     maxVersion,
-    ...(named && {
-      ciphers: `${ciphersuites ?? DEFAULT_CIPHERSUITES}:${ciphers ?? tls12Defaults()}`,
-    }),
+    ciphers: `${ciphersuites ?? DEFAULT_CIPHERSUITES}:${ciphers ?? DEFAULT_CIPHERS}`,
     ...(curves !== undefined && { ecdhCurve: curves }),
   };
 }
-
-const tls12Defaults = (): string =>
-  tls.DEFAULT_CIPHERS.split(':')
-    .filter((cipher) => !cipher.startsWith('TLS_'))
-    .join(':');
 
 /** A listener's context with these certificates, at most one of each key type. Throws OpenSSL's errors. */
 export function serverContext(

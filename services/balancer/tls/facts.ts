@@ -13,6 +13,18 @@ export function verifyResult(socket: TLSSocket): number {
   return error === null ? 0 : verifyNumber((error as NodeJS.ErrnoException).code);
 }
 
+/** The runtime tells a client its server's certificate once: asked again, it has the next above it. */
+const peers = new WeakMap<TLSSocket, { readonly raw: Uint8Array | undefined }>();
+
+function peerOf(socket: TLSSocket): Uint8Array | undefined {
+  let known = peers.get(socket);
+  if (!known) {
+    known = { raw: socket.getPeerX509Certificate()?.raw };
+    peers.set(socket, known);
+  }
+  return known.raw;
+}
+
 /** A connection's TLS facts, asked of the socket when somebody wants them. */
 export class SocketFacts implements TlsFacts {
   readonly socket: TLSSocket;
@@ -47,11 +59,16 @@ export class SocketFacts implements TlsFacts {
     return bits === undefined ? undefined : Number(bits);
   }
 
-  get clientCertificate(): Uint8Array | undefined {
-    return this.socket.getPeerX509Certificate()?.raw;
+  get peerCertificate(): Uint8Array | undefined {
+    return peerOf(this.socket);
+  }
+
+  get ownCertificate(): Uint8Array | undefined {
+    return this.socket.getX509Certificate()?.raw;
   }
 
   get verifyResult(): number | undefined {
-    return verifyResult(this.socket);
+    // Nobody who showed nothing failed at it.
+    return this.peerCertificate === undefined ? 0 : verifyResult(this.socket);
   }
 }

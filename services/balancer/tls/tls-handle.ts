@@ -20,7 +20,7 @@ import {
 export class TlsHandle implements TcpHandle {
   onread: TcpHandle['onread'] = () => undefined;
   owner: unknown;
-  readonly #socket: TLSSocket;
+  readonly socket: TLSSocket;
   readonly #inner: TcpHandle;
   #busy = false;
   #queue: Uint8Array[] = [];
@@ -32,7 +32,7 @@ export class TlsHandle implements TcpHandle {
 
   /** Takes over a socket whose handshake is complete, before it has read anything. */
   constructor(socket: TLSSocket) {
-    this.#socket = socket;
+    this.socket = socket;
     this.#inner = (socket as unknown as { _handle: TcpHandle })._handle;
     socket.on('error', () => this.#failed());
     socket.on('close', () => this.#failed());
@@ -81,8 +81,8 @@ export class TlsHandle implements TcpHandle {
       request.oncomplete = () => undefined;
       this.#inner.shutdown(request);
     }
-    if (done) this.#socket.once('close', done);
-    this.#socket.destroy();
+    if (done) this.socket.once('close', done);
+    this.socket.destroy();
   }
 
   /**
@@ -92,9 +92,9 @@ export class TlsHandle implements TcpHandle {
   reset(): number {
     if (this.#closed) return 0;
     this.#closed = true;
-    const { _parent: raw } = this.#socket as unknown as { _parent?: net.Socket };
+    const { _parent: raw } = this.socket as unknown as { _parent?: net.Socket };
     if (raw && !raw.destroyed) raw.resetAndDestroy();
-    else this.#socket.destroy();
+    else this.socket.destroy();
     return 0;
   }
 

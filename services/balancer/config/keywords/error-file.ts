@@ -21,6 +21,7 @@ export function parseErrorFile(draft: ProxyDraft, statement: Statement, context:
   if (!found) return;
   draft.settings.errorFiles.set(found.status, found.path);
   draft.settings.errorLocations.delete(found.status);
+  draft.settings.errorReplies.delete(found.status);
 }
 
 /** The arguments of `errorfile`, with the file looked at; undefined after reporting what is wrong. */
@@ -69,6 +70,7 @@ export const parseErrorLocation =
     }
     draft.settings.errorLocations.set(handled, { status, location });
     draft.settings.errorFiles.delete(handled);
+    draft.settings.errorReplies.delete(handled);
   };
 
 /** `errorfiles <section> [<status>]*`. */
@@ -85,5 +87,6 @@ export function parseErrorFiles(draft: ProxyDraft, statement: Statement, context
     if (wanted.length > 0 && !wanted.includes(status)) continue;
     draft.settings.errorFiles.set(status, path);
     draft.settings.errorLocations.delete(status);
+    draft.settings.errorReplies.delete(status);
   }
 }

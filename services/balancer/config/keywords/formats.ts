@@ -3,7 +3,7 @@ import { type Context, onlyArguments } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
 import type { FormatText } from '../rules-draft.ts';
 
-type Key = 'logFormat' | 'logFormatSd' | 'uniqueIdFormat';
+type Key = 'logFormat' | 'logFormatSd' | 'errorLogFormat' | 'uniqueIdFormat';
 
 /** `log-format`, `log-format-sd` and `unique-id-format`; compiled once everything is read. */
 export const parseFormat =

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { hasBackend, hasFrontend, type ProxyDraft } from '../draft.ts';
 import { FOREIGN_OPTIONS } from '../foreign.ts';
-import { HTTPS_LOG } from '../https-log.ts';
+import { CLF_LOG, HTTPS_LOG } from '../https-log.ts';
 import {
   type Context,
   integerArgument,
@@ -132,19 +132,17 @@ export const OPTIONS: KeywordTable<OptionKeyword> = {
     side: 'frontend',
     set: (draft, statement, context) => {
       if (!onlyArguments(statement, 0, context, 2)) return;
-      draft.settings.options.logFormat = undefined;
-      draft.settings.rules.logFormat = { text: HTTPS_LOG, position: statement.position };
-      draft.settings.logFormatPosition = statement.position;
+      setFormat(draft, statement, HTTPS_LOG);
     },
   },
   httplog: {
-    usage: '',
+    usage: '[ clf ]',
     summary: 'log lines with everything known about a request',
     side: 'frontend',
     set: (draft, statement, context) => {
       if (statement.word(2) === 'clf') {
-        const message = "'option httplog clf' is not supported; use 'option httplog'.";
-        return context.problems.alert(statement.at(2), message);
+        if (onlyArguments(statement, 1, context, 2)) setFormat(draft, statement, CLF_LOG);
+        return;
       }
       if (onlyArguments(statement, 0, context, 2)) setLogFormat(draft, statement, 'httplog');
     },
@@ -224,6 +222,12 @@ export const OPTIONS: KeywordTable<OptionKeyword> = {
 function setKeepalive(draft: ProxyDraft, on: boolean): void {
   if (hasFrontend(draft.section)) draft.settings.options.clitcpka = on;
   if (hasBackend(draft.section)) draft.settings.options.srvtcpka = on;
+}
+
+function setFormat(draft: ProxyDraft, statement: Statement, text: string): void {
+  draft.settings.options.logFormat = undefined;
+  draft.settings.rules.logFormat = { text, position: statement.position };
+  draft.settings.logFormatPosition = statement.position;
 }
 
 function setLogFormat(draft: ProxyDraft, statement: Statement, format: 'httplog' | 'tcplog'): void {

@@ -3,6 +3,7 @@ import type { KeywordTable } from '../keyword.ts';
 import { parseCapture } from './captures.ts';
 import { parseErrorFiles, parseErrorLocation } from './error-file.ts';
 import { parseFormat, parseMonitorUri, parseUniqueIdHeader } from './formats.ts';
+import { HTTP_ERROR_USAGE, parseHttpError } from './http-error.ts';
 import type { ProxyKeyword } from './proxy.ts';
 import {
   parseAcl,
@@ -51,6 +52,13 @@ export const RULE_KEYWORDS: KeywordTable<ProxyKeyword> = {
     'warning',
     parseCapture,
   ),
+  'error-log-format': row(
+    '<string>',
+    'log lines of connections that come to nothing before they are sessions',
+    CLIENT_SIDE,
+    'warning',
+    parseFormat('error-log-format', 'errorLogFormat'),
+  ),
   errorfiles: row(
     '<name> [<code>]*',
     'error pages of an `http-errors` section',
@@ -72,6 +80,13 @@ export const RULE_KEYWORDS: KeywordTable<ProxyKeyword> = {
     EVERYWHERE,
     'alert',
     parseErrorLocation(303),
+  ),
+  'http-error': row(
+    HTTP_ERROR_USAGE,
+    'an answer of one’s own in place of an error page',
+    EVERYWHERE,
+    'alert',
+    parseHttpError,
   ),
   'http-request': row(
     `<action> [param*] ${CONDITION}`,

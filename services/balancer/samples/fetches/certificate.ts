@@ -8,22 +8,54 @@ import {
   signatureName,
   versionOf,
 } from '../certificate.ts';
-import { ExpressionError, type Fetch, type FetchTable, integerOf, plain } from '../fetch.ts';
-import { bin, int, optional, type Sample, str, textOf } from '../sample.ts';
+import { faultNumber } from '../connection-errors.ts';
+import {
+  ExpressionError,
+  type Fetch,
+  type FetchTable,
+  integerOf,
+  plain,
+  type Source,
+} from '../fetch.ts';
+import { bin, bool, int, optional, type Sample, str, textOf } from '../sample.ts';
+import type { Scope } from '../scope.ts';
 
-const of = (
-  out: Fetch['out'],
+/** Whose certificate it is: the client's, ours towards clients, or the server's. */
+interface Side {
+  readonly letter: 'c' | 'f' | 's';
+  readonly whose: string;
+  readonly source: Source;
+  of(scope: Scope): Uint8Array | undefined;
+}
+
+const SIDES: readonly Side[] = [
+  {
+    letter: 'c',
+    whose: "the client's certificate",
+    source: 'connection',
+    of: ({ tls }) => tls?.peerCertificate,
+  },
+  {
+    letter: 'f',
+    whose: 'our certificate',
+    source: 'connection',
+    of: ({ tls }) => tls?.ownCertificate,
+  },
+  {
+    letter: 's',
+    whose: "the server's certificate",
+    source: 'server',
+    of: ({ serverTls }) => serverTls?.peerCertificate,
+  },
+];
+
+const name = (
+  { source, of }: Side,
   summary: string,
-  make: (certificate: X509Certificate) => Sample | undefined,
-): Fetch =>
-  plain(out, 'connection', summary, ({ tls }) => {
-    const certificate = certificateOf(tls?.clientCertificate);
-    return certificate && make(certificate);
-  });
-
-const name = (summary: string, pick: (certificate: X509Certificate) => string): Fetch => ({
+  pick: (certificate: X509Certificate) => string,
+): Fetch => ({
   out: 'str',
-  source: 'connection',
+  source,
   usage: '[<entry>[,<occurrence>[,<format>]]]',
   args: [0, 3],
   summary,
@@ -32,8 +64,8 @@ const name = (summary: string, pick: (certificate: X509Certificate) => string): 
     if (format !== '' && format !== 'rfc2253') {
       throw new ExpressionError('only rfc2253 is supported as a value for the format');
     }
-    return ({ tls }) => {
-      const certificate = certificateOf(tls?.clientCertificate);
+    return (scope) => {
+      const certificate = certificateOf(of(scope));
       if (!certificate) return undefined;
       const found = distinguishedName(pick(certificate), entry, index === 0 ? 1 : index, format);
       return optional(found, (text) => str(Buffer.from(text, 'utf8').toString('latin1')));
@@ -41,43 +73,83 @@ const name = (summary: string, pick: (certificate: X509Certificate) => string): 
   },
 });
 
+type Read = (certificate: X509Certificate) => Sample | undefined;
+
+const READS: readonly [name: string, out: Fetch['out'], summary: string, read: Read][] = [
+  ['der', 'bin', 'all of', ({ raw }) => bin(textOf(raw))],
+  ['notafter', 'str', 'the end of', ({ validToDate }) => str(certificateDate(validToDate))],
+  [
+    'notbefore',
+    'str',
+    'the beginning of',
+    ({ validFromDate }) => str(certificateDate(validFromDate)),
+  ],
+  [
+    'serial',
+    'bin',
+    'the number of',
+    ({ serialNumber }) => bin(Buffer.from(serialNumber, 'hex').toString('latin1')),
+  ],
+  ['sha1', 'bin', 'the fingerprint of', ({ raw }) => bin(textOf(sha1Of(raw)))],
+  [
+    'sig_alg',
+    'str',
+    'the signature of',
+    (certificate) => optional(signatureName(certificate), str),
+  ],
+  ['key_alg', 'str', 'the kind of key of', (certificate) => str(keyName(certificate))],
+  ['version', 'sint', 'the version of', ({ raw }) => int(versionOf(raw))],
+];
+
+function fetchesOf(side: Side): FetchTable {
+  const { letter, whose, source, of } = side;
+  const reads = READS.map(([key, out, summary, read]): [string, Fetch] => [
+    `ssl_${letter}_${key}`,
+    plain(out, source, `${summary} ${whose}`, (scope) => {
+      const certificate = certificateOf(of(scope));
+      return certificate && read(certificate);
+    }),
+  ]);
+  return {
+    [`ssl_${letter}_s_dn`]: name(side, `the subject of ${whose}`, ({ subject }) => subject ?? ''),
+    [`ssl_${letter}_i_dn`]: name(side, `the issuer of ${whose}`, ({ issuer }) => issuer ?? ''),
+    ...Object.fromEntries(reads),
+  };
+}
+
 /** OpenSSL's results that speak of an authority, not of the client's certificate itself. */
 const OF_AUTHORITY: ReadonlySet<number> = new Set([2, 19, 22, 24, 25, 26]);
+
+/** The last thing found wrong, by which the result is known, with the first, which these tell. */
+const FIRST: ReadonlyMap<number | undefined, number> = new Map([[21, 20]]);
 
 const verified = (summary: string, authority: boolean): Fetch =>
   plain('sint', 'connection', summary, ({ tls }) => {
     if (!tls) return undefined;
-    const result = tls.verifyResult ?? 0;
+    const result = FIRST.get(tls.verifyResult) ?? tls.verifyResult ?? 0;
     return int(OF_AUTHORITY.has(result) === authority ? result : 0);
   });
 
-/** The client's certificate: HAProxy 2.6 manual, section 7.3.4. */
+/** Certificates: HAProxy 2.6 manual, sections 7.3.3 and 7.3.4. */
 export const CERTIFICATE_FETCHES: FetchTable = {
-  ssl_c_s_dn: name("the subject of the client's certificate", ({ subject }) => subject ?? ''),
-  ssl_c_i_dn: name("the issuer of the client's certificate", ({ issuer }) => issuer ?? ''),
-  ssl_c_notafter: of('str', 'its end, as YYMMDDhhmmssZ', ({ validToDate }) =>
-    str(certificateDate(validToDate)),
-  ),
-  ssl_c_notbefore: of('str', 'its beginning, as YYMMDDhhmmssZ', ({ validFromDate }) =>
-    str(certificateDate(validFromDate)),
-  ),
-  ssl_c_serial: of('bin', 'its number', ({ serialNumber }) =>
-    bin(Buffer.from(serialNumber, 'hex').toString('latin1')),
-  ),
-  ssl_c_sha1: of('bin', 'its fingerprint', ({ raw }) => bin(textOf(sha1Of(raw)))),
-  ssl_c_sig_alg: of('str', 'what it is signed with', (certificate) =>
-    optional(signatureName(certificate), str),
-  ),
-  ssl_c_key_alg: of('str', 'the kind of its key', (certificate) => str(keyName(certificate))),
-  ssl_c_version: of('sint', 'its version', ({ raw }) => int(versionOf(raw))),
+  ...Object.assign({}, ...SIDES.map(fetchesOf)),
   ssl_c_err: verified("OpenSSL's result for the certificate itself", false),
   ssl_c_ca_err: verified("OpenSSL's result for the authority above it", true),
   ssl_c_ca_err_depth: plain('sint', 'connection', 'where that authority stands', ({ tls }) =>
     optional(tls, ({ verifyResult = 0 }) => int(OF_AUTHORITY.has(verifyResult) ? 1 : 0)),
   ),
-  // Connections with an error are no sessions, and nobody asks them.
-  fc_err: plain('sint', 'connection', 'what went wrong with the connection: 0', () => int(0)),
-  fc_err_str: plain('str', 'connection', 'the same in words', () => str('Success')),
+  fc_err: plain('sint', 'connection', 'what went wrong with the connection', ({ fault }) =>
+    int(faultNumber(fault)),
+  ),
+  fc_err_str: plain('str', 'connection', 'the same in words', ({ fault }) =>
+    str(fault ?? 'Success'),
+  ),
+  ssl_fc_err_str: plain('str', 'connection', 'the same in words', ({ tls }) =>
+    optional(tls, () => str('')),
+  ),
+  ssl_fc_has_early: plain('bool', 'connection', 'whether there is early data: never', ({ tls }) =>
+    optional(tls, () => bool(false)),
+  ),
   ssl_fc_err: plain('sint', 'connection', 'what went wrong with TLS: 0', ({ tls }) =>
     optional(tls, () => int(0)),
   ),

@@ -121,21 +121,15 @@ export const CLIENT_FETCHES: FetchTable = {
     (id) => bin(textOf(id)),
   ),
   ssl_fc_has_crt: plain('bool', 'connection', 'whether the client sent a certificate', ({ tls }) =>
-    bool(tls?.clientCertificate !== undefined),
+    bool(tls?.peerCertificate !== undefined),
   ),
   ssl_c_used: plain('bool', 'connection', 'whether the client has a certificate', ({ tls }) =>
-    bool(tls?.clientCertificate !== undefined),
+    bool(tls?.peerCertificate !== undefined),
   ),
   ssl_c_verify: tls(
     'sint',
     "OpenSSL's result for the client's certificate",
     (facts) => facts.verifyResult,
     int,
-  ),
-  ssl_c_der: tls(
-    'bin',
-    "the client's certificate, DER",
-    (facts) => facts.clientCertificate,
-    (der) => bin(textOf(der)),
   ),
 };
