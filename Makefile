@@ -71,5 +71,8 @@ image-pins: setup-image ## Build both from Debian's newest packages and pin thos
 	@node image/build/main.ts virtual --refresh-pins
 	@node image/build/main.ts pi --refresh-pins
 
+test-image: image virtual-pi ## Look into the image and boot it in QEMU (minutes)
+	vitest run --config vitest.image.config.ts
+
 clean: ## Remove what was built and the dev cluster's data
 	rm -rf node_modules .bramble image/out test-results

@@ -73,10 +73,10 @@ async function fat(boot: string, file: string, signature: string, ways: Ways): P
     ['-F', '32', '-n', 'FIRMWARE', '-i', signature, '--invariant', file],
     ways,
   );
-  // Files keep the dates that they have, and names come in one order.
+  // Dates are SOURCE_DATE_EPOCH's, and names come in one order.
   await run(
     'sh',
-    ['-c', 'cd "$0" && LC_ALL=C && exec mcopy -s -m -i "$1" ./* ::', boot, file],
+    ['-c', 'cd "$0" && LC_ALL=C && exec mcopy -s -i "$1" ./* ::', boot, file],
     ways,
   );
 }

@@ -1,0 +1,60 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { linesOf, readRecipe, recipeHash } from '../../../image/build/recipe.ts';
+import { unitFiles, wantedBy } from '../../../image/build/system.ts';
+
+const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
+
+test('every user that a unit runs as is made by the image', async () => {
+  const sysusers = await readFile(
+    path.join(CHECKOUT, 'image/recipe/overlay/common/usr/lib/sysusers.d/bramble.conf'),
+    'utf8',
+  );
+  const units = await unitFiles(CHECKOUT);
+  expect(units.length).toBeGreaterThanOrEqual(6);
+  for (const unit of units) {
+    const text = await readFile(path.join(CHECKOUT, unit), 'utf8');
+    for (const [, user] of text.matchAll(/^User=(.*)$/gm))
+      expect(sysusers, unit).toMatch(new RegExp(`^u ${user} `, 'm'));
+    for (const [, group] of text.matchAll(/^Group=(.*)$/gm))
+      expect(sysusers, unit).toMatch(new RegExp(`^g ${group} `, 'm'));
+    expect(wantedBy(text), unit).toHaveLength(1);
+  }
+});
+
+test('who wants a unit is told by its [Install] section', () => {
+  expect(wantedBy('[Unit]\nWants=x.target\n[Install]\nWantedBy=a.target b.target\n')).toEqual([
+    'a.target',
+    'b.target',
+  ]);
+  expect(wantedBy('[Unit]\n')).toEqual([]);
+});
+
+test('lists of packages are plain, and no package is there twice', async () => {
+  expect(linesOf('# about\napt # why\n\n')).toEqual(['apt']);
+  const { packages } = await readRecipe('pi', 'arm64');
+  expect(new Set(packages).size).toBe(packages.length);
+  for (const name of packages) expect(name).toMatch(/^[a-z0-9][a-z0-9+.-]+$/);
+  expect(packages).toContain('linux-image-arm64');
+  expect((await readRecipe('virtual', 'x64')).packages).not.toContain('linux-image-arm64');
+});
+
+test('the cache knows another recipe from this one', async () => {
+  const pi = await recipeHash(await readRecipe('pi', 'arm64'), []);
+  expect(await recipeHash(await readRecipe('pi', 'arm64'), [])).toBe(pi);
+  expect(await recipeHash(await readRecipe('virtual', 'arm64'), [])).not.toBe(pi);
+  expect(await recipeHash(await readRecipe('pi', 'arm64'), ['another mirror'])).not.toBe(pi);
+});
+
+test('nothing in the overlay names a key, a password or a machine', async () => {
+  const overlay = path.join(CHECKOUT, 'image/recipe/overlay');
+  const entries = await readdir(overlay, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  expect(files.length).toBeGreaterThan(20);
+  for (const { parentPath, name } of files) {
+    const text = await readFile(path.join(parentPath, name), 'utf8');
+    expect(text, name).not.toMatch(/PRIVATE KEY|ssh-(rsa|ed25519) |psk=|\$6\$|\$y\$/);
+  }
+});
