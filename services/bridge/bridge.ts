@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { BRIDGE_USER, bridgePassword } from '#core/config/bridge-user.ts';
+import { BRIDGE_USER, bridgeOwner, bridgePassword } from '#core/config/bridge-user.ts';
 import { type ClusterConfig, loadCluster } from '#core/config/cluster.ts';
 import type { BridgeStatus } from '#core/contracts/bridge.ts';
 import type { BridgeConfig } from '#core/contracts/service-config.ts';
@@ -72,6 +72,7 @@ export class Bridge implements Service {
       settings: cluster.kafka,
       clusterFile: config.cluster,
       clientId: `bramble.${cluster.cluster.name}.${config.node}`,
+      owner: bridgeOwner(cluster.cluster),
       log,
     });
     this.#link = new MqttLink({

@@ -4,6 +4,7 @@ import type { KafkaSettings } from '#core/config/bridge.ts';
 import type { Logger } from '#core/log.ts';
 import { installCodecs } from './codecs.ts';
 import { produceError } from './failure.ts';
+import { Fencing } from './fencing.ts';
 import { KafkaJsConsumer } from './kafkajs-consumer.ts';
 import { KafkaJsProducer } from './kafkajs-producer.ts';
 import type {
@@ -23,6 +24,8 @@ export interface KafkaJsOptions {
   clusterFile: string;
   /** Tells the bridges apart in Kafka's own logs. */
   clientId: string;
+  /** What all bridges of a cluster, and no others, call it: the prefix of transactional ids. */
+  owner: string;
   log: Logger;
 }
 
@@ -61,7 +64,11 @@ export class KafkaJsPort implements KafkaPort {
   }
 
   producer(name: string): RecordProducer {
-    return new KafkaJsProducer({ ...this.#config, clientId: `${this.#config.clientId}.${name}` });
+    const { owner, log } = this.#options;
+    return new KafkaJsProducer(
+      { ...this.#config, clientId: `${this.#config.clientId}.${name}` },
+      new Fencing(`${owner}.${name}`, log),
+    );
   }
 
   consume(options: ConsumeOptions): RecordConsumer {

@@ -1,6 +1,7 @@
 import kafkajs, { type KafkaConfig, type Message, type Producer } from 'kafkajs';
 import { codecOf } from './codecs.ts';
 import { produceError } from './failure.ts';
+import type { Fencing } from './fencing.ts';
 import type { Compression, KafkaRecord, RecordProducer } from './port.ts';
 import { Sockets } from './sockets.ts';
 
@@ -11,10 +12,12 @@ const CLOSE_WAIT = 3_000;
  * kafkajs' idempotent producer, used so that it loses nothing: one partition in each `send`, since
  * one over two leaders can resolve although half of it was not written; one `send` a partition at a
  * time, since two can take the same sequence numbers; acks from all in-sync replicas; a batch that
- * failed goes again as it was, so that its sequence numbers tell Kafka what is a copy.
+ * failed goes again as it was, so that its sequence numbers tell Kafka what is a copy. The last
+ * producer that was opened under a name fences off those before it.
  */
 export class KafkaJsProducer implements RecordProducer {
   readonly #config: KafkaConfig;
+  readonly #fencing: Fencing;
   readonly #sockets = new Sockets();
   /** kafkajs' form of batches that may have to be sent again: the identical one. */
   readonly #forms = new WeakMap<readonly KafkaRecord[], Message[]>();
@@ -24,8 +27,9 @@ export class KafkaJsProducer implements RecordProducer {
   /** Changes when connections are cut: one that was being made then does not count. */
   #generation = 0;
 
-  constructor(config: KafkaConfig) {
+  constructor(config: KafkaConfig, fencing: Fencing) {
     this.#config = config;
+    this.#fencing = fencing;
   }
 
   async produce(
@@ -83,6 +87,7 @@ export class KafkaJsProducer implements RecordProducer {
     if (this.#closed) throw new Error('the producer is closed');
     const generation = this.#generation;
     const client = new kafkajs.Kafka({ ...this.#config, socketFactory: this.#sockets.factory });
+    this.#fencing.apply(client);
     const producer = client.producer({
       idempotent: true,
       allowAutoTopicCreation: false,

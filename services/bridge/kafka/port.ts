@@ -105,6 +105,10 @@ export interface RecordConsumer {
 
 /** Kafka as the bridge uses it, so that another client library can take the place of this one. */
 export interface KafkaPort {
+  /**
+   * Of all bridges' producers with the same name Kafka listens to the one that was opened last, as
+   * far as it can fence: to the others `produce` rejects with `disorder`.
+   */
   producer(name: string): RecordProducer;
   consume(options: ConsumeOptions): RecordConsumer;
   /** Partitions of a topic; undefined when there is no such topic. Rejects when nobody answers. */
