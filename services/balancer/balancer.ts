@@ -102,6 +102,7 @@ export class Balancer implements Service, StatsView {
       Math.ceil(holdLimit() / (sharing?.workers ?? 1)),
       sharing?.counters('process'),
       sharing && (() => sharing.ringForAdmission()),
+      config.global.rates,
     );
     this.#now = this.#generation(config);
     this.#now.restore();
@@ -250,6 +251,7 @@ export class Balancer implements Service, StatsView {
     next.takeOver(before);
     this.#now = next;
     this.admission.limit = connectionLimit(config.global.maxconn);
+    Object.assign(this.admission.rates.limits, config.global.rates);
     change.apply();
     this.#listeners = change.listeners;
     this.#http.reloaded(next.servers());

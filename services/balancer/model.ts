@@ -4,6 +4,7 @@ import type { SavedServer } from './checks/server-state.ts';
 import type { CheckMethod } from './checks/steps.ts';
 import type { CompressionConfig } from './compression/config.ts';
 import type { ProcessConfig } from './config/keywords/global-process.ts';
+import type { RateLimits } from './listeners/rate-limits.ts';
 import type { LogFormatter } from './log/log-format.ts';
 import type { ServerResolution } from './resolvers/config.ts';
 import type { Condition } from './rules/condition.ts';
@@ -326,6 +327,8 @@ export interface ProxyConfig {
   errorLocations?: ReadonlyMap<number, ErrorLocation>;
   /** `http-error`: answers of one's own, by status. */
   errorReplies?: ReadonlyMap<number, Reply>;
+  /** Sessions in a second; more wait. May change while running. */
+  rateLimit?: number | undefined;
   /** Everything that looks at traffic; undefined where nothing does. */
   rules?: ProxyRules | undefined;
   /** Field (lower case) that tells servers their name. */
@@ -362,6 +365,8 @@ export interface BalancerConfig {
     process?: ProcessConfig | undefined;
     /** `maxconn` where somebody set it. */
     maxconnGiven?: number | undefined;
+    /** `maxconnrate`, `maxsessrate` and `maxsslrate`. */
+    rates?: RateLimits | undefined;
     /** Workers (`nbthread`); undefined = 1. */
     threads?: number | undefined;
   };

@@ -77,6 +77,8 @@ export interface ProxySettings {
   backlog?: number | undefined;
   /** Field that tells servers their name. */
   sendNameHeader?: string | undefined;
+  /** `rate-limit sessions`. */
+  rateLimit?: number | undefined;
   server: ServerSettings;
   rules: RuleSettings;
 }
@@ -150,6 +152,7 @@ export interface GlobalChecks {
 export interface GlobalDraft {
   /** Warnings are errors. */
   zeroWarning?: boolean;
+  rates: { connections: number; sessions: number; tls: number };
   /** Workers. */
   threads?: number | undefined;
   maxconn: number | undefined;
@@ -254,6 +257,7 @@ export function newSettings(): ProxySettings {
 export function newGlobal(): GlobalDraft {
   return {
     maxconn: undefined,
+    rates: { connections: 0, sessions: 0, tls: 0 },
     log: [],
     logTag: undefined,
     sendHostname: undefined,

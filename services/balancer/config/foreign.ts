@@ -13,8 +13,8 @@ export const FOREIGN_SECTIONS = words(`
 export const FOREIGN_GLOBAL = words(`
   default-path grace h1-accept-payload-with-any-method h1-case-adjust h1-case-adjust-file
   httpclient.resolvers.id httpclient.resolvers.prefer httpclient.ssl.ca-file httpclient.ssl.verify
-  issuers-chain-path lua-load lua-load-per-thread lua-prepend-path maxconnrate maxsessrate
-  maxsslconn maxsslrate pp2-never-send-local ssl-engine ssl-load-extra-del-ext
+  issuers-chain-path lua-load lua-load-per-thread lua-prepend-path
+  maxsslconn pp2-never-send-local ssl-engine ssl-load-extra-del-ext
   ssl-load-extra-files ssl-propquery ssl-provider ssl-provider-path ssl-skip-self-issued-ca
   tune.fail-alloc tune.lua.forced-yield tune.lua.maxmem tune.lua.service-timeout
   tune.lua.session-timeout tune.lua.task-timeout tune.ssl.capture-buffer-size
@@ -24,7 +24,7 @@ export const FOREIGN_GLOBAL = words(`
 /** Keywords of defaults, frontend, backend and listen. */
 export const FOREIGN_PROXY = words(`
   clitcpka-cnt clitcpka-idle clitcpka-intvl dispatch email-alert
-  rate-limit srvtcpka-cnt srvtcpka-idle srvtcpka-intvl use-fcgi-app usesrc
+  srvtcpka-cnt srvtcpka-idle srvtcpka-intvl use-fcgi-app usesrc
 `);
 
 /** What may follow `option`. */

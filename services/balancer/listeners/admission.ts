@@ -1,4 +1,5 @@
 import { Counters } from '../servers/counters.ts';
+import { type RateLimits, Rates } from './rate-limits.ts';
 
 /** Whoever holds accepted connections back until there is room. */
 export interface Waiting {
@@ -15,6 +16,7 @@ export interface Waiting {
  */
 export class Admission {
   readonly holdLimit: number;
+  readonly rates: Rates;
   #limit: number;
   readonly #counters: Counters;
   readonly #wakeOthers: (() => void) | undefined;
@@ -27,7 +29,9 @@ export class Admission {
     holdLimit: number,
     counters: Counters = new Counters(),
     wakeOthers?: () => void,
+    rates?: RateLimits,
   ) {
+    this.rates = new Rates(rates, counters);
     this.#limit = limit;
     this.holdLimit = holdLimit;
     this.#counters = counters;

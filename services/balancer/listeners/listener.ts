@@ -19,6 +19,8 @@ import { receiveProxyHeader } from './receive-proxy.ts';
 
 const DEFAULT_HEADER_TIMEOUT = 10_000;
 const QUIET_TIME = 1000;
+/** Between looks at a rate that holds connections back, milliseconds. */
+const RATE_PATIENCE = 10;
 /** A turn of the event loop that is as good as idle, milliseconds, and how many to wait for it. */
 const QUIET_TURN = 0.1;
 const MAX_TURNS = 200;
@@ -51,6 +53,7 @@ export class Listener implements Waiting {
   #arrivals = 0;
   #open = false;
   #admitting = false;
+  #later: NodeJS.Timeout | undefined;
   #complainedAt = Number.NEGATIVE_INFINITY;
 
   constructor(bind: BindConfig, context: FrontendContext, deps: ListenerDeps) {
@@ -117,6 +120,7 @@ export class Listener implements Waiting {
     await this.#quietTurn();
     this.#forget();
     this.#deps.admission.forget(this);
+    clearTimeout(this.#later);
     for (const handle of this.#waiting.splice(0)) {
       this.#deps.admission.held -= 1;
       handle.reset();
@@ -147,7 +151,9 @@ export class Listener implements Waiting {
       this.#serve(this.#waiting.shift()!);
     }
     this.#admitting = false;
-    if (this.#waiting.length > 0) this.#deps.admission.wait(this);
+    if (this.#waiting.length === 0) return;
+    this.#deps.admission.wait(this);
+    this.#lookAgain();
   }
 
   get #full(): boolean {
@@ -156,8 +162,28 @@ export class Listener implements Waiting {
       !this.#open ||
       this.#current >= (this.bind.maxconn ?? Number.POSITIVE_INFINITY) ||
       counters.present >= config.maxconn ||
-      this.#deps.admission.full
+      this.#deps.admission.full ||
+      this.#tooFast
     );
+  }
+
+  /** `rate-limit sessions` and the limits of the process. */
+  get #tooFast(): boolean {
+    const { config, counters } = this.context;
+    const { rateLimit = 0 } = config;
+    return (
+      (rateLimit > 0 && counters.sessionRate.readAll() >= rateLimit) ||
+      this.#deps.admission.rates.reached(this.#acceptor !== undefined)
+    );
+  }
+
+  /** Where a rate holds connections back, no end of another lets them in: time does. */
+  #lookAgain(): void {
+    if (this.#later || this.#waiting.length === 0 || !this.#tooFast) return;
+    this.#later = setTimeout(() => {
+      this.#later = undefined;
+      this.admit();
+    }, RATE_PATIENCE);
   }
 
   /** Lets one more in, unless that would be too many. */
@@ -182,6 +208,7 @@ export class Listener implements Waiting {
       this.#waiting.push(handle);
       admission.held += 1;
       admission.wait(this);
+      this.#lookAgain();
     } else {
       this.#complain(`${admission.held} connections wait already, refusing more`);
       handle.reset();
@@ -210,6 +237,7 @@ export class Listener implements Waiting {
     this.#current += 1;
     context.live = (context.live ?? 0) + 1;
     this.#deps.admission.enter();
+    this.#deps.admission.rates.count(this.#acceptor !== undefined);
     counters.connectionStarted(acceptedAt);
     const ended = (): void => this.#ended(context, bind);
     const accepted = { bind, client, acceptedAt, head: undefined, handle };

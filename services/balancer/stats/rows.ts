@@ -89,7 +89,7 @@ function frontendRow(frontend: FrontendContext, now: number): StatRow {
     dreq: counters.dreq,
     ereq: counters.ereq,
     status: frontendStatus(state, counters.scur >= config.maxconn),
-    rate_lim: 0,
+    rate_lim: config.rateLimit ?? 0,
     ...responses(config, counters),
     req_rate: counters.requestRate.read(now),
     req_rate_max: counters.requestRate.max,

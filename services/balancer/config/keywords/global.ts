@@ -15,6 +15,7 @@ import { GLOBAL_STATS } from './global-stats.ts';
 import { GLOBAL_TLS } from './global-tls.ts';
 import { GLOBAL_TUNING } from './global-tuning.ts';
 import { parseLog } from './log.ts';
+import { RATE_KEYWORDS } from './rate-limit.ts';
 
 const MAX_THREADS = 64;
 
@@ -93,6 +94,7 @@ export const GLOBAL_KEYWORDS: KeywordTable<Keyword<GlobalDraft>> = {
       global.maxconn = value === 0 ? undefined : value;
     },
   },
+  ...RATE_KEYWORDS,
   nbthread: {
     usage: '<number>',
     summary: 'workers that serve, threads with an event loop each (default 1)',

@@ -2,6 +2,7 @@ import type { ProxyDraft, ProxySection } from '../draft.ts';
 import { type Context, integerArgument, MAX_COUNT, onlyArguments } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
 import type { ProxyKeyword } from './proxy.ts';
+import { parseRateLimit } from './rate-limit.ts';
 
 const EVERYWHERE: readonly ProxySection[] = ['defaults', 'frontend', 'listen', 'backend'];
 const CLIENT_SIDE: readonly ProxySection[] = ['defaults', 'frontend', 'listen'];
@@ -62,6 +63,13 @@ function parseDeclare(draft: ProxyDraft, statement: Statement, { problems }: Con
 
 /** Further keywords of the proxy sections: HAProxy 2.6 manual, section 4.2. */
 export const MORE_PROXY_KEYWORDS: Readonly<Record<string, ProxyKeyword>> = {
+  'rate-limit': {
+    usage: 'sessions <rate>',
+    summary: 'most sessions in a second; more wait in the kernel',
+    sections: CLIENT_SIDE,
+    misplaced: 'warning',
+    parse: parseRateLimit,
+  },
   backlog: number(
     'backlog',
     CLIENT_SIDE,

@@ -1,5 +1,6 @@
 import { parseDuration } from '../../config/duration.ts';
 import { connectionLimit } from '../../listeners/descriptors.ts';
+import type { RateName } from '../../listeners/rate-limits.ts';
 import type { CommandTable } from '../command.ts';
 import { allows } from '../config.ts';
 import { bareFailure, failure, NOTHING } from '../reply.ts';
@@ -8,7 +9,13 @@ import { isReply, serverOf } from '../targets.ts';
 const positive = (text: string): number | undefined =>
   /^\d{1,9}$/.test(text) && Number(text) > 0 ? Number(text) : undefined;
 
-/** `set maxconn`, `set timeout`, `set severity-output`, and levels (management guide, 9.3). */
+const RATES: readonly (readonly [word: string, name: RateName])[] = [
+  ['connections', 'connections'],
+  ['sessions', 'sessions'],
+  ['ssl-sessions', 'tls'],
+];
+
+/** `set maxconn`, `set rate-limit`, `set timeout`, `set severity-output`, and levels (management guide, 9.3). */
 export const LIMIT_COMMANDS: CommandTable = [
   {
     name: 'set maxconn frontend',
@@ -58,6 +65,20 @@ export const LIMIT_COMMANDS: CommandTable = [
       return NOTHING;
     },
   },
+  ...RATES.map(([word, name]): CommandTable[number] => ({
+    name: `set rate-limit ${word} global`,
+    workers: 'each',
+    usage: `set rate-limit ${word} global <value>`,
+    summary: 'change how many there may be in a second',
+    level: 'admin',
+    run: ({ host, word: argument }) => {
+      const text = argument(0);
+      if (!/^\d{1,9}$/.test(text)) return failure('Expects an integer value.');
+      host.admission.rates.limits[name] = Number(text);
+      host.admission.admitAll();
+      return NOTHING;
+    },
+  })),
   {
     name: 'set timeout',
     usage: 'set timeout [cli] <delay>',
