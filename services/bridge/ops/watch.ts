@@ -94,7 +94,9 @@ export class Watch {
   #alert(mapping: string, lag: BridgeLag): void {
     const { alert, log } = this.#options;
     if (lag.retention < alert()) {
-      this.#alerted.delete(mapping);
+      if (!this.#alerted.delete(mapping)) return;
+      const bound = `${Math.round(100 * alert())} %`;
+      log.info({ mapping, ...lag }, `less than ${bound} of what the log keeps waits again`);
       return;
     }
     const now = performance.now();
