@@ -14,8 +14,11 @@ const SETTLE_TIMEOUT = 20_000;
 export interface LabOptions {
   /** Nodes `pi1`, `pi2`, … */
   count?: number;
-  /** The `mqtt` part of cluster.yaml, as YAML in flow style. */
-  mqtt?: string;
+  /**
+   * The `mqtt` part of cluster.yaml, as YAML in flow style, and more parts; `door` is the address
+   * at which nodes in namespaces reach this process.
+   */
+  mqtt?: string | ((door: string) => string);
   /** Each node in a network namespace of its own, so that it can be cut off. Needs root. */
   namespaces?: boolean;
   /** Directory of a node's JetStream; by default one below the lab's temporary directory. */
@@ -49,10 +52,12 @@ export interface LabNode extends Endpoint {
 export class ClusterLab {
   readonly nodes: LabNode[] = [];
   readonly network: Network | undefined;
+  readonly clusterFile: string;
   readonly #directory: string;
 
   private constructor(directory: string, network: Network | undefined) {
     this.#directory = directory;
+    this.clusterFile = join(directory, 'cluster.yaml');
     this.network = network;
   }
 
@@ -122,11 +127,12 @@ export class ClusterLab {
         monitor: monitor!,
       };
     });
-    const clusterFile = join(directory, 'cluster.yaml');
+    const { clusterFile } = this;
+    const more = typeof mqtt === 'string' ? mqtt : mqtt(network?.door ?? '127.0.0.1');
     const listed = places.map(({ cluster }, i) => `{ name: pi${i + 1}, address: ${cluster} }`);
     await writeFile(
       clusterFile,
-      `cluster: { name: test, secret: 0123456789abcdef }\nnodes: [${listed.join(', ')}]\nmqtt: ${mqtt}\n`,
+      `cluster: { name: test, secret: 0123456789abcdef }\nnodes: [${listed.join(', ')}]\nmqtt: ${more}\n`,
     );
     const routes = places.map(({ cluster, route }) => `"nats://${cluster}:${route}"`).join(', ');
     for (const [index, place] of places.entries()) {

@@ -18,6 +18,8 @@ export interface NetworkNode {
  */
 export interface Network {
   readonly nodes: readonly NetworkNode[];
+  /** Where the nodes reach this process, on the switch of the clients. */
+  readonly door: string;
   /** Cuts a node off: from the other `nodes` only, or from `all`. */
   cut(index: number, from: 'nodes' | 'all'): void;
   heal(index: number): void;
@@ -49,6 +51,7 @@ export function createNetwork(count: number): Network {
   const hub = `${prefix}-hub`;
   const nodes: NetworkNode[] = [];
   const net = freeNet();
+  const doorAddress = `198.19.${net}.254`;
   // Interface names are short (15 characters) and unique in this namespace only for the one here.
   const door = `br${process.pid}d${number}`.slice(0, 15);
   const remove = (): void => {
@@ -67,7 +70,7 @@ export function createNetwork(count: number): Network {
     }
     ip('link', 'add', door, 'type', 'veth', 'peer', 'name', 'door', 'netns', hub);
     ip('-n', hub, 'link', 'set', 'door', 'master', 'clients', 'up');
-    ip('addr', 'add', `198.19.${net}.254/24`, 'dev', door);
+    ip('addr', 'add', `${doorAddress}/24`, 'dev', door);
     ip('link', 'set', door, 'up');
     for (let i = 0; i < count; i++) {
       const namespace = `${prefix}-pi${i + 1}`;
@@ -105,6 +108,7 @@ export function createNetwork(count: number): Network {
   }
   return {
     nodes,
+    door: doorAddress,
     // Port states of IEEE 802.1D: 0 = disabled, 3 = forwarding.
     cut(index, from) {
       state(`cluster${index}`, '0');

@@ -20,6 +20,8 @@ export interface KafkaOptions {
   security?: 'PLAINTEXT' | 'SASL_PLAINTEXT' | 'SSL' | 'SASL_SSL';
   /** SCRAM users that are there from the first start on: `name: password`. */
   scram?: Record<string, string>;
+  /** Where it listens; default 127.0.0.1, with TLS `localhost`. */
+  host?: string;
   /** Ports for clients, where they are to be known before; else free ones. */
   ports?: number[];
 }
@@ -52,7 +54,10 @@ export async function startKafka(options: KafkaOptions = {}): Promise<TestKafka>
   const folder = await mkdtemp(path.join(tmpdir(), 'bramble-kafka-'));
   const free = await freePorts(count * 3);
   const clients = options.ports ?? free.slice(0, count);
-  const controllers = free.slice(count, 2 * count).map((port) => `127.0.0.1:${port}`);
+  // What a certificate can be issued for.
+  const host = options.host ?? (security.endsWith('SSL') ? 'localhost' : '127.0.0.1');
+  const controllerHost = options.host ?? '127.0.0.1';
+  const controllers = free.slice(count, 2 * count).map((port) => `${controllerHost}:${port}`);
   const id = (what: string): string => kafkaId(`${folder} ${what}`);
   const voters = controllers.map((address, i) => `${i + 1}@${address}:${id(String(i))}`);
   const users = Object.entries(scram).flatMap(([name, password]) =>
@@ -62,8 +67,6 @@ export async function startKafka(options: KafkaOptions = {}): Promise<TestKafka>
     ]),
   );
   const quorum = count === 1 ? ['--standalone'] : ['--initial-controllers', voters.join(',')];
-  // What a certificate can be issued for.
-  const host = security.endsWith('SSL') ? 'localhost' : '127.0.0.1';
   const nodes: KafkaNode[] = [];
   for (let i = 0; i < count; i++) {
     const home = path.join(folder, `kafka-${i + 1}`);
@@ -91,7 +94,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<TestKafka>
       }),
     );
     await formatKafka(classPath, file, id('cluster'), [...quorum, ...users]);
-    nodes.push(newNode(i + 1, ports.clients, classPath, file));
+    nodes.push(newNode(i + 1, host, ports.clients, classPath, file));
   }
   const kafka: TestKafka = {
     nodes,
@@ -111,7 +114,13 @@ export async function startKafka(options: KafkaOptions = {}): Promise<TestKafka>
   return kafka;
 }
 
-function newNode(id: number, port: number, classPath: string, file: string): KafkaNode {
+function newNode(
+  id: number,
+  host: string,
+  port: number,
+  classPath: string,
+  file: string,
+): KafkaNode {
   return {
     id,
     port,
@@ -127,7 +136,7 @@ function newNode(id: number, port: number, classPath: string, file: string): Kaf
       child.stdout.on('data', keep);
       child.stderr.on('data', keep);
       const until = performance.now() + START_TIMEOUT;
-      while (!(await listens(port))) {
+      while (!(await listens(host, port))) {
         if (child.exitCode !== null || performance.now() > until) {
           throw new Error(`Kafka ${id} did not start:\n${this.output}`);
         }
@@ -151,9 +160,9 @@ function newNode(id: number, port: number, classPath: string, file: string): Kaf
   };
 }
 
-function listens(port: number): Promise<boolean> {
+function listens(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, host);
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);

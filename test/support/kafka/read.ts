@@ -111,3 +111,16 @@ export function auditRecords(acknowledged: Iterable<string>, found: readonly Fou
   const missing = [...acknowledged].filter((value) => !seen.has(value));
   return { missing, copies, disordered };
 }
+
+/** Keys whose last record is not their latest: who keeps the last value of a key has an old one. */
+export function staleKeys(found: readonly Found[]): string[] {
+  const last = new Map<string, number>();
+  const highest = new Map<string, number>();
+  for (const { value } of found) {
+    const colon = value.lastIndexOf(':');
+    const [key, number] = [value.slice(0, colon), Number(value.slice(colon + 1))];
+    last.set(key, number);
+    highest.set(key, Math.max(number, highest.get(key) ?? -1));
+  }
+  return [...last].filter(([key, number]) => highest.get(key) !== number).map(([key]) => key);
+}
