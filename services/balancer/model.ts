@@ -141,6 +141,8 @@ export interface ServerConfig extends Address {
   maxReuse?: number | undefined;
   /** `stick` rules never remember it. */
   nonStick?: boolean | undefined;
+  /** Where GET and HEAD requests are sent instead: a prefix of their target (`redir`). */
+  redirection?: string | undefined;
   /** Set where connections to it are TLS. */
   tls?: ServerTls | undefined;
   position: Position;

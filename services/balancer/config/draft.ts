@@ -109,6 +109,7 @@ export interface ServerSettings {
   maxReuse?: number | undefined;
   resolution?: ResolutionSettings;
   nonStick?: boolean;
+  redirection?: string | undefined;
   health: HealthConfig;
   agent: AgentSettings;
   checkTls: CheckTlsSettings;

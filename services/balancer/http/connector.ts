@@ -22,6 +22,8 @@ export interface ConnectorOwner {
   /** A connection is there, fresh or reused; its events go to the connector until `handOver`. */
   obtained(upstream: Upstream): void;
   unobtainable(why: Unobtainable): void;
+  /** The client may be sent to the server itself; true when it was. */
+  redirected(prefix: string): boolean;
   /** A turn of some server ends it; `reason` is for the log. */
   severed(reason: SeverReason): void;
 }
@@ -208,6 +210,8 @@ export class Connector implements UpstreamUser {
     }
     const { server } = assignment;
     server.sessions?.add(this);
+    const { redirection } = server.config;
+    if (redirection !== undefined && this.#owner.redirected(redirection)) return;
     const idle = this.#idle(server);
     if (!idle) {
       this.#open(server);

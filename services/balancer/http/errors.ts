@@ -112,7 +112,7 @@ function builtInPage(status: ErrorStatus): LocalResponse {
 }
 
 /** `errorloc`: a redirect in place of the page. */
-function redirection({ status, location }: ErrorLocation): LocalResponse {
+export function redirection({ status, location }: ErrorLocation): LocalResponse {
   const fields = ['cache-control: no-cache', 'content-length: 0', `location: ${location}`];
   return localResponse(
     status,

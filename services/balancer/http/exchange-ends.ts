@@ -3,6 +3,7 @@ import { cachedBody, cachedHead } from '../cache/cached-head.ts';
 import type { Algorithm } from '../compression/config.ts';
 import { algorithmFor, compressedHead, offloaded } from '../compression/negotiate.ts';
 import type { ProxyConfig } from '../model.ts';
+import { pathAndQuery } from '../samples/fetches/http-names.ts';
 import type { ServerEnds } from '../samples/scope.ts';
 import type { Backend } from '../servers/backend.ts';
 import { faultSign } from '../servers/observer.ts';
@@ -13,7 +14,7 @@ import { BodyFlow } from './body-flow.ts';
 import type { ExchangeClient } from './client-side.ts';
 import { responseConnection } from './connection-field.ts';
 import type { Connector, Unobtainable } from './connector.ts';
-import { type ErrorStatus, errorResponse, type LocalResponse } from './errors.ts';
+import { type ErrorStatus, errorResponse, type LocalResponse, redirection } from './errors.ts';
 import type { ExchangeRules } from './exchange-rules.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
 import { sendLocal } from './local-answer.ts';
@@ -23,6 +24,9 @@ import { type Refusal, ruleConnected, ruleLocalResponse, ruleResponse } from './
 import type { Upstream } from './upstream.ts';
 
 type Phase = 'rules' | 'connect' | 'wait' | 'relay' | 'done';
+
+/** `connection` and `close`. */
+const CLOSE_SIZE = 15;
 
 /** What an exchange is made of, and every way in which it ends but the good one. */
 export abstract class ExchangeEnds {
@@ -78,6 +82,17 @@ export abstract class ExchangeEnds {
 
   unobtainable(why: Unobtainable): void {
     this.fail(why.status, why.termination);
+  }
+
+  redirected(prefix: string): boolean {
+    const { method, target } = this.head;
+    if (method !== 'GET' && method !== 'HEAD') return false;
+    const response = redirection({ status: 302, location: prefix + pathAndQuery(target) });
+    this.account.answeredLocally(response.status);
+    // As HAProxy: the connection ends with it, by a field that is counted.
+    this.keepClient = false;
+    this.answer({ ...response, counted: response.counted + CLOSE_SIZE }, 'LC');
+    return true;
   }
 
   /** The response as its rules leave it; undefined when they ended the exchange. */

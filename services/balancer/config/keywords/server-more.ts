@@ -47,6 +47,17 @@ export const MORE_SERVER_PARAMETERS: KeywordTable<ServerKeyword> = {
       return undefined;
     },
   },
+  redir: {
+    usage: '<prefix>',
+    summary: 'GET and HEAD requests are sent to this prefix of their target, not to the server',
+    arguments: 1,
+    inherited: true,
+    set: ({ settings }, text) => {
+      if (text === '') return "'redir' expects <prefix> as argument.";
+      settings.redirection = text;
+      return undefined;
+    },
+  },
   'non-stick': {
     usage: '',
     summary: 'never remembered by `stick` rules',

@@ -217,6 +217,7 @@ function toConfig(
     pool: settings.pool,
     maxReuse: settings.maxReuse,
     nonStick: settings.nonStick,
+    redirection: settings.redirection,
     position: statement.position,
   };
 }
