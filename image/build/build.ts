@@ -73,7 +73,9 @@ async function system(kind: Kind, arch: Architecture, options: BuildOptions): Pr
     buildBase({ recipe, cache: path.join(out, 'cache'), log, refresh }),
   );
   const tar = path.join(out, `.${kind}-${arch}.tar`);
-  await steps.run('system', () => buildSystem({ base, release, date, out: tar, log }));
+  await steps.run('system', () =>
+    buildSystem({ base, overlays: recipe.overlays, release, date, out: tar, log }),
+  );
   const { version } = JSON.parse(await readFile(path.join(checkout, 'package.json'), 'utf8')) as {
     version: string;
   };

@@ -74,11 +74,7 @@ async function fat(boot: string, file: string, signature: string, ways: Ways): P
     ways,
   );
   // Dates are SOURCE_DATE_EPOCH's, and names come in one order.
-  await run(
-    'sh',
-    ['-c', 'cd "$0" && LC_ALL=C && exec mcopy -s -i "$1" ./* ::', boot, file],
-    ways,
-  );
+  await run('sh', ['-c', 'cd "$0" && LC_ALL=C && exec mcopy -s -i "$1" ./* ::', boot, file], ways);
 }
 
 async function ext4(file: string, signature: string, ways: Ways): Promise<void> {

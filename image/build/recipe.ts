@@ -47,7 +47,10 @@ export function linesOf(text: string): string[] {
     .filter((line) => line !== '');
 }
 
-/** Changes with everything that the system is made from, besides the pins and our own release. */
+/** Files of the overlay that act while packages are installed; the others are laid over it later. */
+const ACT_EARLY = /^etc\/initramfs-tools\/|^usr\/lib\/(sysusers\.d|systemd\/system-preset)\//;
+
+/** Changes with everything that Debian's part is made from, besides the pins. */
 export async function recipeHash(recipe: Recipe, more: readonly string[]): Promise<string> {
   const hash = createHash('sha256');
   const add = (...parts: (string | Buffer)[]): void => {
@@ -61,6 +64,7 @@ export async function recipeHash(recipe: Recipe, more: readonly string[]): Promi
       .filter((entry) => entry.isFile())
       .map((entry) => path.join(entry.parentPath, entry.name));
     for (const file of files.sort()) {
+      if (!ACT_EARLY.test(path.relative(overlay, file))) continue;
       const runs = ((await stat(file)).mode & 0o100) !== 0;
       add(path.relative(overlay, file), runs ? 'x' : '-', await readFile(file));
     }

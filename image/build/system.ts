@@ -1,10 +1,12 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { run } from './run.ts';
 
 export interface SystemOptions {
   /** The tar file of Debian. */
   base: string;
+  /** Directories of plain files to lay over it, in this order. */
+  overlays: readonly string[];
   /** The directory of a built release. */
   release: string;
   /** Seconds since the epoch that every file of ours bears. */
@@ -18,36 +20,38 @@ export interface SystemOptions {
 const RELEASES = 'opt/bramble/releases';
 const CURRENT = '/opt/bramble/current';
 const UNITS = 'usr/lib/systemd/system';
-/** What systemd starts at boot; it asks for the others. */
-const TARGET = 'bramble.target';
+const UNIT = /^bramble[a-z-]*\.(service|target|timer)$/;
 
 /** The kernel lies on the FAT partition, and /dev is made at boot. */
 const LEFT_OUT = ['/boot/vmlinuz*', '/boot/initrd*', '/boot/System.map*', '/dev/*'];
-/** Directories of the base that ours would bring once more. */
-const OURS = ['/opt/bramble', '/opt/bramble/*', '/usr/local/bin', '/usr/lib/clock-epoch'];
 
 /**
  * The whole system as a tar file: Debian with our release in it, its units known to systemd and
  * its commands in the PATH. Nothing runs in the new system, so this takes seconds.
  */
-export async function buildSystem({ base, release, date, out, log }: SystemOptions): Promise<void> {
+export async function buildSystem(options: SystemOptions): Promise<void> {
+  const { base, release, date, out, log } = options;
   const work = await mkdtemp(path.join(path.dirname(out), '.system-'));
   try {
     const root = path.join(work, 'root');
-    await layOut(root, release);
+    await layOut(root, options);
     const ours = path.join(work, 'ours.tar');
+    const list = path.join(work, 'list');
+    const { members, replaced } = await compareWith(base, root);
+    await writeFile(list, members.map((member) => `${member}\n`).join(''));
     const name = path.basename(release);
     await run(
       'tar',
       [
         ...['-cf', ours, '--sort=name', `--mtime=@${date}`, '--mode=u=rwX,go=rX'],
-        ...['--owner=0', '--group=0', '--numeric-owner'],
-        `--transform=s,^\\./${name},./${RELEASES}/${name},S`,
-        ...['-C', root, ...(await topLevel(root)), '-C', path.dirname(release), `./${name}`],
+        ...['--owner=0', '--group=0', '--numeric-owner', '--no-recursion'],
+        ...['-C', root, '--verbatim-files-from', '-T', list],
+        ...['--recursion', `--transform=s,^\\./${name},./${RELEASES}/${name},S`],
+        ...['-C', path.dirname(release), `./${name}`],
       ],
       { log },
     );
-    const excludes = [...LEFT_OUT, ...OURS].map((glob) => `--path-exclude=${glob}`);
+    const excludes = [...LEFT_OUT, ...replaced].map((glob) => `--path-exclude=${glob}`);
     await run('sh', ['-c', 'exec mmtarfilter "$@" <"$BASE" >"$OUT"', 'sh', ...excludes], {
       log,
       env: { BASE: base, OUT: out },
@@ -59,7 +63,9 @@ export async function buildSystem({ base, release, date, out, log }: SystemOptio
 }
 
 /** What lies around the release: which one is current, its units, its commands. */
-async function layOut(root: string, release: string): Promise<void> {
+async function layOut(root: string, { overlays, release }: SystemOptions): Promise<void> {
+  await mkdir(root);
+  for (const overlay of overlays) await cp(overlay, root, { recursive: true });
   const link = async (target: string, file: string): Promise<void> => {
     await mkdir(path.join(root, path.dirname(file)), { recursive: true });
     await symlink(target, path.join(root, file));
@@ -69,29 +75,29 @@ async function layOut(root: string, release: string): Promise<void> {
   for (const command of await readdir(path.join(release, 'bin'))) {
     await link(`${CURRENT}/bin/${command}`, `usr/local/bin/${command}`);
   }
+  const units = new Map<string, string>();
   for (const file of await unitFiles(release)) {
     const unit = path.posix.basename(file);
     // The unit belongs to the release: rolling back takes the old one again.
     await link(`${CURRENT}/${file}`, `${UNITS}/${unit}`);
-    const text = await readFile(path.join(release, file), 'utf8');
-    for (const wanted of wantedBy(text))
+    units.set(unit, path.join(release, file));
+  }
+  for (const unit of await readdir(path.join(root, UNITS))) {
+    if (!UNIT.test(unit)) continue;
+    const text = await readFile(units.get(unit) ?? path.join(root, UNITS, unit), 'utf8');
+    for (const wanted of wantedBy(text)) {
       await link(`../${unit}`, `${UNITS}/${wanted}.wants/${unit}`);
+    }
   }
   // systemd never sets the clock earlier than the date of this file.
   await writeFile(path.join(root, 'usr/lib/clock-epoch'), '');
-  const preset = `enable ${TARGET}\n`;
-  await mkdir(path.join(root, 'usr/lib/systemd/system-preset'), { recursive: true });
-  await writeFile(
-    path.join(root, 'usr/lib/systemd/system-preset/05-bramble-release.preset'),
-    preset,
-  );
 }
 
 /** Unit files of a release, relative to it. */
 export async function unitFiles(release: string): Promise<string[]> {
   const files = await readdir(path.join(release, 'services'), { recursive: true });
   return files
-    .filter((file) => /(^|\/)bramble[a-z-]*\.(service|target|timer)$/.test(file))
+    .filter((file) => UNIT.test(path.posix.basename(file)))
     .map((file) => path.posix.join('services', file))
     .sort();
 }
@@ -104,21 +110,24 @@ export function wantedBy(unit: string): string[] {
 }
 
 /**
- * The paths of which tar shall carry nothing above: directories that the base has keep its modes
- * and dates, and no entry is there twice.
+ * What of ours goes into the tar file, and which files of the base it replaces. Directories that
+ * the base has keep its modes, so that no path is there twice.
  */
-async function topLevel(root: string): Promise<string[]> {
-  const found = ['./opt/bramble', './usr/local/bin', './usr/lib/clock-epoch'];
-  const entries = await readdir(path.join(root, 'usr/lib/systemd'), {
-    recursive: true,
-    withFileTypes: true,
-  });
+async function compareWith(
+  base: string,
+  root: string,
+): Promise<{ members: string[]; replaced: string[] }> {
+  const listed = await run('tar', ['-tf', base]);
+  const there = new Set(listed.split('\n').map((line) => line.replace(/\/$/, '')));
+  const members: string[] = [];
+  const replaced: string[] = [];
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
   for (const entry of entries) {
-    const full = path.join(entry.parentPath, entry.name);
-    const own = entry.isDirectory()
-      ? entry.name.startsWith('bramble')
-      : !/bramble[^/]*\.wants$/.test(entry.parentPath);
-    if (own) found.push(`./${path.relative(root, full)}`);
+    const member = `./${path.relative(root, path.join(entry.parentPath, entry.name))}`;
+    const double = there.has(member);
+    if (double && entry.isDirectory()) continue;
+    members.push(member);
+    if (double) replaced.push(member.slice(1));
   }
-  return found.sort();
+  return { members: members.sort(), replaced };
 }
