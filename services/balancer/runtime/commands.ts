@@ -1,5 +1,6 @@
 import type { CommandTable } from './command.ts';
 import { CACHE_COMMANDS } from './commands/cache.ts';
+import { CERTIFICATE_COMMANDS } from './commands/certificates.ts';
 import { COUNTER_COMMANDS } from './commands/counters.ts';
 import { DYNAMIC_SERVER_COMMANDS } from './commands/dynamic-servers.ts';
 import { FRONTEND_COMMANDS } from './commands/frontends.ts';
@@ -16,6 +17,7 @@ import { STATISTICS_COMMANDS } from './statistics.ts';
 /** Every command, in the order of `help`. */
 export const COMMANDS: CommandTable = [
   ...CACHE_COMMANDS,
+  ...CERTIFICATE_COMMANDS,
   ...COUNTER_COMMANDS,
   ...DYNAMIC_SERVER_COMMANDS,
   ...FRONTEND_COMMANDS,
