@@ -221,6 +221,8 @@ async function away(on: TestBrokers, all: TestBridges): Promise<void> {
   row(`RSS before, and by each tenth of ${BACKLOG} behind`, `${rss.join(' ')} MiB`);
   await Promise.all(kafka.nodes.map((node) => node.start()));
   let carrying = 0;
+  await eventually('it begins', async () => (await rowOf(all, 'away')).delivered > 0, 60_000);
+  const began = performance.now();
   await eventually(
     'all is carried',
     async () => {
@@ -230,5 +232,7 @@ async function away(on: TestBrokers, all: TestBridges): Promise<void> {
     },
     600_000,
   );
+  const rate = (BACKLOG / (performance.now() - began)) * 1000;
+  row('then carried', `${Math.round(rate)} messages/s`);
   row('highest RSS while all of it is carried', `${carrying} MiB`);
 }

@@ -122,12 +122,16 @@ describe('nodes die', () => {
     await eventually('all arrive', () => got().size >= values.length, 90_000);
     await producer.disconnect();
     const all = inbox(subscriber);
+    const arrived = all.map(({ payload }) => ({ value: payload }));
+    const { missing, copies, disordered } = auditRecords(values, arrived);
     report(context, {
       acknowledged: `${values.length} records`,
       received: all.length,
-      repeated: all.length - got().size,
-      lost: values.filter((value) => !got().has(value)).length,
+      repeated: copies,
+      lost: missing.length,
+      disorder: disordered,
     });
-    expect(got().size).toBe(values.length);
+    expect(missing).toEqual([]);
+    expect(disordered).toBe(0);
   }, 240_000);
 });

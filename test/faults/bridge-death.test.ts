@@ -9,7 +9,7 @@ import {
 } from '../support/bridge.ts';
 import { eventually, pause, startBrokers, type TestBrokers } from '../support/broker.ts';
 import { startKafka, type TestKafka } from '../support/kafka/kafka.ts';
-import { auditRecords, readTopic } from '../support/kafka/read.ts';
+import { auditRecords, readTopic, staleKeys } from '../support/kafka/read.ts';
 import { LONG } from './duration.ts';
 import { report } from './report.ts';
 
@@ -98,6 +98,7 @@ describe('a bridge dies', () => {
     expect(publisher.acknowledged.length).toBe(publisher.sent);
     expect(audit.missing).toEqual([]);
     expect(audit.disordered).toBe(0);
+    expect(staleKeys(found)).toEqual([]);
     return audit;
   };
 

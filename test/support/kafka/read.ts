@@ -92,7 +92,10 @@ export interface Audit {
  * Compares what was acknowledged with what arrived. Values are `KEY:NUMBER`, with numbers that rise
  * within a key.
  */
-export function auditRecords(acknowledged: Iterable<string>, found: readonly Found[]): Audit {
+export function auditRecords(
+  acknowledged: Iterable<string>,
+  found: readonly Pick<Found, 'value'>[],
+): Audit {
   const seen = new Set<string>();
   const last = new Map<string, number>();
   let copies = 0;
@@ -113,7 +116,7 @@ export function auditRecords(acknowledged: Iterable<string>, found: readonly Fou
 }
 
 /** Keys whose last record is not their latest: who keeps the last value of a key has an old one. */
-export function staleKeys(found: readonly Found[]): string[] {
+export function staleKeys(found: readonly Pick<Found, 'value'>[]): string[] {
   const last = new Map<string, number>();
   const highest = new Map<string, number>();
   for (const { value } of found) {
