@@ -16,6 +16,8 @@ const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /** A kept response that answers a request. */
 export interface CacheHit {
+  /** Of the cache. */
+  readonly name: string;
   readonly entry: CacheEntry;
   /** The client has it already: the head alone is sent, as a 304. */
   readonly unchanged: boolean;
@@ -45,7 +47,7 @@ export class CacheSession {
       .find(({ variant }) => suits(variant, request));
     if (!found) return true;
     cache.touch(found);
-    this.hit = { entry: found, unchanged: isUnchanged(request, found) };
+    this.hit = { name: cache.name, entry: found, unchanged: isUnchanged(request, found) };
     return true;
   }
 

@@ -154,6 +154,7 @@ export abstract class ExchangeEnds {
       else account.compressed(input, output);
     };
     const coding = compressed && algorithm;
+    if (this.rules) this.rules.scope.compression = coding;
     this.filter = new ResponseFilter({ body: head.body, algorithm: coding, copy, count });
     return compressed ?? head;
   }

@@ -51,6 +51,7 @@ export class HttpScope implements RuleScope {
     request: [],
     response: [],
   };
+  compression: string | undefined;
   /** What caches have to do with it; made when a rule names one. */
   caching: CacheSession | undefined;
   readonly #account: Account;
@@ -152,6 +153,10 @@ export class HttpScope implements RuleScope {
     const { counters } = this.backend ?? this.frontend;
     counters.cacheLookups += 1;
     if (this.caching.hit) counters.cacheHits += 1;
+  }
+
+  get answeringCache(): string | undefined {
+    return this.caching?.hit?.name;
   }
 
   storeInCache(cache: Cache): void {

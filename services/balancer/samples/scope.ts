@@ -75,6 +75,10 @@ export interface Scope extends TrackerPair {
   /** A fetch that found nothing yet says so here, where more may come. */
   missing?: boolean;
   readonly uniqueId: string | undefined;
+  /** The coding that the response gets on its way to the client. */
+  readonly compression?: string | undefined;
+  /** The cache that answers. */
+  readonly answeringCache?: string | undefined;
   readonly serverEnds: ServerEnds | undefined;
   /** Of the server's connection, where that is encrypted. */
   readonly serverTls?: TlsFacts | undefined;

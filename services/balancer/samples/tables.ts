@@ -17,6 +17,7 @@ import { CONSTANT_FETCHES } from './fetches/constant.ts';
 import { FIELD_FETCHES } from './fetches/fields.ts';
 import { HTTP_FETCHES } from './fetches/http.ts';
 import { PAYLOAD_FETCHES } from './fetches/payload.ts';
+import { RESPONSE_STATE_FETCHES } from './fetches/response-state.ts';
 import { SERVER_TLS_FETCHES } from './fetches/server-tls.ts';
 import { STATE_FETCHES } from './fetches/state.ts';
 import { TABLE_FETCHES } from './fetches/table.ts';
@@ -27,6 +28,7 @@ export const FETCHES: FetchTable = {
   ...STATE_FETCHES,
   ...CERTIFICATE_FETCHES,
   ...CLIENT_FETCHES,
+  ...RESPONSE_STATE_FETCHES,
   ...SERVER_TLS_FETCHES,
   ...PAYLOAD_FETCHES,
   ...FIELD_FETCHES,
