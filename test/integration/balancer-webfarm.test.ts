@@ -79,6 +79,8 @@ async function observe(which: Which) {
     await go(farm, '/well', 'SERVERID=w1');
     await sleep(50);
     const page = await ask(farm, { path: '/admin' });
+    // Its connection has to be counted as gone, on a busy machine too.
+    await sleep(300);
     const csv = await ask(farm, { path: '/admin;csv' });
     const lines = proxy.out.filter((line) => !line.includes('Health check'));
     return {

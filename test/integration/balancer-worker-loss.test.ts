@@ -122,8 +122,10 @@ listen free
 
     await crew.kill(1);
     await until('its connections are gone', () => clients.some((client) => client.closed));
-    const lost = clients.filter((client) => client.closed).length;
-    await until('nobody counts them', () => frontend!.counters.present === CLIENTS - lost);
+    // They end one after the other.
+    const gone = (): number => clients.filter((client) => client.closed).length;
+    await until('nobody counts them', () => frontend!.counters.present === CLIENTS - gone());
+    const lost = gone();
     await until('its places are taken again', () => server!.cur === PLACES);
     const living = clients.filter((client) => !client.closed);
     await until('as many are served', () => living.filter((one) => one.served).length === PLACES);

@@ -103,7 +103,8 @@ test('leaders that stand on one server are spread, and stay when they are', asyn
   await eventually(
     'three leaders',
     async () => {
-      spread = await led();
+      // A stream whose leader moves does not always answer in time.
+      spread = await led().catch(() => []);
       return new Set(spread).size === 3 && !spread.includes(undefined);
     },
     PATIENCE,
