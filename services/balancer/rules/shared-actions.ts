@@ -117,7 +117,11 @@ export const captureAction: HttpActionRow = {
       run: (scope) => {
         const value = expression.evaluate(scope);
         const text = value && asText(value);
-        if (text !== undefined) scope.capture(side, slot, text.slice(0, limit));
+        if (text === undefined) return;
+        // The slot may be another proxy's, and has its own length.
+        const { rules } = scope.frontend.config;
+        const slots = side === 'request' ? rules?.requestCaptures : rules?.responseCaptures;
+        scope.capture(side, slot, text.slice(0, Math.min(limit, slots?.[slot]?.length ?? limit)));
       },
     };
   },
