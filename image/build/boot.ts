@@ -19,7 +19,7 @@ export const SLOTS = { a: 2, b: 3 } as const;
 /** What the firmware reads before it knows of slots. */
 const FIRMWARE = /^(bootcode\.bin|start.*\.elf|fixup.*\.dat)$/;
 /** Boards that the image is for; their device trees are in every slot. */
-const BOARDS = /^bcm(2710|2711|2712|2837)-rpi-.*\.dtb$/;
+const BOARDS = /^bcm(2710|2711|2712|2837)-(d-)?rpi-.*\.dtb$/;
 
 /** Fills the FAT partition's directory from what is in Debian's packages. */
 export async function buildBoot({ base, out, signature, log }: BootOptions): Promise<void> {
@@ -29,19 +29,19 @@ export async function buildBoot({ base, out, signature, log }: BootOptions): Pro
       'tar',
       [
         ...['-xf', base, '-C', work, '--wildcards', '--no-same-owner'],
-        ...['./boot/vmlinuz-*', './boot/initrd.img-*', './usr/lib/raspi-firmware/*'],
-        './usr/lib/linux-image-*/broadcom/*',
+        ...['./usr/lib/modules/*/vmlinuz', './usr/lib/modules/*/dtb/broadcom/*'],
+        ...['./boot/initrd.img-*', './usr/lib/raspi-firmware/*'],
       ],
       { log },
     );
     await rm(out, { recursive: true, force: true });
     const slot = path.join(out, 'a');
     await mkdir(slot, { recursive: true });
-    const kernel = await only(path.join(work, 'boot'), /^vmlinuz-/);
+    const kernel = await only(path.join(work, 'usr/lib/modules'), /./);
     const initrd = await only(path.join(work, 'boot'), /^initrd\.img-/);
-    await rename(kernel, path.join(slot, 'vmlinuz'));
+    await rename(path.join(kernel, 'vmlinuz'), path.join(slot, 'vmlinuz'));
     await rename(initrd, path.join(slot, 'initrd.img'));
-    const trees = path.join(await only(path.join(work, 'usr/lib'), /^linux-image-/), 'broadcom');
+    const trees = path.join(kernel, 'dtb', 'broadcom');
     await copyMatching(trees, BOARDS, slot);
     await copyMatching(path.join(work, 'usr/lib/raspi-firmware'), FIRMWARE, out);
     await writeFile(path.join(slot, 'cmdline.txt'), commandLine(signature, SLOTS.a));

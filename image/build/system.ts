@@ -23,7 +23,11 @@ const UNITS = 'usr/lib/systemd/system';
 const UNIT = /^bramble[a-z-]*\.(service|target|timer)$/;
 
 /** The kernel lies on the FAT partition, and /dev is made at boot. */
-const LEFT_OUT = ['/boot/vmlinuz*', '/boot/initrd*', '/boot/System.map*', '/dev/*'];
+const LEFT_OUT = [
+  ...['/boot/vmlinuz*', '/boot/initrd*', '/boot/System.map*', '/boot/firmware/*', '/dev/*'],
+  ...['/usr/lib/modules/*/vmlinuz', '/usr/lib/modules/*/dtb/*', '/usr/lib/linux-image-*/*'],
+  '/usr/lib/raspi-firmware/*',
+];
 
 /**
  * The whole system as a tar file: Debian with our release in it, its units known to systemd and

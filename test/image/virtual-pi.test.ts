@@ -3,6 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../support/broker.ts';
+import { builtVirtualPi } from './built.ts';
 import { bootVirtualPi, succeeds, type VirtualPi } from './virtual-pi.ts';
 
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
@@ -14,10 +15,7 @@ let pi: VirtualPi;
 let login: { user: string; password: string };
 
 beforeAll(async () => {
-  const out = path.join(CHECKOUT, 'image/out');
-  const built = (await readdir(out)).filter((name) => /-virtual-.*\.tar$/.test(name));
-  expect(built, 'run make virtual-pi first').toHaveLength(1);
-  pi = await bootVirtualPi(path.join(out, built[0]!), async (root) => {
+  pi = await bootVirtualPi(await builtVirtualPi(), async (root) => {
     // What Raspberry Pi Imager leaves.
     await mkdir(path.join(root, FIRMWARE), { recursive: true });
     await writeFile(path.join(root, FIRMWARE, 'user-data'), '#cloud-config\nhostname: attic\n');
