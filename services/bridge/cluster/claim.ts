@@ -147,8 +147,12 @@ export class Claim {
 
   async #renew(): Promise<void> {
     if (this.#dirty === undefined && performance.now() - this.#writtenAt < RENEW) return;
+    const before = this.#validUntil;
     await this.#write(this.#options.self);
-    if (!this.#doubt) return;
+    // Its end may have passed without a timer that told of it, in a process that was frozen: who
+    // asked meanwhile waits.
+    const lapsed = this.#doubt || performance.now() >= before;
+    if (!lapsed || !this.valid) return;
     this.#doubt = false;
     this.#options.onResumed();
   }

@@ -31,7 +31,6 @@ export class Control {
   #version = 0;
   #timer: NodeJS.Timeout | undefined;
   #looking = false;
-  #waiting: (() => void)[] = [];
   #onChange: () => void = () => {};
 
   constructor(options: ControlOptions) {
@@ -56,13 +55,6 @@ export class Control {
 
   close(): void {
     clearInterval(this.#timer);
-    this.#tell();
-  }
-
-  /** Resolves when it is paused no more; undefined: it is not. */
-  paused(): Promise<void> | undefined {
-    if (!this.#wanted.paused) return undefined;
-    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   carriedOut(): void {
@@ -123,19 +115,12 @@ export class Control {
         this.#version = version;
         this.#wanted = version === 0 ? NOTHING : read(bytes);
       }
-      if (!this.#wanted.paused) this.#tell();
       if (this.replay !== undefined) this.#onChange();
     } catch (error) {
       this.#options.log.debug(`what is wanted is asked later: ${describeError(error)}`);
     } finally {
       this.#looking = false;
     }
-  }
-
-  #tell(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const go of waiting) go();
   }
 }
 

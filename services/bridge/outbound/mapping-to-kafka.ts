@@ -189,7 +189,7 @@ export class MappingToKafka {
       translator: new Translator(mapping, cluster),
       delivery: work.delivery!,
       rate: mapping.rate === undefined ? undefined : new RateLimit(mapping.rate),
-      paused: () => this.control.paused(),
+      paused: () => this.control.isPaused,
       onReached: (cursor) => {
         work.reached = cursor;
         if (this.#work === work) this.#save(cursor);
@@ -210,13 +210,10 @@ export class MappingToKafka {
     });
   }
 
-  /** Waits while the claim is in doubt. */
+  /** Waits while the claim is in doubt; whoever ends the work lets it go on. */
   #admission(signal: AbortSignal): Promise<void> | undefined {
     if (this.claim.valid || signal.aborted) return undefined;
-    return new Promise((resolve) => {
-      this.#resume.push(resolve);
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    return new Promise((resolve) => this.#resume.push(resolve));
   }
 
   #go(): void {
@@ -254,6 +251,7 @@ export class MappingToKafka {
     // Another bridge has it by now, and carries the replay out.
     if (this.#work !== work) return;
     work.end();
+    this.#go();
     this.#log.info({ replay, to: cursor.sequences }, 'replays');
     this.control.carriedOut();
     this.#begin({ cursor: cursor.encode().toString('base64'), savedAt: Date.now() } as BridgeState);

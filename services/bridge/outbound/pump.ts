@@ -19,8 +19,8 @@ export interface PumpOptions {
   translator: Translator;
   delivery: Delivery;
   rate: RateLimit | undefined;
-  /** Resolves when the mapping may go on; undefined: it may now. */
-  paused: () => Promise<void> | undefined;
+  /** Whether the mapping is to wait; looked at again and again. */
+  paused: () => boolean;
   /** Everything before the cursor is in Kafka. */
   onReached: (cursor: Cursor) => void;
   log: Logger;
@@ -31,6 +31,8 @@ export interface PumpOptions {
 const MARK_MESSAGES = 256;
 /** Longest wait for something new, milliseconds. */
 const HEAD_WAIT = 1_000;
+/** Between two looks at whether a pause is over, milliseconds. */
+const PAUSE_LOOK = 250;
 /** Records that are read before others have their turn. */
 const PER_TURN = 64;
 
@@ -88,10 +90,9 @@ export class Pump {
   async #read(): Promise<void> {
     const { delivery, consumer, paused, rate, signal } = this.#options;
     for (let turn = 0; !signal.aborted; ) {
-      const pause = paused();
-      if (pause !== undefined) {
+      if (paused()) {
         this.#closeMark();
-        await Promise.race([pause, sleep(HEAD_WAIT, signal)]);
+        await sleep(PAUSE_LOOK, signal);
         continue;
       }
       const relief = delivery.relief();

@@ -14,6 +14,8 @@ class FakeStore {
   /** Which bridges cannot reach it, and whose answers are lost. */
   readonly cut = new Set<string>();
   readonly mute = new Set<string>();
+  /** For how long everything stands still during the next write, milliseconds. */
+  freeze = 0;
 
   of(who: string) {
     const unavailable = (): BrambleError =>
@@ -26,6 +28,9 @@ class FakeStore {
       write: async (_subject: string, bytes: Buffer, expected: number) => {
         if (this.cut.has(who)) throw unavailable();
         if (expected !== this.version) throw new BrambleError(ERROR_CODES.FENCED, 'taken');
+        const thawed = performance.now() + this.freeze;
+        this.freeze = 0;
+        while (performance.now() < thawed);
         this.bytes = bytes;
         this.writes++;
         this.version += 3;
@@ -115,6 +120,17 @@ describe('a claim', () => {
     expect(store.state.owner).toBe('b');
     console.log(`taken over after ${Math.round(took)} ms`);
     expect(took).toBeLessThan(8_000);
+  });
+
+  test('frozen while it was renewed, it lets those go on who asked before any timer told', async () => {
+    const store = new FakeStore();
+    const a = bridge(store, 'a');
+    await until(() => a.claim.held);
+    // The first claim ends meanwhile, and the next one began in time.
+    store.freeze = 2_000;
+    await until(() => a.events.includes('resumed'));
+    expect(a.events).not.toContain('doubt');
+    expect(a.claim.valid).toBe(true);
   });
 
   test('a holder that comes back in time goes on', async () => {
