@@ -85,10 +85,6 @@ export class TcpSession implements EndOwner, Watched, LiveSession, ResponseOwner
     this.#assign(undefined);
   }
 
-  get #over(): boolean {
-    return this.#phase === 'closed';
-  }
-
   /** Ends it now, with a reset to both sides; logged as killed by the balancer. */
   destroy(): void {
     this.#end('KD', true);
@@ -302,8 +298,7 @@ export class TcpSession implements EndOwner, Watched, LiveSession, ResponseOwner
     end.peer = client;
     client.active = end.active;
     server.counters.bin += this.#heldBytes;
-    this.#inspect(end, server, dial);
-    if (this.#over) return;
+    if (!this.#inspect(end, server, dial)) return;
     const { sendProxy, tls } = server.config;
     if (sendProxy && !tls) this.#held.unshift(encodeProxyHeader(sendProxy, this.#accepted.client));
     if (this.#held.length > 0) {
@@ -318,16 +313,18 @@ export class TcpSession implements EndOwner, Watched, LiveSession, ResponseOwner
     this.#watch();
   }
 
-  #inspect(end: End, server: Server, dial: Dial): void {
+  /** False when rules have ended the session. */
+  #inspect(end: End, server: Server, dial: Dial): boolean {
     const { rules } = this.#backend!.config;
     const { scope } = this.#accepted;
-    if (!scope) return;
+    if (!scope) return true;
     scope.server = server;
     scope.serverTls = dial.tls;
-    if (!rules || rules.tcpResponse.length === 0) return;
+    if (!rules || rules.tcpResponse.length === 0) return true;
     end.holding = true;
     this.#inspection = new ResponseInspection(rules, scope, this.#deps.wheel, this);
     this.#inspection.start();
+    return this.#phase === 'open';
   }
 
   answerPassed(bytes: Buffer): void {
