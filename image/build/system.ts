@@ -24,7 +24,14 @@ const UNIT = /^bramble[a-z-]*\.(service|target|timer)$/;
 
 /** The kernel lies on the FAT partition, and /dev is made at boot. */
 const LEFT_OUT = [
-  ...['/boot/vmlinuz*', '/boot/initrd*', '/boot/System.map*', '/boot/firmware/*', '/dev/*'],
+  ...[
+    '/boot/vmlinuz*',
+    '/boot/initrd*',
+    '/boot/System.map*',
+    '/boot/config*',
+    '/boot/firmware/*',
+    '/dev/*',
+  ],
   ...['/usr/lib/modules/*/vmlinuz', '/usr/lib/modules/*/dtb/*', '/usr/lib/linux-image-*/*'],
   '/usr/lib/raspi-firmware/*',
 ];
