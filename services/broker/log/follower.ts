@@ -4,7 +4,7 @@ import type { Bus } from '../cluster/bus.ts';
 import type { Message } from '../message.ts';
 import type { Cursor } from './cursor.ts';
 import { type DirectGets, sequenceOf } from './direct-gets.ts';
-import { HeldRecords } from './held-records.ts';
+import { HeldRecords, laneKey } from './held-records.ts';
 import type { LogCounters } from './log-counters.ts';
 import type { ShardBounds } from './log-reader.ts';
 import type { LogRecord } from './message-log.ts';
@@ -304,8 +304,4 @@ async function recall(
     }
   }
   return records;
-}
-
-function laneKey({ writer, lane }: LogRecord): string {
-  return `${writer} ${lane}`;
 }

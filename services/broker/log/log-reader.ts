@@ -1,6 +1,6 @@
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import type { Cursor } from './cursor.ts';
-import { HeldRecords } from './held-records.ts';
+import { HeldRecords, laneKey } from './held-records.ts';
 import type { LogReader, LogRecord, ReadResult } from './message-log.ts';
 import { RecordOrder } from './order.ts';
 import { costOf } from './record-ring.ts';
@@ -47,6 +47,8 @@ export class JetStreamLogReader implements LogReader {
   /** By shard: the sequence that is looked at next; the cursor stays before what is held. */
   readonly #scan: number[];
   readonly #held: HeldRecords;
+  /** What is held and has become the next of its lane, by writer and lane. */
+  readonly #due = new Map<string, LogRecord>();
   /** The log has lost its end, so the cursor has seen what nobody will see again. */
   #shortened = false;
   #window = AHEAD_FIRST;
@@ -62,16 +64,18 @@ export class JetStreamLogReader implements LogReader {
   }
 
   next(): ReadResult {
-    const due = this.#due();
-    if (due !== undefined) return this.#handOver(due);
     let best: LogRecord | undefined;
+    // What was held takes its turn by its time as well: a client may have gone on at another node,
+    // whose records are behind the fronts still.
+    for (const due of this.#due.values()) best = earlier(due, best);
+    const due = best;
     for (let shard = 0; shard < this.#scan.length; shard++) {
       const front = this.#front(shard);
       if (front === 'wait') return front;
       if (front !== undefined) best = earlier(front, best);
     }
     if (best !== undefined) {
-      this.#pass(best);
+      if (best !== due) this.#pass(best);
       return this.#handOver(best);
     }
     if (this.#options.holding()) return 'wait';
@@ -185,12 +189,18 @@ export class JetStreamLogReader implements LogReader {
     return this.#options.source.inMemory(shard, sequence) ?? this.#ahead[shard]!.get(sequence);
   }
 
-  /** What was held and is the next of its lane now; copies among what is held are dropped. */
-  #due(): LogRecord | undefined {
-    if (this.#held.size === 0) return undefined;
+  /** Looks which of the lane's held records is the next now; copies among them are dropped. */
+  #look(handed: LogRecord): void {
+    const key = laneKey(handed);
+    this.#due.delete(key);
+    const isDue = (record: LogRecord): boolean => this.#order.judge(record) !== 'early';
     for (;;) {
-      const due = this.#held.find((record) => this.#order.judge(record) !== 'early');
-      if (due === undefined || this.#order.judge(due) === 'new') return due;
+      const due = this.#held.findBeside(handed, isDue);
+      if (due === undefined) return;
+      if (this.#order.judge(due) === 'new') {
+        this.#due.set(key, due);
+        return;
+      }
       this.#held.delete(due);
       this.#moveCursor(due.shard);
     }
@@ -213,6 +223,7 @@ export class JetStreamLogReader implements LogReader {
     this.#held.delete(record);
     this.#order.take(record);
     this.#moveCursor(record.shard);
+    this.#look(record);
     return record;
   }
 

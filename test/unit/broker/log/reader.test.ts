@@ -128,6 +128,28 @@ async function* read(reader: JetStreamLogReader): AsyncGenerator<LogRecord> {
   }
 }
 
+test('what had to wait for its forerunner takes its turn by its time', async () => {
+  const history = new History();
+  const write = (shard: number, time: number, writer: string, lane: number, number: number) => {
+    const records = history.shards[shard]!;
+    const messages = [new Message('t', 1, false, Buffer.alloc(0))];
+    records.push({ shard, sequence: records.length + 1, time, writer, lane, number, messages });
+  };
+  // pi1 goes back to shard 0, while pi2 writes on to shard 1 until its client goes over to pi1.
+  write(1, 10, 'pi1/a', 0, 1);
+  for (let i = 0; i < 20; i++) {
+    write(0, 20 + 10 * i, 'pi1/a', 0, 2 + i);
+    write(1, 15 + 10 * i, 'pi2/b', 0, 1 + i);
+  }
+  const head = Cursor.start(SHARDS);
+  for (const [shard, records] of history.shards.entries()) head.sequences[shard] = records.length;
+  const reader = readerOf(history, Cursor.start(SHARDS), 0, head);
+  const times: number[] = [];
+  for await (const { time } of read(reader)) times.push(time);
+  expect(times).toHaveLength(41);
+  expect(times).toEqual(times.toSorted((a, b) => a - b));
+});
+
 test('every record comes once and in the order of its lane, also over a cursor in between', async () => {
   let copies = 0;
   await fc.assert(
