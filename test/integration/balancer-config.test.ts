@@ -567,7 +567,6 @@ const STRICTER: readonly [string, string, number[]][] = [
   ['a second interval', defaults('option redispatch 1 2'), [2]],
   ['sections', 'mailers m\n', [1]],
   ['proxy keywords', backend('dispatch 127.0.0.1:80', 'option transparent'), [2, 3]],
-  ['options of later', defaults('option httplog clf'), [2]],
 ];
 
 /** HAProxy calls these an alert and starts all the same; we call them a warning. */
