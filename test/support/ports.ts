@@ -19,8 +19,14 @@ export async function freePorts(count: number): Promise<number[]> {
 }
 
 /** Below the range that the kernel hands out, so that no outgoing connection sits on one. */
-const RANGE_FROM = 20_000;
-const RANGE_TO = 32_000;
+const ALL_FROM = 20_000;
+const ALL_TO = 32_000;
+/** Test files that run at the same time take from different parts, since free is not yet taken. */
+const PARTS = 4;
+const PART = (ALL_TO - ALL_FROM) / PARTS;
+const SLOT = (Number(process.env.VITEST_POOL_ID ?? 1) - 1) % PARTS;
+const RANGE_FROM = ALL_FROM + SLOT * PART;
+const RANGE_TO = RANGE_FROM + PART;
 const ATTEMPTS = 100;
 
 /** The first of `span` consecutive free loopback ports. */
