@@ -89,7 +89,10 @@ listen z
           .filter(([name]) => /^[xyz]\//.test(name))
           .map(([name, row]) => ({
             name,
-            ...Object.fromEntries(EXACT.map((column) => [column, row[column] ?? ''])),
+            // A star stands before the last check's status while the next one is on its way.
+            ...Object.fromEntries(
+              EXACT.map((column) => [column, (row[column] ?? '').replace(/^\* /, '')]),
+            ),
           }));
       });
     };
