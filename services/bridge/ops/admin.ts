@@ -1,6 +1,6 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
+import { bearsToken, readJson } from '#core/admin-request.ts';
 import { describeError } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import type { Mappings } from '../mappings.ts';
@@ -48,13 +48,13 @@ export class Admin {
   }
 
   async #answer(request: IncomingMessage): Promise<Answer> {
-    if (!this.#isAllowed(request.headers.authorization)) {
+    if (!bearsToken(request.headers.authorization, this.#options.token)) {
       return { status: 401, body: { error: 'a bearer token is needed' } };
     }
     if (request.method !== 'POST') return { status: 405, body: { error: 'use POST' } };
     try {
       const [, , room, name, action] = (request.url ?? '').split('?', 1)[0]!.split('/');
-      const body = await readJson(request);
+      const body = (await readJson(request, BODY_MAX)) ?? {};
       if (room === 'dry-run') return { status: 200, body: await this.#options.dryRun.run(body) };
       if (room !== 'mappings') return { status: 404, body: { error: 'unknown' } };
       return await this.#change(decodeURIComponent(name ?? ''), action, body);
@@ -88,28 +88,4 @@ export class Admin {
     }
     return { status: 200, body: { done: true } };
   }
-
-  #isAllowed(header: string | undefined): boolean {
-    const { token } = this.#options;
-    const given = /^Bearer +(\S+)$/i.exec(header ?? '')?.[1];
-    if (token === undefined || given === undefined) return false;
-    return timingSafeEqual(digest(given), digest(token));
-  }
-}
-
-/** Equal lengths for the comparison. */
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
-}
-
-/** Throws SyntaxError for what is no JSON, RangeError for what is too long. */
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > BODY_MAX) throw new RangeError(`a body of more than ${BODY_MAX} bytes`);
-    chunks.push(chunk);
-  }
-  return length === 0 ? {} : (JSON.parse(Buffer.concat(chunks).toString()) as unknown);
 }

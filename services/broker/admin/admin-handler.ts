@@ -1,5 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { bearsToken, readJson } from '#core/admin-request.ts';
 import { describeError } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import type { Audit } from '../auth/audit.ts';
@@ -44,14 +44,14 @@ export class AdminHandler {
     const { api, audit, log } = this.#options;
     const { method = 'GET', url = '/' } = request;
     const address = request.socket.remoteAddress ?? '';
-    if (!this.#isAllowed(request.headers.authorization)) {
+    if (!bearsToken(request.headers.authorization, this.#options.token)) {
       audit.refuse('admin', { address, why: `no valid token for ${method} /admin` });
       return { status: 401, body: { error: 'a bearer token is needed' } };
     }
     try {
       const [rawPath = '', search = ''] = url.split('?', 2);
       const path = rawPath.split('/').slice(2).map(decodeURIComponent);
-      const body = method === 'POST' ? await readJson(request) : undefined;
+      const body = method === 'POST' ? await readJson(request, BODY_MAX) : undefined;
       return await api.answer({ method, path, query: new URLSearchParams(search), body, address });
     } catch (error) {
       if (
@@ -65,28 +65,4 @@ export class AdminHandler {
       return { status: 500, body: { error: describeError(error) } };
     }
   }
-
-  #isAllowed(header: string | undefined): boolean {
-    const { token } = this.#options;
-    const given = /^Bearer +(\S+)$/i.exec(header ?? '')?.[1];
-    if (token === undefined || given === undefined) return false;
-    return timingSafeEqual(digest(given), digest(token));
-  }
-}
-
-/** Equal lengths for the comparison. */
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
-}
-
-/** Throws SyntaxError for what is no JSON, RangeError for what is too long. */
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > BODY_MAX) throw new RangeError(`a body of more than ${BODY_MAX} bytes`);
-    chunks.push(chunk);
-  }
-  return JSON.parse(Buffer.concat(chunks).toString()) as unknown;
 }
