@@ -6,11 +6,12 @@ import type { BridgeStatus } from '#core/contracts/bridge.ts';
 import type { BridgeConfig } from '#core/contracts/service-config.ts';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import { HealthServer, type Unreadiness } from '#core/health.ts';
+import { Bus } from '#core/jetstream/bus.ts';
 import type { Service } from '#core/lifecycle.ts';
 import type { Logger } from '#core/log.ts';
+import { LogConsumer } from '#core/message-log/consumer.ts';
 import { createRegistry } from '#core/metrics.ts';
 import { processPart } from '#core/process-part.ts';
-import { Bus, LogConsumer } from '../broker/log/consumer.ts';
 import { Peers } from './cluster/peers.ts';
 import { BridgeStore } from './cluster/store.ts';
 import { KafkaJsPort } from './kafka/kafkajs-port.ts';
@@ -60,7 +61,7 @@ export class Bridge implements Service {
     this.#cluster = cluster;
     this.node = config.node;
     this.#self = `${config.node}#${randomUUID().slice(0, 8)}`;
-    this.bus = new Bus({ ...config.nats, node: `bridge-${config.node}`, log });
+    this.bus = new Bus({ ...config.nats, name: `bridge-${config.node}`, log });
     this.consumer = new LogConsumer({ bus: this.bus, log });
     this.#store = new BridgeStore({
       bus: this.bus,

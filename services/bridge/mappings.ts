@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { BridgeSettings, KafkaSettings, ToKafka, ToMqtt } from '#core/config/bridge.ts';
 import type { ClusterConfig } from '#core/config/cluster.ts';
 import type { Logger } from '#core/log.ts';
-import type { LogConsumer } from '../broker/log/consumer.ts';
+import type { LogConsumer } from '#core/message-log/consumer.ts';
 import type { Peers } from './cluster/peers.ts';
 import type { BridgeStore } from './cluster/store.ts';
 import { TopicDirectory } from './delivery/topic-directory.ts';

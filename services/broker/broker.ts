@@ -1,11 +1,13 @@
 import { withBridgeUser } from '#core/config/bridge-user.ts';
 import { type ClusterConfig, loadCluster } from '#core/config/cluster.ts';
 import type { BrokerConfig } from '#core/contracts/service-config.ts';
+import { drainedBy } from '#core/drain.ts';
 import { describeError } from '#core/errors.ts';
 import { HealthServer, type Unreadiness } from '#core/health.ts';
 import type { Service } from '#core/lifecycle.ts';
 import type { Logger } from '#core/log.ts';
 import { createRegistry } from '#core/metrics.ts';
+import type { Message } from '#core/mqtt/message.ts';
 import { AdminApi } from './admin/admin-api.ts';
 import { AdminHandler } from './admin/admin-handler.ts';
 import { ADMIN, disconnectBanned } from './admin/banned.ts';
@@ -19,6 +21,7 @@ import { REASON } from './codec/reason.ts';
 import { Connection } from './connection/connection.ts';
 import type { BrokerContext, Limits } from './context.ts';
 import { type Counters, createCounters } from './counters.ts';
+import { Evacuation } from './evacuation.ts';
 import { Front } from './front.ts';
 import { Intake } from './intake.ts';
 import { BanGossip } from './limits/ban-gossip.ts';
@@ -28,7 +31,6 @@ import { Listeners } from './link/listeners.ts';
 import type { Transport } from './link/transport.ts';
 import { MemoryLog } from './log/memory-log.ts';
 import type { MessageLog, Receipt } from './log/message-log.ts';
-import type { Message } from './message.ts';
 import { registerMetrics } from './metrics.ts';
 import { Pressure } from './router/pressure.ts';
 import { Router } from './router/router.ts';
@@ -90,6 +92,9 @@ export class Broker implements Service, BrokerContext {
   readonly #front: Front;
   readonly #siblings: Siblings;
   #timers: NodeJS.Timeout[] = [];
+  readonly #evacuation: Evacuation<Connection>;
+  /** Who wants no clients here: see core/drain.ts. */
+  #drainers: readonly string[] = [];
   #started = false;
   #closing: Promise<void> | undefined;
 
@@ -182,6 +187,11 @@ export class Broker implements Service, BrokerContext {
       shared,
       onTransport: (transport) => this.#accept(transport),
     });
+    this.#evacuation = new Evacuation({
+      connections: () => this.sessions.connections,
+      send: (connection) => connection.disconnect(REASON.SERVER_SHUTTING_DOWN, 'shutdown'),
+      log,
+    });
     const registry = createRegistry({ service: 'broker', node: this.node });
     registerMetrics(registry, this);
     this.#front = new Front({
@@ -222,6 +232,7 @@ export class Broker implements Service, BrokerContext {
     if (this.#closing !== undefined) return ['shutting down'];
     const reasons = [...(this.cluster?.unready() ?? [])];
     if (!this.#started) reasons.push('starting');
+    for (const who of this.#drainers) reasons.push(`drained by ${who}`);
     return [...reasons, ...this.#siblings.unready];
   }
 
@@ -234,6 +245,7 @@ export class Broker implements Service, BrokerContext {
       // One that imposed itself is about its next connection; whom somebody bans is to go.
       if (ban.by === ADMIN) disconnectBanned(this.sessions, ban);
     };
+    this.#lookForDrain(performance.now());
     await this.#listeners.start();
     this.#timers = [
       setInterval(() => this.#tick(), TICK),
@@ -330,6 +342,19 @@ export class Broker implements Service, BrokerContext {
     const now = performance.now();
     for (const connection of this.sessions.connections) connection.tick(now);
     this.sessions.sweep();
+    this.#lookForDrain(now);
+  }
+
+  #lookForDrain(now: number): void {
+    const { drain } = this.#options.config;
+    if (drain === undefined) return;
+    try {
+      this.#drainers = drainedBy(drain);
+    } catch (error) {
+      // Who cannot be heard is taken to want what it wanted before.
+      this.log.warn({ drain }, `cannot see whether this node is drained: ${describeError(error)}`);
+    }
+    this.#evacuation.tick(now, this.#drainers);
   }
 
   #sampleTraffic(): void {

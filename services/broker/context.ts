@@ -1,13 +1,13 @@
 import type { ClusterConfig } from '#core/config/cluster.ts';
 import type { Unreadiness } from '#core/health.ts';
 import type { Logger } from '#core/log.ts';
+import type { Message } from '#core/mqtt/message.ts';
 import type { Access } from './auth/access.ts';
 import type { Audit } from './auth/audit.ts';
 import type { Counters } from './counters.ts';
 import type { Gate } from './limits/gate.ts';
 import type { Pacer } from './limits/pacer.ts';
 import type { MessageLog, Receipt } from './log/message-log.ts';
-import type { Message } from './message.ts';
 import type { Pressure } from './router/pressure.ts';
 import type { Router } from './router/router.ts';
 import type { SessionRegistry } from './session/registry.ts';

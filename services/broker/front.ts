@@ -1,6 +1,6 @@
 import { Aedes, type AedesOptions } from 'aedes';
 import type { Service } from '#core/lifecycle.ts';
-import { Message, NO_BYTES, type Qos } from './message.ts';
+import { Message, NO_BYTES, type Qos } from '#core/mqtt/message.ts';
 import { type EmittedPacket, Emitter } from './router/emitter.ts';
 import { AedesPersistence } from './store/persistence.ts';
 import type { RetainedStore } from './store/retained.ts';

@@ -1,7 +1,7 @@
 import { describeError } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
+import type { Message } from '#core/mqtt/message.ts';
 import type { MessageLog, Receipt } from './log/message-log.ts';
-import type { Message } from './message.ts';
 import type { Router } from './router/router.ts';
 import type { RetainedStore } from './store/retained.ts';
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bridgeStateSubject } from '#core/contracts/bridge.ts';
+import { Bus } from '#core/jetstream/bus.ts';
 import { createLog } from '#core/log.ts';
 import { BridgeStore } from '../../services/bridge/cluster/store.ts';
-import { Bus } from '../../services/broker/cluster/bus.ts';
 import { LogHolds } from '../../services/broker/log/holds.ts';
 import { type NatsServer, startNats } from '../support/nats.ts';
 
@@ -21,7 +21,7 @@ describe('the place of a mapping in the log', () => {
   beforeAll(async () => {
     ({ servers, stop } = await startNats());
     const { url, user, password } = servers[0]!;
-    bus = new Bus({ url, user, password, node: 'test', log });
+    bus = new Bus({ url, user, password, name: 'test', log });
     await bus.start(AbortSignal.timeout(START));
     holds = new LogHolds(bus, () => names);
   }, START);

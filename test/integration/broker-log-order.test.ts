@@ -1,17 +1,17 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterEach, expect, test } from 'vitest';
 import { ERROR_CODES } from '#core/errors.ts';
-import { Cursor } from '../../services/broker/log/cursor.ts';
-import type { JetStreamLog } from '../../services/broker/log/jetstream-log.ts';
-import type { LogPosition } from '../../services/broker/log/position.ts';
+import { Cursor } from '#core/message-log/cursor.ts';
+import type { LogPosition } from '#core/message-log/position.ts';
 import {
   messageLengthMax,
   recordHeader,
   stampRecord,
   writeMessage,
-} from '../../services/broker/log/record.ts';
-import { streamOf, subjectOf } from '../../services/broker/log/shard-names.ts';
-import { Message } from '../../services/broker/message.ts';
+} from '#core/message-log/record.ts';
+import { streamOf, subjectOf } from '#core/message-log/shard-names.ts';
+import { Message } from '#core/mqtt/message.ts';
+import type { JetStreamLog } from '../../services/broker/log/jetstream-log.ts';
 import { eventually, pause } from '../support/broker.ts';
 import { LogNode } from '../support/log-nodes.ts';
 import { type NatsServer, startNats } from '../support/nats.ts';

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
-import type { Cursor } from '../../services/broker/log/cursor.ts';
+import type { Cursor } from '#core/message-log/cursor.ts';
+import type { LogRecord } from '#core/message-log/log-record.ts';
 import type { JetStreamLog, LogCounters } from '../../services/broker/log/jetstream-log.ts';
-import type { LogRecord } from '../../services/broker/log/message-log.ts';
 import { eventually, pause } from '../support/broker.ts';
 import { LogNode, percentile, Tally } from '../support/log-nodes.ts';
 import { type NatsServer, startNats } from '../support/nats.ts';

@@ -1,8 +1,8 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterEach, expect, test } from 'vitest';
-import { Bus } from '../../services/broker/cluster/bus.ts';
+import { Bus } from '#core/jetstream/bus.ts';
+import { UNWRITTEN } from '#core/jetstream/quorum-register.ts';
 import { encodeMeta, type SessionMeta } from '../../services/broker/session/meta.ts';
-import { UNWRITTEN } from '../../services/broker/store/quorum-register.ts';
 import { SessionIndex } from '../../services/broker/store/session-index.ts';
 import {
   FencedError,
@@ -27,7 +27,7 @@ async function startStore(nodes: 1 | 3) {
   endings.push(stop);
   const { url, user, password } = servers[0]!;
   const log = createLog({ service: 'store', node: 'n1', level: 'silent' });
-  const bus = new Bus({ url, user, password, node: 'n1', log });
+  const bus = new Bus({ url, user, password, name: 'n1', log });
   endings.push(() => bus.close());
   await bus.start(AbortSignal.timeout(PATIENCE));
   const store = new SessionStore({ bus, node: 'n1', nodes: () => nodes, log });

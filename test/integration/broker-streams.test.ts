@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { jetstreamManager, type StreamInfo } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, expect, test } from 'vitest';
-import { Bus } from '../../services/broker/cluster/bus.ts';
+import { Bus } from '#core/jetstream/bus.ts';
 import { StreamCare } from '../../services/broker/store/stream-care.ts';
 import { createLog } from '../../services/core/log.ts';
 import { eventually, inbox, startBrokers, type TestBrokers } from '../support/broker.ts';
@@ -58,7 +58,7 @@ test('leaders that stand on one server are spread, and stay when they are', asyn
   endings.push(stop);
   const { url, user, password } = servers[0]!;
   const log = createLog({ service: 'care', node: 'n1', level: 'silent' });
-  const bus = new Bus({ url, user, password, node: 'n1', log });
+  const bus = new Bus({ url, user, password, name: 'n1', log });
   endings.push(() => bus.close());
   await bus.start(AbortSignal.timeout(PATIENCE));
   const names = ['CARE_0', 'CARE_1', 'CARE_2'];

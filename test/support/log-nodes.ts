@@ -1,7 +1,7 @@
-import { Bus } from '../../services/broker/cluster/bus.ts';
+import { Bus } from '#core/jetstream/bus.ts';
+import { Message } from '#core/mqtt/message.ts';
 import { Members } from '../../services/broker/cluster/members.ts';
 import { JetStreamLog, type JetStreamLogOptions } from '../../services/broker/log/jetstream-log.ts';
-import { Message } from '../../services/broker/message.ts';
 import { StreamCare } from '../../services/broker/store/stream-care.ts';
 import { createLog } from '../../services/core/log.ts';
 import type { NatsServer } from './nats.ts';
@@ -65,7 +65,7 @@ export class LogNode {
       level: process.env.BRAMBLE_LOG_LEVEL ?? 'silent',
     });
     const { url, user, password, name } = server;
-    this.bus = new Bus({ url, user, password, node: name, log });
+    this.bus = new Bus({ url, user, password, name, log });
     this.members = new Members(this.bus, name);
     this.log = new JetStreamLog({
       bus: this.bus,

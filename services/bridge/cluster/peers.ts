@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Subscription } from '@nats-io/transport-node';
 import { describeError } from '#core/errors.ts';
+import type { Bus } from '#core/jetstream/bus.ts';
 import type { Logger } from '#core/log.ts';
-import type { Bus } from '../../broker/log/consumer.ts';
 
 export interface PeersOptions {
   bus: Bus;

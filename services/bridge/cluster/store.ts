@@ -10,8 +10,9 @@ import {
 import { headers as newHeaders } from '@nats-io/transport-node';
 import { BRIDGE_STREAM, BRIDGE_SUBJECTS } from '#core/contracts/bridge.ts';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import type { Bus } from '#core/jetstream/bus.ts';
+import { replicasFor } from '#core/jetstream/stream-plan.ts';
 import type { Logger } from '#core/log.ts';
-import { type Bus, replicasFor } from '../../broker/log/consumer.ts';
 
 export interface StoreOptions {
   bus: Bus;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ToKafka, toKafkaSchema } from '#core/config/bridge.ts';
-import type { LogConsumer } from '../../broker/log/consumer.ts';
+import type { LogConsumer } from '#core/message-log/consumer.ts';
 import { partitionOf } from '../kafka/murmur2.ts';
 import type { KafkaPort } from '../kafka/port.ts';
 import type { SourceMessage } from '../outbound/source-message.ts';

@@ -1,5 +1,6 @@
 import type { BridgeLag } from '#core/contracts/bridge.ts';
-import type { Cursor, LogConsumer } from '../../broker/log/consumer.ts';
+import type { LogConsumer } from '#core/message-log/consumer.ts';
+import type { Cursor } from '#core/message-log/cursor.ts';
 
 /**
  * How far a mapping is behind the log. Messages and bytes are estimates, by the average of what

@@ -1,7 +1,7 @@
 import type { BridgeLag } from '#core/contracts/bridge.ts';
 import { describeError } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
-import type { LogConsumer } from '../../broker/log/consumer.ts';
+import type { LogConsumer } from '#core/message-log/consumer.ts';
 import type { KafkaHealth, KafkaPort } from '../kafka/port.ts';
 import type { MappingToKafka } from '../outbound/mapping-to-kafka.ts';
 import { measureLag } from './lag.ts';

@@ -5,7 +5,8 @@ import {
 } from '#core/contracts/bridge.ts';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
-import { Cursor, type LogConsumer } from '../../broker/log/consumer.ts';
+import type { LogConsumer } from '#core/message-log/consumer.ts';
+import { Cursor } from '#core/message-log/cursor.ts';
 import type { BridgeStore } from '../cluster/store.ts';
 
 export interface ControlOptions {

@@ -1,11 +1,9 @@
 import { describeError } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
-import {
-  type Cursor,
-  Fences,
-  type LogConsumer,
-  type LogReader,
-} from '../../broker/log/consumer.ts';
+import type { LogConsumer } from '#core/message-log/consumer.ts';
+import type { Cursor } from '#core/message-log/cursor.ts';
+import { Fences } from '#core/message-log/fences.ts';
+import type { LogReader } from '#core/message-log/log-record.ts';
 import { Backoff, sleep } from '../delivery/backoff.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import { Ledger, type Mark } from '../delivery/ledger.ts';

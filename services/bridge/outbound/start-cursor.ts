@@ -1,5 +1,6 @@
 import type { BridgeState } from '#core/contracts/bridge.ts';
-import { Cursor, type LogConsumer } from '../../broker/log/consumer.ts';
+import type { LogConsumer } from '#core/message-log/consumer.ts';
+import { Cursor } from '#core/message-log/cursor.ts';
 
 export interface StartOptions {
   consumer: Pick<LogConsumer, 'head' | 'rewind' | 'shard'>;

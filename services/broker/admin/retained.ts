@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { RetainedRow } from '#core/contracts/admin.ts';
-import type { Message } from '../message.ts';
+import type { Message } from '#core/mqtt/message.ts';
 
 /** A UTF-8 sequence has at most three bytes after its first. */
 const CONTINUATION_MAX = 3;

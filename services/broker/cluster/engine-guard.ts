@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describeError } from '#core/errors.ts';
+import type { Bus } from '#core/jetstream/bus.ts';
 import type { Logger } from '#core/log.ts';
-import type { Bus } from './bus.ts';
 
 export interface EngineGuardOptions {
   bus: Pick<Bus, 'connected' | 'on' | 'off'>;

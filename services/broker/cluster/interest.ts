@@ -1,6 +1,6 @@
+import type { Bus } from '#core/jetstream/bus.ts';
 import { type RemoteShare, RemoteShares } from '../router/shares.ts';
 import { SubscriptionTrie } from '../router/trie.ts';
-import type { Bus } from './bus.ts';
 import type { Members } from './members.ts';
 
 export interface InterestOptions {

@@ -1,6 +1,6 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
+import type { Bus } from '#core/jetstream/bus.ts';
 import { encodeLevel } from '../router/subjects.ts';
-import type { Bus } from './bus.ts';
 import { HybridClock } from './clock.ts';
 
 /** Longest wait for another node's answer, milliseconds: a dead node must not hold up a client. */

@@ -1,5 +1,6 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
-import { type Message, NO_BYTES } from '../message.ts';
+import type { Bus } from '#core/jetstream/bus.ts';
+import { type Message, NO_BYTES } from '#core/mqtt/message.ts';
 import {
   encodeEnvelope,
   envelopeHeader,
@@ -12,7 +13,6 @@ import { Backlog, type Pressure } from '../router/pressure.ts';
 import type { Uplink } from '../router/router.ts';
 import type { RemoteShare } from '../router/shares.ts';
 import { LONG_SUBJECT, subjectOfTopic, subjectsOfFilter } from '../router/subjects.ts';
-import type { Bus } from './bus.ts';
 import type { Interest } from './interest.ts';
 import { type Members, PEER_TIMEOUT } from './members.ts';
 

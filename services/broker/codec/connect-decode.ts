@@ -1,8 +1,8 @@
-import type { MqttVersion, Qos } from '../message.ts';
+import type { MqttVersion, Qos } from '#core/mqtt/message.ts';
+import { isPadded } from '#core/mqtt/varint.ts';
 import { malformed, PacketReader } from './packet-reader.ts';
 import { type Properties, readProperties } from './properties.ts';
 import { ProtocolFault, REASON } from './reason.ts';
-import { isPadded } from './varint.ts';
 import { readWill, type Will } from './will.ts';
 
 /** A CONNECT (3.1). */

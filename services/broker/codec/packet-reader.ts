@@ -1,6 +1,6 @@
+import { readVarint } from '#core/mqtt/varint.ts';
 import { ProtocolFault, REASON } from './reason.ts';
 import { isWellFormedUtf8 } from './utf8.ts';
-import { readVarint } from './varint.ts';
 
 /**
  * Reads the fields of one whole packet in their order. Every method throws ProtocolFault (0x81)

@@ -1,8 +1,8 @@
-import { Message, type MqttVersion, NO_BYTES, type Qos } from '../message.ts';
+import { Message, type MqttVersion, NO_BYTES, type Qos } from '#core/mqtt/message.ts';
+import { readVarint } from '#core/mqtt/varint.ts';
 import { parsePublishProperties } from './publish-properties.ts';
 import { ProtocolFault, REASON } from './reason.ts';
 import { type TopicName, TopicNames } from './topic-names.ts';
-import { readVarint } from './varint.ts';
 
 /** A PUBLISH as it came from a client. */
 export interface Publication {

@@ -1,7 +1,7 @@
-import { NO_BYTES } from '../message.ts';
+import { NO_BYTES } from '#core/mqtt/message.ts';
+import { readVarint } from '#core/mqtt/varint.ts';
 import { ProtocolFault, REASON } from './reason.ts';
 import { isWellFormedUtf8 } from './utf8.ts';
-import { readVarint } from './varint.ts';
 
 /** What a server needs of a PUBLISH's properties, and those that it forwards as they are. */
 export interface PublishProperties {

@@ -1,4 +1,4 @@
-import type { MqttVersion } from '../message.ts';
+import type { MqttVersion } from '#core/mqtt/message.ts';
 import { malformed, PacketReader } from './packet-reader.ts';
 import { readProperties } from './properties.ts';
 import { ProtocolFault, REASON } from './reason.ts';

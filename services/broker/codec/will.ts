@@ -1,4 +1,4 @@
-import { Message, NO_BYTES, type Qos } from '../message.ts';
+import { Message, NO_BYTES, type Qos } from '#core/mqtt/message.ts';
 import type { PacketReader } from './packet-reader.ts';
 import { readProperties } from './properties.ts';
 import { ProtocolFault, REASON } from './reason.ts';

@@ -1,6 +1,6 @@
+import type { MqttVersion } from '#core/mqtt/message.ts';
 import { encodePacket } from '../codec/packets.ts';
 import { REASON } from '../codec/reason.ts';
-import type { MqttVersion } from '../message.ts';
 import { RECEIVE_MAXIMUM } from './receive-quota.ts';
 
 const CONNACK = 0x20;

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import type { MqttVersion } from '#core/mqtt/message.ts';
 import type { AuditDetails } from '../auth/audit.ts';
 import { type ConnectPacket, decodeConnect, readVersion } from '../codec/connect-decode.ts';
 import { encodePacket } from '../codec/packets.ts';
 import { ProtocolFault, REASON, reasonName, returnCodeOf } from '../codec/reason.ts';
 import { isTopicName, levelCount } from '../codec/topic.ts';
-import type { MqttVersion } from '../message.ts';
 import { NEVER } from '../session/session.ts';
 import { acceptance, INBOUND_ALIASES, setSessionPresent } from './connack.ts';
 import type { Connection } from './connection.ts';

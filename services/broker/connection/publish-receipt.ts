@@ -1,8 +1,8 @@
 import { describeError } from '#core/errors.ts';
+import type { LogPosition } from '#core/message-log/position.ts';
+import type { Message } from '#core/mqtt/message.ts';
 import { REASON } from '../codec/reason.ts';
 import type { Receipt } from '../log/message-log.ts';
-import type { LogPosition } from '../log/position.ts';
-import type { Message } from '../message.ts';
 import type { Session } from '../session/session.ts';
 import { PUBACK, PUBREC, sendAck } from './ack.ts';
 import type { PendingAck } from './ack-queue.ts';

@@ -1,7 +1,7 @@
+import { lowerQos, type Message } from '#core/mqtt/message.ts';
 import { ProtocolFault, REASON } from '../codec/reason.ts';
 import type { SubscribePacket, UnsubscribePacket } from '../codec/subscribe-decode.ts';
 import { isTopicFilter, levelCount, parseShared } from '../codec/topic.ts';
-import { lowerQos, type Message } from '../message.ts';
 import type { Subscription } from '../session/subscription.ts';
 import type { Connection } from './connection.ts';
 

@@ -1,4 +1,4 @@
-import type { Bus } from '../cluster/bus.ts';
+import type { Bus } from '#core/jetstream/bus.ts';
 import { type BanNews, type Bans, isBanNews } from './bans.ts';
 
 const SUBJECT = 'bramble.bans';

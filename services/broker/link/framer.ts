@@ -1,5 +1,5 @@
+import { readPaddedVarint } from '#core/mqtt/varint.ts';
 import { ProtocolFault, REASON } from '../codec/reason.ts';
-import { readPaddedVarint } from '../codec/varint.ts';
 
 /** Takes one whole packet: `body` is the offset after the fixed header. */
 export type FrameHandler = (frame: Buffer, body: number) => void;

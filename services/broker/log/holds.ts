@@ -1,6 +1,6 @@
 import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { BRIDGE_STREAM, bridgeStateSubject, holdSchema } from '#core/contracts/bridge.ts';
-import { asBuffer, type Bus } from '../cluster/bus.ts';
+import { asBuffer, type Bus } from '#core/jetstream/bus.ts';
 
 const TIMEOUT = 2_000;
 const STREAM_NOT_FOUND = 10_059;

@@ -1,5 +1,5 @@
 import { createInbox, type Msg, type Subscription } from '@nats-io/transport-node';
-import type { Bus } from '../cluster/bus.ts';
+import type { Bus } from '#core/jetstream/bus.ts';
 
 /** What JetStream says to a record: its sequence, or why not. */
 export type Answer = { sequence: number } | { error: string };

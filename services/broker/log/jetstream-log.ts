@@ -1,28 +1,30 @@
 import { EventEmitter } from 'node:events';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import type { Bus } from '#core/jetstream/bus.ts';
+import type { StreamLimits } from '#core/jetstream/stream-plan.ts';
 import type { Logger } from '#core/log.ts';
-import type { Bus } from '../cluster/bus.ts';
+import { Cursor } from '#core/message-log/cursor.ts';
+import { DirectGets } from '#core/message-log/direct-gets.ts';
+import { LogFollower } from '#core/message-log/follower.ts';
+import { createLogCounters, type LogCounters } from '#core/message-log/log-counters.ts';
+import { JetStreamLogReader } from '#core/message-log/log-reader.ts';
+import type { LogReader } from '#core/message-log/log-record.ts';
+import { PROBE } from '#core/message-log/order.ts';
+import { persist } from '#core/message-log/persist.ts';
+import type { LogPosition } from '#core/message-log/position.ts';
+import { writerName } from '#core/message-log/record.ts';
+import { RecordSource } from '#core/message-log/record-source.ts';
+import { LOG_SHARDS, streamOf } from '#core/message-log/shard-names.ts';
+import type { Message } from '#core/mqtt/message.ts';
 import type { Members } from '../cluster/members.ts';
-import type { Message } from '../message.ts';
 import type { StreamFamily } from '../store/stream-care.ts';
-import type { StreamLimits } from '../store/stream-plan.ts';
-import { Cursor } from './cursor.ts';
-import { DirectGets } from './direct-gets.ts';
-import { LogFollower } from './follower.ts';
-import { createLogCounters, type LogCounters } from './log-counters.ts';
-import { JetStreamLogReader } from './log-reader.ts';
 import { LogWriter } from './log-writer.ts';
-import type { LogReader, MessageLog, Receipt } from './message-log.ts';
-import { PROBE } from './order.ts';
-import type { LogPosition } from './position.ts';
+import type { MessageLog, Receipt } from './message-log.ts';
 import { ReadBarrier } from './read-barrier.ts';
-import { writerName } from './record.ts';
-import { RecordSource } from './record-source.ts';
 import { type ShardInfo, shardInfo } from './shard-info.ts';
-import { LOG_SHARDS, streamOf } from './shard-names.ts';
-import { persist, ShardStreams } from './shard-streams.ts';
+import { ShardStreams } from './shard-streams.ts';
 
-export type { LogCounters } from './log-counters.ts';
+export type { LogCounters } from '#core/message-log/log-counters.ts';
 export type { ReplicaInfo, ShardInfo } from './shard-info.ts';
 
 export interface JetStreamLogOptions {

@@ -1,8 +1,13 @@
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
-import type { Message } from '../message.ts';
+import {
+  messageLengthMax,
+  recordHeader,
+  stampRecord,
+  writeMessage,
+} from '#core/message-log/record.ts';
+import type { Message } from '#core/mqtt/message.ts';
 import { Batch } from './batch.ts';
 import type { Receipt } from './message-log.ts';
-import { messageLengthMax, recordHeader, stampRecord, writeMessage } from './record.ts';
 import type { ShardBoard } from './shard-board.ts';
 import { QUICK_TURNS, TurnTimer } from './turn-timer.ts';
 

@@ -1,15 +1,15 @@
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import type { Bus } from '#core/jetstream/bus.ts';
 import type { Logger } from '#core/log.ts';
-import type { Bus } from '../cluster/bus.ts';
-import type { Message } from '../message.ts';
+import type { LogCounters } from '#core/message-log/log-counters.ts';
+import { PROBE } from '#core/message-log/order.ts';
+import { recordHeader, stampRecord } from '#core/message-log/record.ts';
+import { LOG_SHARDS, laneOf, subjectOf } from '#core/message-log/shard-names.ts';
+import type { Message } from '#core/mqtt/message.ts';
 import { type Answer, Inbox } from './inbox.ts';
 import { LaneWriter } from './lane-writer.ts';
-import type { LogCounters } from './log-counters.ts';
 import type { Receipt } from './message-log.ts';
-import { PROBE } from './order.ts';
-import { recordHeader, stampRecord } from './record.ts';
 import { ShardBoard } from './shard-board.ts';
-import { LOG_SHARDS, laneOf, subjectOf } from './shard-names.ts';
 
 export interface WriterOptions {
   bus: Bus;

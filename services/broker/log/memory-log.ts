@@ -1,7 +1,8 @@
-import type { Message } from '../message.ts';
-import { Cursor } from './cursor.ts';
-import type { LogReader, LogRecord, MessageLog, ReadResult, Receipt } from './message-log.ts';
-import type { LogPosition } from './position.ts';
+import { Cursor } from '#core/message-log/cursor.ts';
+import type { LogReader, LogRecord, ReadResult } from '#core/message-log/log-record.ts';
+import type { LogPosition } from '#core/message-log/position.ts';
+import type { Message } from '#core/mqtt/message.ts';
+import type { MessageLog, Receipt } from './message-log.ts';
 
 export interface MemoryLogOptions {
   /** Messages and bytes kept for sessions that are behind; the oldest go first. */

@@ -1,5 +1,5 @@
 import type { StreamInfo } from '@nats-io/jetstream';
-import { streamOf } from './shard-names.ts';
+import { streamOf } from '#core/message-log/shard-names.ts';
 
 /** A shard's replica as its leader sees it. */
 export interface ReplicaInfo {

@@ -8,11 +8,12 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
+import type { Bus } from '#core/jetstream/bus.ts';
+import { isWhole, replicasFor, type StreamLimits } from '#core/jetstream/stream-plan.ts';
 import type { Logger } from '#core/log.ts';
-import type { Bus } from '../cluster/bus.ts';
-import { isWhole, replicasFor, type StreamLimits } from '../store/stream-plan.ts';
-import type { ShardBounds } from './log-reader.ts';
-import { LOG_SHARDS, loggedSubjectOf, streamOf, subjectOf } from './shard-names.ts';
+import type { ShardBounds } from '#core/message-log/log-reader.ts';
+import { persist } from '#core/message-log/persist.ts';
+import { LOG_SHARDS, loggedSubjectOf, streamOf, subjectOf } from '#core/message-log/shard-names.ts';
 
 export interface ShardStreamsOptions {
   bus: Bus;
@@ -33,7 +34,6 @@ export interface ShardStreamsOptions {
 
 /** Waits for JetStream's answers, milliseconds: it does not answer at all without a leader. */
 const PROBE_TIMEOUT = 800;
-const RETRY = 200;
 const TIMEOUT = 2_000;
 const STREAM_NOT_FOUND = 10_059;
 
@@ -141,22 +141,4 @@ export class ShardStreams {
 function boundsOf({ state }: StreamInfo): ShardBounds {
   // An empty stream counts from one, and says zero before its first record.
   return { first: Math.max(1, state.first_seq), last: state.last_seq };
-}
-
-/** Tries until it succeeds or `signal` ends it. */
-export async function persist(
-  what: string,
-  signal: AbortSignal,
-  log: Logger,
-  attempt: () => Promise<void>,
-): Promise<void> {
-  for (let count = 0; ; count++) {
-    signal.throwIfAborted();
-    try {
-      return await attempt();
-    } catch (error) {
-      if (count % 20 === 0) log.warn({ err: error }, what);
-      await new Promise((resolve) => setTimeout(resolve, RETRY));
-    }
-  }
 }

@@ -1,5 +1,5 @@
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
-import { Message, NO_BYTES, type Qos } from '../message.ts';
+import { Message, NO_BYTES, type Qos } from '#core/mqtt/message.ts';
 
 /**
  * Messages between nodes and in the retained store, in a compact binary form. Big endian;

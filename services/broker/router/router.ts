@@ -1,5 +1,5 @@
+import { lowerQos, type Message } from '#core/mqtt/message.ts';
 import { matchesFilter, parseShared } from '../codec/topic.ts';
-import { lowerQos, type Message } from '../message.ts';
 import type { Handover } from '../session/outgoing.ts';
 import type { Session } from '../session/session.ts';
 import type { Subscription } from '../session/subscription.ts';

@@ -1,4 +1,4 @@
-import { lowerQos, type Message } from '../message.ts';
+import { lowerQos, type Message } from '#core/mqtt/message.ts';
 import type { Handover } from '../session/outgoing.ts';
 import type { Session } from '../session/session.ts';
 import type { Subscription } from '../session/subscription.ts';

@@ -1,4 +1,4 @@
-import type { Qos } from '../message.ts';
+import type { Qos } from '#core/mqtt/message.ts';
 import type { Subscription } from '../session/subscription.ts';
 
 /** What a session's subscriptions make of one topic: overlapping ones are one delivery. */

@@ -1,8 +1,8 @@
 import { describeError } from '#core/errors.ts';
+import type { Version } from '#core/jetstream/quorum-register.ts';
 import type { Logger } from '#core/log.ts';
+import type { Message } from '#core/mqtt/message.ts';
 import { willMessage } from '../codec/will.ts';
-import type { Message } from '../message.ts';
-import type { Version } from '../store/quorum-register.ts';
 import type { IndexedSession, SessionIndex } from '../store/session-index.ts';
 import { FencedError, type SessionStore } from '../store/session-store.ts';
 import { encodeMeta, type SessionMeta } from './meta.ts';

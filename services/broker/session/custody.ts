@@ -1,5 +1,5 @@
+import type { Version } from '#core/jetstream/quorum-register.ts';
 import type { Epoch } from '../cluster/clock.ts';
-import type { Version } from '../store/quorum-register.ts';
 import { FencedError, type SessionStore } from '../store/session-store.ts';
 import { decodeMeta, encodeMeta, type SessionMeta } from './meta.ts';
 import type { SessionJournal } from './outgoing.ts';

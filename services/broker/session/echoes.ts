@@ -1,5 +1,4 @@
-import type { Message } from '../message.ts';
-import { messageKey } from './outgoing.ts';
+import { type Message, messageKey } from '#core/mqtt/message.ts';
 
 /** How long a message may take to come by the ordinary way, milliseconds. */
 const KEPT = 3_000;

@@ -1,5 +1,5 @@
-import type { LogPosition } from '../log/position.ts';
-import type { Message } from '../message.ts';
+import type { LogPosition } from '#core/message-log/position.ts';
+import type { Message } from '#core/mqtt/message.ts';
 
 /** What a client publishes with QoS 2, from PUBLISH to PUBREL ([MQTT-4.3.3-2]). */
 export class Incoming {

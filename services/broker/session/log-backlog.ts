@@ -1,7 +1,8 @@
-import type { Cursor } from '../log/cursor.ts';
-import type { LogReader, LogRecord, MessageLog } from '../log/message-log.ts';
-import type { LogPosition } from '../log/position.ts';
-import { lowerQos, type Message } from '../message.ts';
+import type { Cursor } from '#core/message-log/cursor.ts';
+import type { LogReader, LogRecord } from '#core/message-log/log-record.ts';
+import type { LogPosition } from '#core/message-log/position.ts';
+import { lowerQos, type Message } from '#core/mqtt/message.ts';
+import type { MessageLog } from '../log/message-log.ts';
 import type { SessionTarget } from '../router/target.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Session } from './session.ts';

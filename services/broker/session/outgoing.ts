@@ -1,4 +1,4 @@
-import type { Message, Qos } from '../message.ts';
+import type { Message, Qos } from '#core/mqtt/message.ts';
 
 /** A message on its way to one session. */
 export interface Outgoing {
@@ -63,8 +63,3 @@ export interface SessionEvents {
 }
 
 export type DropReason = 'queue-full' | 'too-large' | 'expired' | 'slow' | 'retention';
-
-/** What tells a message from all others in the cluster. */
-export function messageKey({ origin, sequence }: Message): string {
-  return `${origin}\0${sequence}`;
-}

@@ -1,10 +1,10 @@
+import type { Message } from '#core/mqtt/message.ts';
 import { type Epoch, isLater } from '../cluster/clock.ts';
 import type { Ownership } from '../cluster/ownership.ts';
 import { REASON } from '../codec/reason.ts';
 import { type Will, willMessage } from '../codec/will.ts';
 import type { Connection, EndCause } from '../connection/connection.ts';
 import type { Counters } from '../counters.ts';
-import type { Message } from '../message.ts';
 import type { Pressure } from '../router/pressure.ts';
 import type { Router } from '../router/router.ts';
 import type { SessionLog } from './log-backlog.ts';

@@ -1,5 +1,5 @@
+import { Message, NO_BYTES } from '#core/mqtt/message.ts';
 import type { MessageLog } from '../log/message-log.ts';
-import { Message, NO_BYTES } from '../message.ts';
 import type { SessionMeta } from './meta.ts';
 import type { Session } from './session.ts';
 import type { Snapshot, SnapshotEntry } from './snapshot.ts';

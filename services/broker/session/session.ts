@@ -1,7 +1,7 @@
+import type { Cursor } from '#core/message-log/cursor.ts';
+import type { LogPosition } from '#core/message-log/position.ts';
+import type { Message, Qos } from '#core/mqtt/message.ts';
 import type { AccessList } from '../auth/acl.ts';
-import type { Cursor } from '../log/cursor.ts';
-import type { LogPosition } from '../log/position.ts';
-import type { Message, Qos } from '../message.ts';
 import { Backlog, type Pressure } from '../router/pressure.ts';
 import { Echoes } from './echoes.ts';
 import { Incoming } from './incoming.ts';

@@ -1,7 +1,7 @@
+import { Cursor } from '#core/message-log/cursor.ts';
+import type { LogPosition } from '#core/message-log/position.ts';
+import type { Qos } from '#core/mqtt/message.ts';
 import type { Epoch } from '../cluster/clock.ts';
-import { Cursor } from '../log/cursor.ts';
-import type { LogPosition } from '../log/position.ts';
-import type { Qos } from '../message.ts';
 import type { Inflight, Outgoing } from './outgoing.ts';
 import type { Session } from './session.ts';
 

@@ -1,4 +1,4 @@
-import type { Qos } from '../message.ts';
+import type { Qos } from '#core/mqtt/message.ts';
 
 /** One subscription of a session (MQTT 5, 3.8.3.1). */
 export interface Subscription {

@@ -1,10 +1,10 @@
+import { UNWRITTEN, type Version, type Versioned } from '#core/jetstream/quorum-register.ts';
+import type { Message } from '#core/mqtt/message.ts';
 import { type Epoch, isLater } from '../cluster/clock.ts';
 import { type Will, willMessage } from '../codec/will.ts';
 import type { EndCause } from '../connection/connection.ts';
 import type { MessageLog } from '../log/message-log.ts';
-import type { Message } from '../message.ts';
 import { isGroupId } from '../sharing/group-id.ts';
-import { UNWRITTEN, type Version, type Versioned } from '../store/quorum-register.ts';
 import type { IndexedSession, SessionIndex } from '../store/session-index.ts';
 import { FencedError, type SessionStore } from '../store/session-store.ts';
 import { Custody } from './custody.ts';

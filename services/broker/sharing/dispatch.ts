@@ -1,6 +1,6 @@
+import type { LogPosition } from '#core/message-log/position.ts';
+import type { Message } from '#core/mqtt/message.ts';
 import type { Members } from '../cluster/members.ts';
-import type { LogPosition } from '../log/position.ts';
-import type { Message } from '../message.ts';
 import { encodeEnvelope, readEnvelope, readRecords } from '../router/envelope.ts';
 import type { Handover } from '../session/outgoing.ts';
 

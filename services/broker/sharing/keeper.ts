@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describeError } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
+import type { Message } from '#core/mqtt/message.ts';
 import { AccessList } from '../auth/acl.ts';
 import { parseShared } from '../codec/topic.ts';
-import type { Message } from '../message.ts';
 import type { Router } from '../router/router.ts';
 import type { Session } from '../session/session.ts';
 import type { Subscription } from '../session/subscription.ts';

@@ -1,4 +1,4 @@
-import type { Message } from '../message.ts';
+import type { Message } from '#core/mqtt/message.ts';
 import type { Handover, Outgoing, SessionOutlet } from '../session/outgoing.ts';
 import type { Session } from '../session/session.ts';
 

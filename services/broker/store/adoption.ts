@@ -6,8 +6,8 @@ import {
 } from '@nats-io/jetstream';
 import { z } from 'zod';
 import { describeError } from '#core/errors.ts';
+import type { Bus } from '#core/jetstream/bus.ts';
 import type { Logger } from '#core/log.ts';
-import type { Bus } from '../cluster/bus.ts';
 import type { Members } from '../cluster/members.ts';
 
 export interface AdoptionOptions {

@@ -1,9 +1,8 @@
 import { describeError } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
-import { Cursor } from '../log/cursor.ts';
+import { Cursor } from '#core/message-log/cursor.ts';
+import { type Message, messageKey } from '#core/mqtt/message.ts';
 import type { MessageLog } from '../log/message-log.ts';
-import type { Message } from '../message.ts';
-import { messageKey } from '../session/outgoing.ts';
 
 export interface MaterializerOptions {
   log: Logger;

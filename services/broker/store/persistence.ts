@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { Message, NO_BYTES, type Qos } from '../message.ts';
+import { Message, NO_BYTES, type Qos } from '#core/mqtt/message.ts';
 import { SubscriptionTrie } from '../router/trie.ts';
 import type { RetainedStore } from './retained.ts';
 

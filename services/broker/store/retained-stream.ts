@@ -11,15 +11,15 @@ import {
   StorageType,
 } from '@nats-io/jetstream';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
+import { asBuffer, type Bus } from '#core/jetstream/bus.ts';
+import { replicasFor } from '#core/jetstream/stream-plan.ts';
 import type { Logger } from '#core/log.ts';
-import { asBuffer, type Bus } from '../cluster/bus.ts';
+import type { Message } from '#core/mqtt/message.ts';
 import type { MessageLog } from '../log/message-log.ts';
-import type { Message } from '../message.ts';
 import { encodeEnvelope, readEnvelope, readRecords } from '../router/envelope.ts';
 import { Materializer } from './materializer.ts';
 import type { RetainedLog } from './retained.ts';
 import { StreamFollower } from './stream-follower.ts';
-import { replicasFor } from './stream-plan.ts';
 
 export const RETAINED_STREAM = 'BRAMBLE_RETAINED';
 const SUBJECT = 'bramble.retained';

@@ -1,4 +1,4 @@
-import type { Message } from '../message.ts';
+import type { Message } from '#core/mqtt/message.ts';
 import { TopicTree } from './topic-tree.ts';
 
 /** Where the last message of each topic is kept beyond this process. */

@@ -1,9 +1,9 @@
 import { type JetStreamClient, type JsMsg, jetstream } from '@nats-io/jetstream';
 import { describeError } from '#core/errors.ts';
+import { asBuffer, type Bus } from '#core/jetstream/bus.ts';
+import { unframe, type Version } from '#core/jetstream/quorum-register.ts';
 import type { Logger } from '#core/log.ts';
-import { asBuffer, type Bus } from '../cluster/bus.ts';
 import { decodeMeta, type SessionMeta } from '../session/meta.ts';
-import { unframe, type Version } from './quorum-register.ts';
 import { metaSubjects, SESSION_SHARDS, sessionStream } from './session-store.ts';
 import { StreamFollower } from './stream-follower.ts';
 

@@ -9,19 +9,19 @@ import {
 } from '@nats-io/jetstream';
 import { type MsgHdrs, headers as newHeaders } from '@nats-io/transport-node';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
-import type { Logger } from '#core/log.ts';
-import { asBuffer, type Bus } from '../cluster/bus.ts';
-import type { Epoch } from '../cluster/clock.ts';
-import { encodeLevel } from '../router/subjects.ts';
-import { askQuorum, COPIES, QUORUM, Reachability } from './quorum.ts';
+import { asBuffer, type Bus } from '#core/jetstream/bus.ts';
+import { askQuorum, COPIES, QUORUM, Reachability } from '#core/jetstream/quorum.ts';
 import {
   type Cell,
   OvertakenError,
   QuorumRegister,
   type Version,
   type Versioned,
-} from './quorum-register.ts';
-import { replicasFor } from './stream-plan.ts';
+} from '#core/jetstream/quorum-register.ts';
+import { replicasFor } from '#core/jetstream/stream-plan.ts';
+import type { Logger } from '#core/log.ts';
+import type { Epoch } from '../cluster/clock.ts';
+import { encodeLevel } from '../router/subjects.ts';
 
 /** Streams of which any two have every session, so that a dead leader holds nobody up. */
 export const SESSION_SHARDS = COPIES;

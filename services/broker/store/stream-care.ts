@@ -5,9 +5,9 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream';
 import { describeError } from '#core/errors.ts';
+import type { Bus } from '#core/jetstream/bus.ts';
+import { crowded, dueChange, isWhole, type StreamLimits } from '#core/jetstream/stream-plan.ts';
 import type { Logger } from '#core/log.ts';
-import type { Bus } from '../cluster/bus.ts';
-import { crowded, dueChange, isWhole, type StreamLimits } from './stream-plan.ts';
 
 export interface StreamFamily {
   /** Streams that share their work: their leaders should stand on different servers. */

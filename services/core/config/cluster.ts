@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { hashProblem } from '../passwords.ts';
 import { bridge, kafka } from './bridge.ts';
+import { checkCluster } from './cluster-rules.ts';
 import { duration, size } from './units.ts';
 import { loadYamlFile, parseYaml } from './yaml-file.ts';
 
@@ -208,6 +209,7 @@ export const clusterSchema = z
     kafka: kafka.optional(),
   })
   .superRefine((value, context) => {
+    checkCluster(value, (path, message) => context.addIssue({ code: 'custom', path, message }));
     const refuseTwice = (key: 'name' | 'address', list: readonly string[], path: string[]) => {
       for (const [index, item] of list.entries()) {
         const first = list.indexOf(item);

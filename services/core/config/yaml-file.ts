@@ -71,6 +71,19 @@ export function parseYaml<S extends z.ZodType>(text: string, file: string, schem
   throw new ConfigError(problems);
 }
 
+/**
+ * A function that tells where in a text the value at a path stands, for advice on a file that is
+ * valid already.
+ */
+export function locator(text: string, file: string): (path: Path, message: string) => ConfigProblem {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  return (path, message) => {
+    const { line, col } = lines.linePos(offsetOf(document.contents, path));
+    return { file, line: Math.max(line, 1), column: Math.max(col, 1), message };
+  };
+}
+
 /** The document as plain values. An alias without its anchor, or a bomb of them, is a problem too. */
 function plainValue(
   document: Document,

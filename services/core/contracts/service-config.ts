@@ -27,6 +27,8 @@ export const brokerConfigSchema = z.strictObject({
    * listeners. The first one's `/readyz` tells of all.
    */
   workerHealth: z.array(port).optional(),
+  /** A directory whose files each ask that this node takes no clients: see core/drain.ts. */
+  drain: z.string().optional(),
   /** Who may use `/admin/` on the health port; without it nobody. */
   admin: z.strictObject({ token: z.string().min(16) }).optional(),
   /** Addresses that may speak PROXY v2 to us. */

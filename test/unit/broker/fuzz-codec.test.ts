@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { generate, type Packet, parser } from 'mqtt-packet';
 import { expect, test } from 'vitest';
+import type { MqttVersion } from '#core/mqtt/message.ts';
+import { encodePublish } from '#core/mqtt/publish-encode.ts';
+import { readVarint, varintLength, writeVarint } from '#core/mqtt/varint.ts';
 import { decodeConnect, readVersion } from '../../../services/broker/codec/connect-decode.ts';
 import { decodePublish } from '../../../services/broker/codec/publish-decode.ts';
-import { encodePublish } from '../../../services/broker/codec/publish-encode.ts';
 import { ProtocolFault, REASON } from '../../../services/broker/codec/reason.ts';
 import { checkReason, decodeDisconnect } from '../../../services/broker/codec/reasoned-decode.ts';
 import {
   decodeSubscribe,
   decodeUnsubscribe,
 } from '../../../services/broker/codec/subscribe-decode.ts';
-import { readVarint, varintLength, writeVarint } from '../../../services/broker/codec/varint.ts';
-import type { MqttVersion } from '../../../services/broker/message.ts';
 import {
   connect,
   packet,

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Fences } from '#core/message-log/fences.ts';
+import { Message, type Qos } from '#core/mqtt/message.ts';
 import { AccessList } from '../../../services/broker/auth/acl.ts';
 import { MemoryLog } from '../../../services/broker/log/memory-log.ts';
-import { Message, type Qos } from '../../../services/broker/message.ts';
 import { Pressure } from '../../../services/broker/router/pressure.ts';
 import { Router } from '../../../services/broker/router/router.ts';
-import { Fences } from '../../../services/broker/session/fences.ts';
 import type { Outgoing, SessionOutlet } from '../../../services/broker/session/outgoing.ts';
 import { Session } from '../../../services/broker/session/session.ts';
 import { encodeSnapshot, latestSnapshot } from '../../../services/broker/session/snapshot.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Message } from '#core/mqtt/message.ts';
 import { matchesFilter } from '../../../services/broker/codec/topic.ts';
-import { Message } from '../../../services/broker/message.ts';
 import {
   encodeEnvelope,
   readEnvelope,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { Message } from '#core/mqtt/message.ts';
 import { ReadBarrier } from '../../../services/broker/log/read-barrier.ts';
-import { Message } from '../../../services/broker/message.ts';
 import { startInProcess } from '../../support/broker-peer.ts';
 
 test('waits until what the log has is applied; readers share a question', async () => {

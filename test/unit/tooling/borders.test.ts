@@ -37,7 +37,7 @@ describe('the linter keeps the borders between rooms', () => {
   test.each([
     ['services/balancer', '../stats/rows.ts'],
     ['services/balancer', '#core/errors.ts'],
-    ['services/bridge', '../../broker/log/consumer.ts'],
+    ['services/bridge', '#core/message-log/consumer.ts'],
     ['provisioning', '#core/config/cluster.ts'],
   ])('%s may import %s', (folder, specifier) => {
     expect(allows(folder, specifier)).toBe(true);

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Message } from '#core/mqtt/message.ts';
 import { LoadAverage } from '../../../../services/broker/admin/load-average.ts';
 import { retainedRow } from '../../../../services/broker/admin/retained.ts';
 import { TopicRates } from '../../../../services/broker/admin/topic-rates.ts';
 import { Traffic } from '../../../../services/broker/admin/traffic.ts';
-import { Message } from '../../../../services/broker/message.ts';
 
 describe('TopicRates', () => {
   test('a topic with more than its share is found among any number of others, in bounded memory', () => {

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Bus } from '#core/jetstream/bus.ts';
 import { createLog } from '#core/log.ts';
-import type { Bus } from '../../../../services/broker/cluster/bus.ts';
 import { EngineGuard } from '../../../../services/broker/cluster/engine-guard.ts';
 
 const PATIENCE = 100;

@@ -1,9 +1,9 @@
 import { beforeEach, expect, test } from 'vitest';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import { readRecord } from '#core/message-log/record.ts';
+import { Message } from '#core/mqtt/message.ts';
 import { LaneWriter } from '../../../../services/broker/log/lane-writer.ts';
-import { readRecord } from '../../../../services/broker/log/record.ts';
 import { ShardBoard } from '../../../../services/broker/log/shard-board.ts';
-import { Message } from '../../../../services/broker/message.ts';
 
 interface Sent {
   shard: number;

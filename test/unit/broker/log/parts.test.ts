@@ -1,12 +1,12 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { LogRecord } from '../../../../services/broker/log/message-log.ts';
-import { RecordOrder } from '../../../../services/broker/log/order.ts';
-import { RecordRing } from '../../../../services/broker/log/record-ring.ts';
-import { SeenRecords } from '../../../../services/broker/log/seen-records.ts';
+import type { LogRecord } from '#core/message-log/log-record.ts';
+import { RecordOrder } from '#core/message-log/order.ts';
+import { RecordRing } from '#core/message-log/record-ring.ts';
+import { SeenRecords } from '#core/message-log/seen-records.ts';
+import { LOG_SHARDS, laneOf } from '#core/message-log/shard-names.ts';
+import { Message } from '#core/mqtt/message.ts';
 import { ShardBoard } from '../../../../services/broker/log/shard-board.ts';
-import { LOG_SHARDS, laneOf } from '../../../../services/broker/log/shard-names.ts';
 import { TurnTimer } from '../../../../services/broker/log/turn-timer.ts';
-import { Message } from '../../../../services/broker/message.ts';
 
 const MINUTE = 60_000;
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ERROR_CODES } from '#core/errors.ts';
-import { Cursor } from '../../../../services/broker/log/cursor.ts';
-import { SeenRecords } from '../../../../services/broker/log/seen-records.ts';
+import { Cursor } from '#core/message-log/cursor.ts';
+import { SeenRecords } from '#core/message-log/seen-records.ts';
 
 const adds = fc.array(
   fc.tuple(fc.constantFrom('pi1/a', 'pi2/b'), fc.nat(2), fc.integer({ min: 1, max: 60 })),

@@ -1,31 +1,19 @@
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
-import type { Service } from '#core/lifecycle.ts';
-import type { Logger } from '#core/log.ts';
-import type { Bus } from '../cluster/bus.ts';
-import { isWhole } from '../store/stream-plan.ts';
+import { BrambleError, describeError, ERROR_CODES } from '../errors.ts';
+import type { Bus } from '../jetstream/bus.ts';
+import { isWhole } from '../jetstream/stream-plan.ts';
+import type { Service } from '../lifecycle.ts';
+import type { Logger } from '../log.ts';
 import { Cursor } from './cursor.ts';
 import { DirectGets } from './direct-gets.ts';
 import { LogFollower } from './follower.ts';
 import { createLogCounters, type LogCounters } from './log-counters.ts';
 import { JetStreamLogReader } from './log-reader.ts';
-import type { LogReader } from './message-log.ts';
+import type { LogReader } from './log-record.ts';
 import { PROBE } from './order.ts';
+import { persist } from './persist.ts';
 import { RecordSource } from './record-source.ts';
 import { LOG_SHARDS, streamOf } from './shard-names.ts';
-import { persist } from './shard-streams.ts';
-
-export { Bus } from '../cluster/bus.ts';
-export type { Message } from '../message.ts';
-export { Fences } from '../session/fences.ts';
-export { replicasFor } from '../store/stream-plan.ts';
-export { Cursor } from './cursor.ts';
-export type { LogReader, LogRecord } from './message-log.ts';
-
-/*
- * What a service that consumes the log may know of the broker: the same codec, order and merge by
- * which sessions read, and nothing that writes. The linter lets the bridge in here and nowhere else.
- */
 
 export interface LogConsumerOptions {
   bus: Bus;
@@ -59,7 +47,10 @@ const NANOSECONDS = 1e6;
 /** Records that a power cut may have taken, a shard. */
 const REWIND_MAX = 2_000;
 
-/** The cluster's log for those who only read it: it makes no stream and writes nothing. */
+/**
+ * The cluster's log for those who only read it, by the same codec, order and merge by which sessions
+ * do: it makes no stream and writes nothing.
+ */
 export class LogConsumer implements Service {
   readonly head = Cursor.start(LOG_SHARDS);
   readonly counters: LogCounters = createLogCounters();

@@ -1,8 +1,8 @@
-import { describeError } from '#core/errors.ts';
-import type { Logger } from '#core/log.ts';
+import { describeError } from '../errors.ts';
+import type { Logger } from '../log.ts';
 import { compact, type DirectGets, type Stored } from './direct-gets.ts';
 import type { LogCounters } from './log-counters.ts';
-import type { LogRecord } from './message-log.ts';
+import type { LogRecord } from './log-record.ts';
 import { readRecord } from './record.ts';
 
 export interface FeedOptions {

@@ -1,4 +1,4 @@
-import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import { BrambleError, ERROR_CODES } from '../errors.ts';
 
 /** What was seen of one writer's lane: every number up to `last` but those in `missing`. */
 interface Lane {

@@ -1,4 +1,4 @@
-import type { Message, Qos } from '../message.ts';
+import type { Message, Qos } from './message.ts';
 import { varintLength, writeVarint } from './varint.ts';
 
 /** An encoded PUBLISH; the packet identifier is written over the bytes at `idOffset`. */

@@ -1,9 +1,9 @@
 import { beforeEach, expect, test } from 'vitest';
 import { createLog } from '#core/log.ts';
-import type { Stored } from '../../../../services/broker/log/direct-gets.ts';
-import { createLogCounters } from '../../../../services/broker/log/log-counters.ts';
-import { recordHeader, stampRecord } from '../../../../services/broker/log/record.ts';
-import { ShardFeed } from '../../../../services/broker/log/shard-feed.ts';
+import type { Stored } from '#core/message-log/direct-gets.ts';
+import { createLogCounters } from '#core/message-log/log-counters.ts';
+import { recordHeader, stampRecord } from '#core/message-log/record.ts';
+import { ShardFeed } from '#core/message-log/shard-feed.ts';
 
 let stored: Map<number, Buffer>;
 /** The replica that is asked has nothing from here on. */

@@ -1,13 +1,13 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
-import type { Logger } from '#core/log.ts';
-import type { Bus } from '../cluster/bus.ts';
-import type { Message } from '../message.ts';
+import type { Bus } from '../jetstream/bus.ts';
+import type { Logger } from '../log.ts';
+import type { Message } from '../mqtt/message.ts';
 import type { Cursor } from './cursor.ts';
 import { type DirectGets, sequenceOf } from './direct-gets.ts';
 import { HeldRecords, laneKey } from './held-records.ts';
 import type { LogCounters } from './log-counters.ts';
 import type { ShardBounds } from './log-reader.ts';
-import type { LogRecord } from './message-log.ts';
+import type { LogRecord } from './log-record.ts';
 import { RecordOrder } from './order.ts';
 import { readRecord } from './record.ts';
 import { RecordRing } from './record-ring.ts';

@@ -1,6 +1,6 @@
 import type { StreamInfo } from '@nats-io/jetstream';
 import { expect, test } from 'vitest';
-import { crowded, dueChange, isWhole } from '../../../../services/broker/store/stream-plan.ts';
+import { crowded, dueChange, isWhole } from '#core/jetstream/stream-plan.ts';
 
 interface Replica {
   name: string;

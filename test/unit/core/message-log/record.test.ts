@@ -9,8 +9,8 @@ import {
   stampRecord,
   writeMessage,
   writerName,
-} from '../../../../services/broker/log/record.ts';
-import { Message, NO_BYTES, type Qos } from '../../../../services/broker/message.ts';
+} from '#core/message-log/record.ts';
+import { Message, NO_BYTES, type Qos } from '#core/mqtt/message.ts';
 
 const messages = fc.array(
   fc.record({

@@ -1,5 +1,5 @@
-import { encodePublish, type PublishFrame } from './codec/publish-encode.ts';
-import type { LogPosition } from './log/position.ts';
+import type { LogPosition } from '../message-log/position.ts';
+import { encodePublish, type PublishFrame } from './publish-encode.ts';
 
 export type Qos = 0 | 1 | 2;
 
@@ -127,6 +127,11 @@ export class Message {
     this.#frames = undefined;
     return this;
   }
+}
+
+/** What tells a message from all others in the cluster. */
+export function messageKey({ origin, sequence }: Message): string {
+  return `${origin}\0${sequence}`;
 }
 
 /** [MQTT-3.8.4-8]: the lower of the message's and the subscription's. */

@@ -1,15 +1,15 @@
 import { EventEmitter } from 'node:events';
 import { connect, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
-import { BrambleError, ERROR_CODES } from '#core/errors.ts';
-import type { Service } from '#core/lifecycle.ts';
-import type { Logger } from '#core/log.ts';
+import { BrambleError, ERROR_CODES } from '../errors.ts';
+import type { Service } from '../lifecycle.ts';
+import type { Logger } from '../log.ts';
 
 export interface BusOptions {
   url: string;
   user: string;
   password: string;
-  /** Node name, shown in nats-server's list of connections. */
-  node: string;
+  /** Shown in nats-server's list of connections. */
+  name: string;
   log: Logger;
 }
 
@@ -57,7 +57,7 @@ export class Bus extends EventEmitter<BusEvents> implements Service {
 
   /** Waits for the nats-server, however long that takes, until `signal` ends it. */
   async start(signal: AbortSignal): Promise<void> {
-    const { url, user, password, node, log } = this.#options;
+    const { url, user, password, name, log } = this.#options;
     for (let attempt = 0; ; attempt++) {
       signal.throwIfAborted();
       try {
@@ -65,7 +65,7 @@ export class Bus extends EventEmitter<BusEvents> implements Service {
           servers: url,
           user,
           pass: password,
-          name: `bramble-broker-${node}`,
+          name: `bramble-${name}`,
           maxReconnectAttempts: -1,
           reconnectTimeWait: RECONNECT_WAIT,
           reconnectJitter: RECONNECT_WAIT / 2,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Reachability } from '../../../../services/broker/store/quorum.ts';
+import { Reachability } from '#core/jetstream/quorum.ts';
 import {
   type Cell,
   OvertakenError,
@@ -8,7 +8,7 @@ import {
   UNWRITTEN,
   UnsettledError,
   type Version,
-} from '../../../../services/broker/store/quorum-register.ts';
+} from '#core/jetstream/quorum-register.ts';
 
 /** Three places with compare-and-set each; a scheduler decides when which request takes place. */
 class Places {

@@ -1,4 +1,4 @@
-import type { LogRecord } from './message-log.ts';
+import type { LogRecord } from './log-record.ts';
 
 /** What a record costs beside its messages. */
 const RECORD_OVERHEAD = 256;

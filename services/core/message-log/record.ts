@@ -1,6 +1,6 @@
-import { BrambleError, ERROR_CODES } from '#core/errors.ts';
-import { Message, type Qos } from '../message.ts';
-import type { LogRecord } from './message-log.ts';
+import { BrambleError, ERROR_CODES } from '../errors.ts';
+import { Message, type Qos } from '../mqtt/message.ts';
+import type { LogRecord } from './log-record.ts';
 
 /**
  * Records of the log. Big endian; numbers that count are IEEE 754 doubles, exact to 2^53.

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Cursor } from '../../../../services/broker/log/cursor.ts';
-import { JetStreamLogReader } from '../../../../services/broker/log/log-reader.ts';
-import type { LogRecord } from '../../../../services/broker/log/message-log.ts';
-import { Message } from '../../../../services/broker/message.ts';
+import { Cursor } from '#core/message-log/cursor.ts';
+import { JetStreamLogReader } from '#core/message-log/log-reader.ts';
+import type { LogRecord } from '#core/message-log/log-record.ts';
+import { Message } from '#core/mqtt/message.ts';
 
 const SHARDS = 3;
 const WINDOW = 8;

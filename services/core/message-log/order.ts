@@ -1,4 +1,4 @@
-import type { LogRecord } from './message-log.ts';
+import type { LogRecord } from './log-record.ts';
 import type { SeenRecords } from './seen-records.ts';
 
 /** A record that its writer does not count: it only tries whether a shard works. */

@@ -1,6 +1,6 @@
-import type { Logger } from '#core/log.ts';
+import type { Logger } from '../log.ts';
 import type { DirectGets } from './direct-gets.ts';
-import type { LogRecord } from './message-log.ts';
+import type { LogRecord } from './log-record.ts';
 import { readRecord } from './record.ts';
 import { costOf, type RecordRing } from './record-ring.ts';
 

@@ -1,7 +1,7 @@
 import { headers as newHeaders } from '@nats-io/transport-node';
 import { expect, test } from 'vitest';
-import type { Bus } from '../../../../services/broker/cluster/bus.ts';
-import { DirectGets } from '../../../../services/broker/log/direct-gets.ts';
+import type { Bus } from '#core/jetstream/bus.ts';
+import { DirectGets } from '#core/message-log/direct-gets.ts';
 
 /** Answers as nats-server does: the leader has 'right' at 7, replicas what is given. */
 function engine(version: string | undefined, leader = true, replicas = ['some']) {

@@ -1,4 +1,4 @@
-import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import { BrambleError, ERROR_CODES } from '../errors.ts';
 import { SeenRecords } from './seen-records.ts';
 
 const VERSION = 1;

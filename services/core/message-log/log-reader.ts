@@ -1,7 +1,7 @@
-import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import { BrambleError, ERROR_CODES } from '../errors.ts';
 import type { Cursor } from './cursor.ts';
 import { HeldRecords, laneKey } from './held-records.ts';
-import type { LogReader, LogRecord, ReadResult } from './message-log.ts';
+import type { LogReader, LogRecord, ReadResult } from './log-record.ts';
 import { RecordOrder } from './order.ts';
 import { costOf } from './record-ring.ts';
 import type { RecordSource } from './record-source.ts';

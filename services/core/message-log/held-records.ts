@@ -1,4 +1,4 @@
-import type { LogRecord } from './message-log.ts';
+import type { LogRecord } from './log-record.ts';
 import { costOf } from './record-ring.ts';
 
 /** Records that came too early: those before them in their lanes are still to come. */

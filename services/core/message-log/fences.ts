@@ -1,8 +1,7 @@
-import { BrambleError, ERROR_CODES } from '#core/errors.ts';
-import type { LogPosition } from '../log/position.ts';
-import { LOG_SHARDS, laneOf } from '../log/shard-names.ts';
-import { Message } from '../message.ts';
-import { messageKey } from './outgoing.ts';
+import { BrambleError, ERROR_CODES } from '../errors.ts';
+import { Message, messageKey } from '../mqtt/message.ts';
+import type { LogPosition } from './position.ts';
+import { LOG_SHARDS, laneOf } from './shard-names.ts';
 
 /** Topics that no client may use: the brokers' own words in the log. */
 export const RESERVED = '$bramble/';

@@ -1,6 +1,6 @@
 import { type Msg, RequestError } from '@nats-io/transport-node';
-import { BrambleError, ERROR_CODES } from '#core/errors.ts';
-import { asBuffer, type Bus } from '../cluster/bus.ts';
+import { BrambleError, ERROR_CODES } from '../errors.ts';
+import { asBuffer, type Bus } from '../jetstream/bus.ts';
 import { streamOf } from './shard-names.ts';
 
 /** A stored record. */
