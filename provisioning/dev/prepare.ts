@@ -44,6 +44,7 @@ export function preparePlan(options: DevOptions, data: DataDir, nats: NatsProgra
     ports: ports.nodes[index]!,
     store: data.store(brokers.length, index + 1),
     pidFile: data.rendered(`nats-${index + 1}.pid`),
+    drain: data.rendered(`drain-${index + 1}`),
   }));
   const changes = {
     anonymous: options.anonymous && !cluster.mqtt.anonymous,

@@ -29,6 +29,7 @@ export function renderBroker(plan: Plan, node: PlannedNode): string {
       health: { host, port: node.ports.health },
     },
     workerHealth: node.ports.workerHealth.slice(0, cluster.mqtt.workers - 1),
+    drain: node.drain,
     admin: { token: adminToken(cluster.cluster.secret) },
     trusted: [...trusted],
     nats: {
@@ -41,6 +42,7 @@ export function renderBroker(plan: Plan, node: PlannedNode): string {
   return `${header(`Broker of ${node.name}: where it listens and whom it calls`, plan)}
 # Users, ACLs and limits are read from cluster.yaml itself, again on SIGHUP.
 # admin.token opens /admin/ on the health port, for the bramble command and the page.
+# drain: a file there, of any name, sends this node's clients to the others.
 # proxyProtocol: the balancer tells who the client is, with a PROXY v2 header.
 
 ${stringify(config)}`;

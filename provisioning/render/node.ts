@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { ClusterConfig } from '#core/config/cluster.ts';
 import { piPorts } from '#core/contracts/ports.ts';
 import type { statsConfigSchema } from '#core/contracts/service-config.ts';
+import { DRAIN_DIRECTORY } from '#core/drain.ts';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import { renderBalancer } from './balancer.ts';
 import { bridgeNodes, renderBridge } from './bridge.ts';
@@ -74,6 +75,7 @@ function planCluster(options: NodeOptions): Plan {
       ports: ports.nodes[index]!,
       store: STORE,
       pidFile: NATS_PID,
+      drain: DRAIN_DIRECTORY,
     })),
     natsSyncInterval,
     openStats: false,

@@ -14,6 +14,8 @@ export interface PlannedNode {
   store: string;
   /** Where its nats-server writes its process id. */
   pidFile: string;
+  /** Whose files ask that it takes no clients: see core/drain.ts. */
+  drain: string;
 }
 
 /** Everything that the rendered files depend on. */

@@ -30,6 +30,8 @@ export interface TestBroker {
   readonly mqttPort: number;
   readonly websocketPort: number;
   readonly nats: NatsServer | undefined;
+  /** Directory whose files ask that it takes no clients; it does not exist at first. */
+  readonly drain: string;
   process: ChildProcess | undefined;
   output: string;
   start(): Promise<void>;
@@ -73,11 +75,13 @@ export async function startBrokers(options: BrokersOptions = {}): Promise<TestBr
     const file = join(directory, `broker-${i + 1}.yaml`);
     const server = engine?.servers[i];
     const proxy = options.proxyProtocol === true;
+    const drain = join(directory, `drain-${i + 1}`);
     await writeFile(
       file,
       JSON.stringify({
         node: `pi${i + 1}`,
         cluster: clusterFile,
+        drain,
         listen: {
           mqtt: { host: '127.0.0.1', port: mqttPort, proxyProtocol: proxy },
           ...(options.websocket === true
@@ -96,6 +100,7 @@ export async function startBrokers(options: BrokersOptions = {}): Promise<TestBr
       mqttPort,
       websocketPort,
       nats: server,
+      drain,
       process: undefined,
       output: '',
       async start() {

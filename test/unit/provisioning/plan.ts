@@ -36,6 +36,7 @@ export function planOf(nodes: number, options: PlanOptions = {}): Plan {
       ports: ports.nodes[index]!,
       store: `${root}/store/nats-${index + 1}`,
       pidFile: `${root}/nats-${index + 1}.pid`,
+      drain: `${root}/drain-${index + 1}`,
     })),
     natsSyncInterval: syncInterval,
     openStats: options.openStats ?? false,

@@ -37,6 +37,7 @@ test('broker-N.yaml is what the broker reads', () => {
     port: node.ports.mqtt,
     proxyProtocol: true,
   });
+  expect(config.drain).toBe(node.drain);
   expect(config.nats).toEqual({
     url: `nats://127.0.0.1:${node.ports.nats}`,
     ...natsLogin(plan.cluster.cluster.secret, 'client'),
