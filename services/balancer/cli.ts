@@ -4,6 +4,7 @@ import { Console } from './command/console.ts';
 import { reportDescriptor, startInBackground } from './command/daemon.ts';
 import { hasWarnings, loadWithProblems } from './command/load-problems.ts';
 import { USAGE, version, versionText } from './command/usage.ts';
+import { ConditionError, evaluateCondition } from './config/directives/condition.ts';
 import { readRuntimeSocket } from './config/keywords/global-stats.ts';
 import { type Loaded, loadConfig } from './config/load.ts';
 import { systemReason } from './config/source.ts';
@@ -14,6 +15,8 @@ const EXIT_OK = 0;
 const EXIT_ERROR = 1;
 /** A valid configuration in which nothing listens, found by `-c`. */
 const EXIT_NO_LISTENER = 2;
+/** A condition that cannot be evaluated (`-cc`). */
+const EXIT_UNEVALUATED = 2;
 
 const STDERR = 2;
 /** Where neither the files nor the system limit them; a number that statistics can show. */
@@ -31,6 +34,8 @@ export async function main(words: readonly string[]): Promise<number | undefined
     case 'version':
       process.stdout.write(versionText(parsed.long));
       return EXIT_OK;
+    case 'condition':
+      return evaluate(parsed.text, parsed.quiet);
     case 'usage': {
       const console = createConsole(STDERR);
       if (parsed.message !== undefined) {
@@ -49,6 +54,21 @@ export async function main(words: readonly string[]): Promise<number | undefined
 
 function createConsole(descriptor: number | undefined): Console {
   return new Console(descriptor, `bramble-balancer version is ${version()}`);
+}
+
+/** What `-cc` exits with: 0 = true, 1 = false, 2 = not to be evaluated. */
+function evaluate(text: string, quiet: boolean): number {
+  const variables = new Map(
+    Object.entries(process.env).map(([name, value]) => [name, value ?? '']),
+  ).set('HAPROXY_LOCALPEER', process.env.HAPROXY_LOCALPEER ?? hostname());
+  try {
+    return evaluateCondition(text, variables) ? EXIT_OK : EXIT_ERROR;
+  } catch (error) {
+    if (!(error instanceof ConditionError)) throw error;
+    const console = createConsole(quiet ? undefined : STDERR);
+    console.say('ALERT', `config : Failed to evaluate condition: ${error.message}`);
+    return EXIT_UNEVALUATED;
+  }
 }
 
 async function run(line: CommandLine): Promise<number | undefined> {

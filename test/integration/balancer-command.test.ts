@@ -263,3 +263,34 @@ test('-D with a pidfile that cannot be written fails', async () => {
   expect(stderr).toContain('Cannot create pidfile');
   expect(await refused()).toBe(true);
 });
+
+describe('-cc evaluates a condition and exits', () => {
+  test.each([
+    'streq(a,a)',
+    'streq(a,b)',
+    '!streq(a,b) && version_atleast(2.6-dev0)',
+    'version_before(2.6)',
+    'feature(OPENSSL) && ssllib_name_startswith(OpenSSL)',
+    'feature(NO_SUCH_OPTION)',
+    'defined(HAPROXY_LOCALPEER)',
+    'defined(NO_SUCH_VARIABLE)',
+    '',
+    'foo',
+    'streq(a)',
+  ])('%j, as HAProxy does', async (condition) => {
+    const ours = await run(BALANCER_PROGRAM, ['-cc', condition]);
+    const reference = await run('haproxy', ['-cc', condition]);
+    expect(ours.code).toBe(reference.code);
+    expect(alertOf(ours)).toBe(alertOf(reference));
+  });
+
+  test('silently where it is asked to be quiet', async () => {
+    expect(await run(BALANCER_PROGRAM, ['-q', '-cc', 'foo'])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: '',
+    });
+  });
+});
+
+const alertOf = ({ stderr }: Ended): string | undefined => /\[ALERT\][^:]*: (.*)/.exec(stderr)?.[1];

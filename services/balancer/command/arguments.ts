@@ -3,6 +3,8 @@ export interface CommandLine {
   /** Files and directories, in order. */
   files: string[];
   check: boolean;
+  /** `-cc`: what to evaluate in place of running. */
+  condition: string | undefined;
   /** No messages (`-q`). */
   quiet: boolean;
   /** `-V`, and `-d`. */
@@ -31,6 +33,8 @@ export interface CommandLine {
 export type ParsedArguments =
   | { kind: 'run'; line: CommandLine }
   | { kind: 'version'; long: boolean }
+  /** Evaluate a condition as `.if` does (`-cc`), and nothing else. */
+  | { kind: 'condition'; text: string; quiet: boolean }
   /** Print how the command is used, after what is wrong. */
   | { kind: 'usage'; message: string | undefined };
 
@@ -43,16 +47,14 @@ const NO_EFFECT = ['-de', '-dp', '-dS', '-dG', '-dR', '-dD', '-W', '-Ws'];
 /** What HAProxy has and this program has not, with what to do instead. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
   '-m': "limit memory from outside, with systemd's MemoryMax= or ulimit",
-  '-cc': 'conditions are not supported',
   '-dr': 'names must resolve at start; give addresses instead',
-  '-dV': 'there is no TLS to servers',
-  '-dM': 'there are no memory pools to poison',
+  '-dV': "write 'ssl-server-verify none' in the global section",
   '-dL': 'there are no shared objects to list',
   '-dK': "see the balancer's README for the supported keywords",
 };
 
-type ValueOption = '-f' | '-p' | '-C' | '-L' | '-n' | '-N' | '-S' | '-x';
-const VALUE_OPTIONS: readonly string[] = ['-f', '-p', '-C', '-L', '-n', '-N', '-S', '-x'];
+type ValueOption = '-cc' | '-f' | '-p' | '-C' | '-L' | '-n' | '-N' | '-S' | '-x';
+const VALUE_OPTIONS: readonly string[] = ['-cc', '-f', '-p', '-C', '-L', '-n', '-N', '-S', '-x'];
 
 /** Reads the words behind the program's name. */
 export function parseArguments(words: readonly string[]): ParsedArguments {
@@ -82,6 +84,9 @@ export function parseArguments(words: readonly string[]): ParsedArguments {
       return usage(explain(word));
     }
   }
+  if (line.condition !== undefined) {
+    return { kind: 'condition', text: line.condition, quiet: line.quiet };
+  }
   if (line.files.length === 0) return { kind: 'usage', message: undefined };
   return { kind: 'run', line };
 }
@@ -90,6 +95,7 @@ function newCommandLine(): CommandLine {
   return {
     files: [],
     check: false,
+    condition: undefined,
     quiet: false,
     verbose: false,
     foreground: false,
@@ -132,13 +138,17 @@ function setSwitch(line: CommandLine, word: string): boolean {
       line.zeroWarning = true;
       return true;
     default:
-      return NO_EFFECT.includes(word);
+      // -dM has a byte and options at its end.
+      return NO_EFFECT.includes(word) || word.startsWith('-dM');
   }
 }
 
 /** Returns what is wrong with `value`, if anything. */
 function setValue(line: CommandLine, option: ValueOption, value: string): string | undefined {
   switch (option) {
+    case '-cc':
+      line.condition = value;
+      return undefined;
     case '-f':
       line.files.push(value);
       return undefined;

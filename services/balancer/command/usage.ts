@@ -27,6 +27,7 @@ export const USAGE = `Usage : bramble-balancer [-f <cfgfile|cfgdir>]* [ -vdVDcq 
         -v displays version ; -vv shows what it runs on.
         -f reads a file, or a directory's *.cfg files in order ; may be repeated.
         -c check mode : only check config files and exit
+        -cc check condition : evaluate a condition and exit
         -d stays in the foreground and says more ; -db only stays in the foreground.
         -dW fails if any warning is emitted
         -V enters verbose mode

@@ -14,6 +14,7 @@ describe('the command line', () => {
     expect(lineOf(...words.split(' '))).toEqual({
       files: ['a', 'b', 'c', 'd'],
       check: true,
+      condition: undefined,
       quiet: true,
       verbose: true,
       foreground: true,
@@ -61,12 +62,26 @@ describe('the command line', () => {
   });
 
   test('what HAProxy alone has is refused with what to do', () => {
-    expect(parseArguments(['-cc', '-f', 'a'])).toEqual({
+    expect(parseArguments(['-dr', '-f', 'a'])).toEqual({
       kind: 'usage',
-      message: "option '-cc' is not supported: conditions are not supported",
+      message: "option '-dr' is not supported: names must resolve at start; give addresses instead",
     });
-    expect(parseArguments(['-dMno-merge'])).toMatchObject({
-      message: expect.stringContaining("option '-dM' is not supported"),
+    expect(parseArguments(['-m', '64', '-f', 'a'])).toMatchObject({
+      message: expect.stringContaining("option '-m' is not supported"),
     });
+  });
+
+  test('-cc asks for a condition alone, wherever it stands', () => {
+    const condition = { kind: 'condition', text: 'feature(X)', quiet: false };
+    expect(parseArguments(['-cc', 'feature(X)'])).toEqual(condition);
+    expect(parseArguments(['-f', 'a', '-cc', 'feature(X)', '-q'])).toEqual({
+      ...condition,
+      quiet: true,
+    });
+    expect(parseArguments(['-cc'])).toEqual({ kind: 'usage', message: '-cc needs a value' });
+  });
+
+  test('poisoning of memory is accepted, with its byte and options', () => {
+    expect(lineOf('-dM', '-dMno-merge,cache', '-f', 'a').files).toEqual(['a']);
   });
 });
