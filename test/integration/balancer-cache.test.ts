@@ -85,6 +85,14 @@ const GROUPS: readonly Group[] = [
       `/vary?${fresh}&vary=accept-encoding`,
       `/age?${fresh}&age=30`,
       `/age?${fresh}&age=30`,
+      ...['abc', '0', '61', '-1', '7x'].flatMap((age) => [
+        `/age${age}?${fresh}&age=${age}`,
+        `/age${age}?${fresh}&age=${age}`,
+      ]),
+      '/agelm?etag="x"&age=1',
+      '/agelm?etag="x"&age=1',
+      '/agenan?cache-control=max-age=x&etag="x"',
+      '/agenan?cache-control=max-age=x&etag="x"',
     ],
   },
   {
@@ -205,6 +213,34 @@ const GROUPS: readonly Group[] = [
       `/u?${fresh}&vary=cookie`,
       `/star?${fresh}&vary=*`,
       `/star?${fresh}&vary=*`,
+      ...[undefined, 'deflate', 'gzip;q=0', 'GZIP', '*', 'x-gzip', ''].flatMap((wanted, at) => [
+        with_(`/x${at}?${fresh}&vary=accept-encoding&content-encoding=gzip`, {
+          'accept-encoding': 'gzip',
+        }),
+        with_(
+          `/x${at}?${fresh}&vary=accept-encoding&content-encoding=gzip`,
+          wanted === undefined ? {} : { 'accept-encoding': wanted },
+        ),
+      ]),
+      ...['gzip', 'br;q=1,gzip;q=0.5', 'br', 'deflate;q=0,br,gzip'].flatMap((wanted, at) => [
+        `/two${at}?${fresh}&vary=accept-encoding&content-encoding=br,gzip`,
+        with_(`/two${at}?${fresh}&vary=accept-encoding&content-encoding=br,gzip`, {
+          'accept-encoding': wanted,
+        }),
+      ]),
+      ...[15, 15, 16, 16].map((count) =>
+        with_(`/many${count}?${fresh}&vary=accept-encoding`, {
+          'accept-encoding': Array.from({ length: count }, (_, at) => `c${at}`).join(),
+        }),
+      ),
+      ...['ours', 'ours'].map((wanted) =>
+        with_(`/odd?${fresh}&vary=accept-encoding&content-encoding=ours`, {
+          'accept-encoding': wanted,
+        }),
+      ),
+      ...['/1', '/1', '/2', undefined, undefined].map((referer) =>
+        with_(`/ref?${fresh}&vary=referer, accept-encoding`, referer ? { referer } : {}),
+      ),
     ],
   },
   {

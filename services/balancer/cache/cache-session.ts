@@ -10,7 +10,7 @@ import {
   lastModifiedOf,
   requestPolicy,
 } from './policy.ts';
-import { suits, variantOf } from './vary.ts';
+import { suits, variantOf, type Wanted, wantedOf } from './vary.ts';
 
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
@@ -30,6 +30,7 @@ export class CacheSession {
   copy: BodyCopy | undefined;
   #key: string | undefined;
   #storable = false;
+  #wanted: Wanted | undefined;
 
   /**
    * `http-request cache-use`: looks for a response that may be given out again. Returns false
@@ -42,9 +43,10 @@ export class CacheSession {
     const { method } = request;
     const wanted = request.version === '1.1' && (method === 'GET' || method === 'HEAD');
     if (this.#key === undefined || !wanted || !policy.use) return false;
+    if (cache.config?.processVary) this.#wanted = wantedOf(request);
     const found = cache
       .variants(this.#key, Date.now())
-      .find(({ variant }) => suits(variant, request));
+      .find(({ variant }) => suits(variant, this.#wanted));
     if (!found) return true;
     cache.touch(found);
     this.hit = { name: cache.name, entry: found, unchanged: isUnchanged(request, found) };
@@ -66,12 +68,13 @@ export class CacheSession {
     const length = Number(response.values('content-length')[0] ?? 0);
     if (length > config.maxObjectSize) return;
     if (response.has('vary') && !config.processVary) return;
-    const variant = variantOf(request, response);
+    const variant = variantOf(this.#wanted, response);
     if (variant === false) return;
     const now = Date.now();
     if (cache.refuses(key, variant, now)) return;
-    const seconds = freshness(response, config.maxAge, now);
+    const { seconds, announced } = freshness(response, config.maxAge, now);
     const age = ageIn(response);
+    if (age === undefined || age > announced) return;
     response.remove('age');
     const writer = new EntryWriter(cache, key, variant, response, { age, seconds, now });
     if (writer.begin()) this.copy = writer;

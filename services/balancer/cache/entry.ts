@@ -1,6 +1,6 @@
 /** What tells variants of one address apart: RFC 9111, 4.1. */
 export interface Variant {
-  /** Coding of the body, where the response varies with `accept-encoding`. */
+  /** Codings of the body in order, where the response varies with `accept-encoding`. */
   readonly encoding: string | undefined;
   /** The request's `referer`, where the response varies with it. */
   readonly referer: string | undefined;

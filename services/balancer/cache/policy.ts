@@ -52,23 +52,37 @@ export function isStorable(response: Message, wanted: boolean): boolean {
   return storable && (fresh || response.has('etag') || response.has('last-modified'));
 }
 
+export interface Freshness {
+  /** How long it may be given out. */
+  readonly seconds: number;
+  /** What the server said; 0 where it said nothing. */
+  readonly announced: number;
+}
+
+const STALE: Freshness = { seconds: 0, announced: 0 };
+
 /** How long it is fresh, at most `limit`. */
-export function freshness(response: Message, limit: number, now: number): number {
+export function freshness(response: Message, limit: number, now: number): Freshness {
   let shared = -1;
   let own = -1;
   for (const value of listOf(response.values('cache-control'))) {
-    const found = /^(s-maxage|max-age)="?(\d+)/i.exec(value);
+    const found = /^(s-maxage|max-age)="?(\d+)?/i.exec(value);
     if (!found) continue;
+    if (found[2] === undefined) return STALE;
     if (found[1]!.length === 'max-age'.length) own = Number(found[2]);
     else shared = Number(found[2]);
   }
-  if (shared > 0) return Math.min(shared, limit);
-  if (own > 0) return Math.min(own, limit);
+  const atMost = (announced: number): Freshness => ({
+    seconds: Math.min(announced, limit),
+    announced,
+  });
+  if (shared > 0) return atMost(shared);
+  if (own > 0) return atMost(own);
   const expires = response.values('expires')[0];
-  if (expires === undefined || own >= 0 || shared >= 0) return limit;
+  if (expires === undefined || own >= 0 || shared >= 0) return { seconds: limit, announced: 0 };
   const at = Date.parse(expires);
   // RFC 9111, 5.3: what is no date is one in the past.
-  return Number.isNaN(at) ? 0 : Math.min(Math.max(0, Math.floor((at - now) / 1000)), limit);
+  return Number.isNaN(at) ? STALE : atMost(Math.max(0, Math.floor((at - now) / 1000)));
 }
 
 /** When it last changed, milliseconds since 1970. */
@@ -80,10 +94,12 @@ export function lastModifiedOf(response: Message, now: number): number {
   return now;
 }
 
-/** Seconds that it was old when it came. */
-export function ageIn(response: Message): number {
-  const text = response.values('age')[0] ?? '';
-  return /^\d{1,10}$/.test(text) ? Number(text) : 0;
+/** Seconds that it was old when it came; undefined where the field says what cannot be. */
+export function ageIn(response: Message): number | undefined {
+  const text = response.values('age')[0];
+  if (text === undefined) return 0;
+  // An age of 0 is one that HAProxy does not believe, either.
+  return /^0*[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined;
 }
 
 /** Whether the client has it already (RFC 9110, 13.1.2 and 13.1.3). */
