@@ -66,6 +66,9 @@ screenshot: setup-test ## Take the README's picture of a running cluster again
 release: node_modules/.installed ## Build what a Pi runs of ours (ARCH=arm64, or x64)
 	@node image/release/main.ts --arch $(ARCH)
 
+setup-ansible: node_modules/.installed ## Install what `bramble plan` and `bramble apply` need here
+	@./provisioning/setup.sh ansible
+
 setup-image: node_modules/.installed
 	@./provisioning/setup.sh image
 

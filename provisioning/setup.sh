@@ -6,6 +6,8 @@
 #   provisioning/setup.sh test   that, and the real parts that the tests use
 #   provisioning/setup.sh bench  the peers that are measured beside ours, and what loads them
 #   provisioning/setup.sh image  what builds the image of a Pi's card, and boots it
+#   provisioning/setup.sh ansible  what `bramble apply` runs on the machine that it is typed on
+#   provisioning/setup.sh test-ansible  that, and what tests the playbooks
 #
 # Exit codes: 0 all there, 2 wrong usage, 77 not root (EX_NOPERM), else apt-get's own.
 set -eu
@@ -20,8 +22,10 @@ case "${1-}" in
   test) wanted='nats-server haproxy mosquitto chromium fonts-dejavu-core openssl iputils-ping default-jre-headless maven' ;;
   bench) wanted='nats-server haproxy mosquitto openssl wrk' ;;
   image) wanted='mmdebstrap arch-test squashfs-tools genimage mtools dosfstools e2fsprogs xz-utils qemu-user-static binfmt-support qemu-system-arm' ;;
+  ansible) wanted='ansible openssh-client' ;;
+  test-ansible) wanted='ansible openssh-client ansible-lint' ;;
   *)
-    echo "usage: provisioning/setup.sh run|kafka|test|bench|image" >&2
+    echo "usage: provisioning/setup.sh run|kafka|test|bench|image|ansible|test-ansible" >&2
     exit 2
     ;;
 esac
@@ -39,6 +43,8 @@ is_there() {
     dosfstools) command -v mkfs.vfat ;;
     e2fsprogs) command -v mke2fs ;;
     xz-utils) command -v xz ;;
+    ansible) command -v ansible-playbook ;;
+    openssh-client) command -v ssh ;;
     qemu-user-static) command -v qemu-aarch64-static ;;
     binfmt-support) command -v update-binfmts ;;
     qemu-system-arm) command -v qemu-system-aarch64 ;;

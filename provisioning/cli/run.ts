@@ -4,9 +4,11 @@ import { bridgeCommand } from './bridge.ts';
 import { brokersCommand } from './brokers.ts';
 import { clientsCommand } from './clients.ts';
 import type { Command } from './command.ts';
+import { completionCommand } from './completion.ts';
 import { devCommand } from './dev.ts';
 import { EXIT, exitCodeFor } from './exit-codes.ts';
 import { commandHelp, overview } from './help.ts';
+import { initCommand } from './init.ts';
 import { findCommand, parseInvocation } from './parse.ts';
 import { passwordCommand } from './password.ts';
 import { renderCommand } from './render.ts';
@@ -30,6 +32,8 @@ const helpCommand: Command = {
 
 export const COMMANDS: readonly Command[] = [
   devCommand,
+  initCommand,
+  validateCommand,
   clientsCommand,
   sessionsCommand,
   retainedCommand,
@@ -38,8 +42,8 @@ export const COMMANDS: readonly Command[] = [
   brokersCommand,
   bridgeCommand,
   passwordCommand,
-  validateCommand,
   renderCommand,
+  completionCommand(() => COMMANDS),
   versionCommand,
   helpCommand,
 ];

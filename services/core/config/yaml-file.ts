@@ -75,7 +75,10 @@ export function parseYaml<S extends z.ZodType>(text: string, file: string, schem
  * A function that tells where in a text the value at a path stands, for advice on a file that is
  * valid already.
  */
-export function locator(text: string, file: string): (path: Path, message: string) => ConfigProblem {
+export function locator(
+  text: string,
+  file: string,
+): (path: Path, message: string) => ConfigProblem {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   return (path, message) => {

@@ -144,6 +144,16 @@ test('what builds an image is told by programs, whose packages have other names'
   expect(setup('image', 1000)).toMatchObject({ status: 0, stdout: '', stderr: '' });
 });
 
+test('what a workstation needs for ansible is told by its programs', () => {
+  program('apt-get', APT);
+  program('ansible-playbook', '');
+  expect(setup('test-ansible', 1000).stderr).toContain(
+    'sudo apt-get install -y --no-install-recommends openssh-client ansible-lint\n',
+  );
+  program('ssh', '');
+  expect(setup('ansible', 1000)).toMatchObject({ status: 0, stdout: '', stderr: '' });
+});
+
 test('elsewhere than on Debian, and with a wrong word', () => {
   expect(setup('run', 0).status).toBe(69);
   expect(setup('walk', 0)).toMatchObject({
