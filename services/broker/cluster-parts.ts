@@ -1,8 +1,10 @@
 import type { ClusterConfig } from '#core/config/cluster.ts';
+import { BRIDGE_STREAM } from '#core/contracts/bridge.ts';
 import type { BrokerConfig } from '#core/contracts/service-config.ts';
 import { nodeOfWorker } from '#core/contracts/workers.ts';
 import type { Unreadiness } from '#core/health.ts';
 import { Bus } from '#core/jetstream/bus.ts';
+import { registerStreams } from '#core/jetstream/register-store.ts';
 import type { Logger } from '#core/log.ts';
 import { Fences } from '#core/message-log/fences.ts';
 import type { Message } from '#core/mqtt/message.ts';
@@ -231,6 +233,7 @@ export class ClusterParts {
         this.messages.streams,
         { names: Array.from({ length: SESSION_SHARDS }, (_, shard) => sessionStream(shard)) },
         { names: [RETAINED_STREAM] },
+        { names: registerStreams(BRIDGE_STREAM), optional: true },
       ],
       nodes: () => this.#nodes,
       responsible: () => members.isFirst,

@@ -12,6 +12,8 @@ const START = 300_000;
 const RATE = 300;
 const STORM = LONG ? 20 : 5;
 const RECORDS = 3_000;
+/** What a hand-over may take, milliseconds. */
+const HAND_OVER = 5_000;
 
 /** Three nodes with a broker each, and bridges on two of them. */
 describe('nodes die', () => {
@@ -65,7 +67,15 @@ describe('nodes die', () => {
       brokers[owner]!.kill(),
       natsServers[owner]!.kill(),
     ]);
-    await pause(seconds(12, 30));
+    const began = performance.now();
+    const other = bridges.bridges[1 - owner]!;
+    await eventually(
+      'the other takes over',
+      async () => (await other.status()).toKafka[0]!.state === 'carrying',
+      60_000,
+    );
+    const took = performance.now() - began;
+    await pause(seconds(10, 30));
     await natsServers[owner]!.restart();
     await brokers[owner]!.start();
     await bridges.bridges[owner]!.start();
@@ -89,9 +99,11 @@ describe('nodes die', () => {
       repeated: audit.copies,
       lost: audit.missing.length,
       disorder: audit.disordered,
+      note: `taken over after ${Math.round(took)} ms`,
     });
     expect(audit.missing).toEqual([]);
     expect(audit.disordered).toBe(0);
+    expect(took).toBeLessThan(HAND_OVER);
   }, 240_000);
 
   test('a storm of rebalances', async (context) => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bridgeStateSubject } from '#core/contracts/bridge.ts';
+import { bridgeStateKey } from '#core/contracts/bridge.ts';
 import { Bus } from '#core/jetstream/bus.ts';
+import { UNWRITTEN, type Version } from '#core/jetstream/quorum-register.ts';
 import { createLog } from '#core/log.ts';
 import { BridgeStore } from '../../services/bridge/cluster/store.ts';
 import { LogHolds } from '../../services/broker/log/holds.ts';
@@ -31,8 +32,8 @@ describe('the place of a mapping in the log', () => {
     await stop();
   });
 
-  const put = async (mapping: string, floor: number[], expected = 0): Promise<number> =>
-    store.write(bridgeStateSubject(mapping), Buffer.from(JSON.stringify({ floor })), expected);
+  const put = async (mapping: string, floor: number[], expected = UNWRITTEN): Promise<Version> =>
+    store.write(bridgeStateKey(mapping), Buffer.from(JSON.stringify({ floor })), expected);
 
   test('holds the log at the lowest record that any mapping needs', async () => {
     expect(await holds.floor()).toEqual([]);
@@ -55,12 +56,9 @@ describe('the place of a mapping in the log', () => {
   });
 
   test('a write that another one has overtaken is refused', async () => {
-    const subject = bridgeStateSubject('a');
-    const { version } = await store.read(subject);
+    const { version } = await store.read(bridgeStateKey('a'));
     await put('a', [6, 100, 7], version);
     await expect(put('a', [7, 100, 7], version)).rejects.toMatchObject({ code: 'BRAMBLE_FENCED' });
-    // The very same write again is the one whose answer was lost.
-    await expect(put('a', [6, 100, 7], version)).resolves.toBeGreaterThan(version);
   });
 
   test('when it cannot be learnt, it is an error: then nothing may be trimmed', async () => {

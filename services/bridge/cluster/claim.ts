@@ -1,5 +1,7 @@
-import { type BridgeState, bridgeStateSchema, bridgeStateSubject } from '#core/contracts/bridge.ts';
+import { randomUUID } from 'node:crypto';
+import { type BridgeState, bridgeStateKey, bridgeStateSchema } from '#core/contracts/bridge.ts';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
+import { UNWRITTEN, type Version } from '#core/jetstream/quorum-register.ts';
 import type { Logger } from '#core/log.ts';
 import type { BridgeStore } from './store.ts';
 
@@ -10,7 +12,7 @@ export interface ClaimOptions {
   mapping: string;
   /** Node and incarnation of this bridge. */
   self: string;
-  store: Pick<BridgeStore, 'read' | 'write' | 'nonce'>;
+  store: Pick<BridgeStore, 'read' | 'write'>;
   /** Whether this bridge is the one that should have the mapping, of those alive. */
   preferred: () => boolean;
   /** The mapping is this bridge's from now on; `stored` as its last holder left it. */
@@ -44,11 +46,11 @@ const ATTEMPTS = 3;
  */
 export class Claim {
   readonly #options: ClaimOptions;
-  readonly #subject: string;
+  readonly #key: string;
   #held = false;
   #doubt = false;
   #state: BridgeState | undefined;
-  #version = 0;
+  #version = UNWRITTEN;
   /** When another version than before was seen first. */
   #seenAt = 0;
   #validUntil = 0;
@@ -63,7 +65,7 @@ export class Claim {
 
   constructor(options: ClaimOptions) {
     this.#options = options;
-    this.#subject = bridgeStateSubject(options.mapping);
+    this.#key = bridgeStateKey(options.mapping);
   }
 
   get held(): boolean {
@@ -159,12 +161,14 @@ export class Claim {
 
   async #look(): Promise<void> {
     const { store, preferred, self, log } = this.#options;
-    const { bytes, version } = await store.read(this.#subject);
+    const { bytes, version } = await store.read(this.#key);
     const now = performance.now();
-    if (version !== this.#version || this.#seenAt === 0) {
-      this.#version = version;
+    const changed = version.nonce !== this.#version.nonce;
+    // Also of one that is the same: what its writer may find where may have changed.
+    this.#version = version;
+    if (changed || this.#seenAt === 0) {
       this.#seenAt = now;
-      this.#state = version === 0 ? undefined : readState(bytes, log);
+      this.#state = bytes.length === 0 ? undefined : readState(bytes, log);
     }
     const owner = this.#state?.owner ?? '';
     const wait = (owner === '' ? 0 : EXPIRED) + (preferred() ? 0 : COURTESY);
@@ -177,7 +181,7 @@ export class Claim {
       savedAt: stored?.savedAt ?? Date.now(),
       owner: self,
       epoch: (stored?.epoch ?? 0) + 1,
-      nonce: store.nonce(),
+      nonce: randomUUID(),
     };
     await this.#put(next);
     this.#held = true;
@@ -188,13 +192,12 @@ export class Claim {
   }
 
   async #write(owner: string): Promise<void> {
-    const { store } = this.#options;
     const place = this.#dirty;
     this.#dirty = undefined;
     const before = this.#state!;
     const moved = place === undefined ? {} : { ...place, savedAt: Date.now() };
     try {
-      await this.#put({ ...before, ...moved, owner, nonce: store.nonce() });
+      await this.#put({ ...before, ...moved, owner, nonce: randomUUID() });
     } catch (error) {
       this.#dirty ??= place;
       throw error;
@@ -214,17 +217,17 @@ export class Claim {
   }
 
   /** A write whose answer was lost may stand there, or get there late: it is no other bridge's. */
-  async #putOver(state: BridgeState): Promise<number> {
+  async #putOver(state: BridgeState): Promise<Version> {
     const { store, log } = this.#options;
     const bytes = Buffer.from(JSON.stringify(state));
     this.#nonces.add(state.nonce);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await store.write(this.#subject, bytes, this.#version);
+        return await store.write(this.#key, bytes, this.#version);
       } catch (error) {
         const fenced = error instanceof BrambleError && error.code === ERROR_CODES.FENCED;
         if (!fenced || attempt === ATTEMPTS) throw error;
-        const now = await store.read(this.#subject);
+        const now = await store.read(this.#key);
         if (!this.#nonces.has(readState(now.bytes, log)?.nonce ?? '')) throw error;
         this.#version = now.version;
       }

@@ -1,7 +1,7 @@
 import {
   type BridgeControl,
+  bridgeControlKey,
   bridgeControlSchema,
-  bridgeControlSubject,
 } from '#core/contracts/bridge.ts';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
@@ -18,6 +18,8 @@ export interface ControlOptions {
 const LOOK = 1_000;
 const NOTHING: BridgeControl = { paused: false, number: 0 };
 const ATTEMPTS = 5;
+/** Longest wait until what was asked for stands, milliseconds. */
+const PATIENCE = 5_000;
 
 /**
  * What the owner wants of a mapping, kept in the cluster's store: whoever has the mapping, now or
@@ -27,16 +29,16 @@ export class Control {
   /** Number of the last replay that was carried out. */
   done = 0;
   readonly #options: ControlOptions;
-  readonly #subject: string;
+  readonly #key: string;
   #wanted: BridgeControl = NOTHING;
-  #version = 0;
+  #nonce = '';
   #timer: NodeJS.Timeout | undefined;
   #looking = false;
   #onChange: () => void = () => {};
 
   constructor(options: ControlOptions) {
     this.#options = options;
-    this.#subject = bridgeControlSubject(options.mapping);
+    this.#key = bridgeControlKey(options.mapping);
   }
 
   get isPaused(): boolean {
@@ -66,12 +68,12 @@ export class Control {
   async ask(change: { paused?: boolean; replay?: NonNullable<BridgeControl['replay']> }) {
     const { store } = this.#options;
     for (let attempt = 1; ; attempt++) {
-      const { bytes, version } = await store.read(this.#subject);
-      const before = version === 0 ? NOTHING : read(bytes);
+      const { bytes, version } = await store.read(this.#key);
+      const before = read(bytes);
       const number = change.replay === undefined ? before.number : before.number + 1;
       const wanted: BridgeControl = { ...before, ...change, number };
       try {
-        await store.write(this.#subject, Buffer.from(JSON.stringify(wanted)), version);
+        await store.write(this.#key, Buffer.from(JSON.stringify(wanted)), version, PATIENCE);
         break;
       } catch (error) {
         const fenced = error instanceof BrambleError && error.code === ERROR_CODES.FENCED;
@@ -111,10 +113,10 @@ export class Control {
     if (this.#looking) return;
     this.#looking = true;
     try {
-      const { bytes, version } = await this.#options.store.read(this.#subject);
-      if (version !== this.#version) {
-        this.#version = version;
-        this.#wanted = version === 0 ? NOTHING : read(bytes);
+      const { bytes, version } = await this.#options.store.read(this.#key);
+      if (version.nonce !== this.#nonce) {
+        this.#wanted = read(bytes);
+        this.#nonce = version.nonce;
       }
       if (this.replay !== undefined) this.#onChange();
     } catch (error) {
@@ -126,5 +128,6 @@ export class Control {
 }
 
 function read(bytes: Buffer): BridgeControl {
+  if (bytes.length === 0) return NOTHING;
   return bridgeControlSchema.parse(JSON.parse(bytes.toString()));
 }

@@ -1,20 +1,23 @@
-import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import { BRIDGE_STREAM, bridgeStateSubject, holdSchema } from '#core/contracts/bridge.ts';
-import { asBuffer, type Bus } from '#core/jetstream/bus.ts';
+import {
+  BRIDGE_STREAM,
+  BRIDGE_SUBJECT,
+  bridgeStateKey,
+  holdSchema,
+} from '#core/contracts/bridge.ts';
+import type { Bus } from '#core/jetstream/bus.ts';
+import { RegisterStore } from '#core/jetstream/register-store.ts';
 
 const TIMEOUT = 2_000;
-const STREAM_NOT_FOUND = 10_059;
-const MESSAGE_NOT_FOUND = 10_037;
 
 /** What those who consume the log, other than sessions, have still to read. */
 export class LogHolds {
-  readonly #bus: Bus;
+  readonly #values: RegisterStore;
   /** Names of the bridge's mappings, as configured now. */
   readonly #names: () => readonly string[];
-  #manager: JetStreamManager | undefined;
 
   constructor(bus: Bus, names: () => readonly string[]) {
-    this.#bus = bus;
+    const [stream, subject] = [BRIDGE_STREAM, BRIDGE_SUBJECT];
+    this.#values = new RegisterStore({ bus, stream, subject, timeout: TIMEOUT });
     this.#names = names;
   }
 
@@ -25,27 +28,13 @@ export class LogHolds {
   async floor(): Promise<number[]> {
     const floor: number[] = [];
     for (const name of this.#names()) {
-      const own = await this.#floorOf(name);
+      const stored = await this.#values.load(bridgeStateKey(name));
+      if (stored === undefined || stored.bytes.length === 0) continue;
+      const own = holdSchema.parse(JSON.parse(stored.bytes.toString())).floor;
       for (const [shard, sequence] of own.entries()) {
         floor[shard] = Math.min(floor[shard] ?? Number.POSITIVE_INFINITY, sequence);
       }
     }
     return floor;
-  }
-
-  async #floorOf(name: string): Promise<number[]> {
-    this.#manager ??= await jetstreamManager(this.#bus.nats, { timeout: TIMEOUT, checkAPI: false });
-    try {
-      const found = await this.#manager.streams.getMessage(BRIDGE_STREAM, {
-        last_by_subj: bridgeStateSubject(name),
-      });
-      if (found === null) return [];
-      return holdSchema.parse(JSON.parse(asBuffer(found.data).toString())).floor;
-    } catch (error) {
-      const { code } = error as JetStreamApiError;
-      const none = code === STREAM_NOT_FOUND || code === MESSAGE_NOT_FOUND;
-      if (error instanceof JetStreamApiError && none) return [];
-      throw error;
-    }
   }
 }

@@ -1,24 +1,15 @@
 import { createHash } from 'node:crypto';
-import {
-  DiscardPolicy,
-  JetStreamApiError,
-  type JetStreamManager,
-  jetstreamManager,
-  RetentionPolicy,
-  StorageType,
-} from '@nats-io/jetstream';
-import { type MsgHdrs, headers as newHeaders } from '@nats-io/transport-node';
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
-import { asBuffer, type Bus } from '#core/jetstream/bus.ts';
+import type { Bus } from '#core/jetstream/bus.ts';
+import { ensureLastValues, LastValues } from '#core/jetstream/last-values.ts';
 import { askQuorum, COPIES, QUORUM, Reachability } from '#core/jetstream/quorum.ts';
 import {
-  type Cell,
   OvertakenError,
   QuorumRegister,
   type Version,
   type Versioned,
 } from '#core/jetstream/quorum-register.ts';
-import { replicasFor } from '#core/jetstream/stream-plan.ts';
 import type { Logger } from '#core/log.ts';
 import type { Epoch } from '../cluster/clock.ts';
 import { encodeLevel } from '../router/subjects.ts';
@@ -32,9 +23,6 @@ const PATIENCE = 15_000;
 const RETRY = 100;
 /** While starting: JetStream without a leader does not answer, so short questions find one soonest. */
 const PROBE_TIMEOUT = 800;
-const STREAM_NOT_FOUND = 10_059;
-const MESSAGE_NOT_FOUND = 10_037;
-const WRONG_LAST_SEQUENCE = 10_071;
 /** States that take longer are asked of, or given to, the third stream too, milliseconds. */
 const HEDGE = 300;
 /** A purge that failed is tried again after so long, milliseconds. */
@@ -85,6 +73,7 @@ interface Garbage {
  */
 export class SessionStore {
   readonly #options: SessionStoreOptions;
+  readonly #values: LastValues;
   readonly #register: QuorumRegister;
   #manager: JetStreamManager | undefined;
   /** Subjects that are not needed any more: those of states, and the digests of removed sessions. */
@@ -96,7 +85,10 @@ export class SessionStore {
 
   constructor(options: SessionStoreOptions) {
     this.#options = options;
-    const cells = Array.from({ length: COPIES }, (_, shard) => this.#cell(shard));
+    this.#values = new LastValues(options.bus, ATTEMPT);
+    const cells = Array.from({ length: COPIES }, (_, shard) =>
+      this.#values.cell(sessionStream(shard), (digest) => metaSubject(shard, digest)),
+    );
     this.#register = new QuorumRegister({ cells, reachability: this.#reachability });
   }
 
@@ -106,7 +98,10 @@ export class SessionStore {
       signal.throwIfAborted();
       try {
         const manager = await jetstreamManager(bus.nats, { timeout: PROBE_TIMEOUT });
-        for (let shard = 0; shard < SESSION_SHARDS; shard++) await this.#ensure(manager, shard);
+        for (let shard = 0; shard < SESSION_SHARDS; shard++) {
+          const [name, subjects] = [sessionStream(shard), `${SUBJECT}.${shard}.>`];
+          await ensureLastValues(manager, { name, subjects, nodes: this.#options.nodes() });
+        }
         this.#manager = await jetstreamManager(bus.nats, { timeout: ATTEMPT, checkAPI: false });
         break;
       } catch (error) {
@@ -124,7 +119,9 @@ export class SessionStore {
   /** Resolves when every stream answers; rejects with what is missing. */
   async check(): Promise<void> {
     const shards = Array.from({ length: SESSION_SHARDS }, (_, shard) => shard);
-    await Promise.all(shards.map((shard) => this.#read(shard, `${SUBJECT}.${shard}.meta.none`)));
+    await Promise.all(
+      shards.map((shard) => this.#values.read(sessionStream(shard), metaSubject(shard, 'none'))),
+    );
   }
 
   /** Rejects with BRAMBLE_ENGINE_UNAVAILABLE when too few streams answer in time. */
@@ -170,7 +167,8 @@ export class SessionStore {
       const { byPlace, count, cause } = await askQuorum({
         order: this.#reachability.order(home),
         reachability: this.#reachability,
-        ask: (shard) => this.#read(shard, stateSubject(clientId, epoch, shard)),
+        ask: (shard) =>
+          this.#values.read(sessionStream(shard), stateSubject(clientId, epoch, shard)),
         hedge: HEDGE,
       });
       if (count < QUORUM) throw cause;
@@ -190,7 +188,7 @@ export class SessionStore {
       const { count, cause } = await askQuorum({
         order: this.#reachability.order(home),
         reachability: this.#reachability,
-        ask: (shard) => this.#publish(stateSubject(clientId, epoch, shard), bytes),
+        ask: (shard) => this.#values.write(stateSubject(clientId, epoch, shard), bytes),
         hedge: HEDGE,
       });
       if (count < QUORUM) throw cause;
@@ -229,40 +227,6 @@ export class SessionStore {
     return [...parts, encodeLevel(this.#options.node)].join('.');
   }
 
-  #cell(shard: number): Cell {
-    return {
-      read: (digest) => this.#read(shard, metaSubject(shard, digest)),
-      write: (digest, bytes, expected) => {
-        const headers = newHeaders();
-        headers.set('Nats-Expected-Last-Subject-Sequence', String(expected));
-        return this.#publish(metaSubject(shard, digest), bytes, headers);
-      },
-    };
-  }
-
-  async #publish(subject: string, bytes: Buffer, headers?: MsgHdrs): Promise<number | undefined> {
-    const options = headers === undefined ? { timeout: ATTEMPT } : { timeout: ATTEMPT, headers };
-    const reply = await this.#options.bus.nats.request(subject, bytes, options);
-    const answer = JSON.parse(asBuffer(reply.data).toString()) as PublishAnswer;
-    if (answer.error === undefined) return answer.seq;
-    if (answer.error.err_code === WRONG_LAST_SEQUENCE) return undefined;
-    throw new Error(answer.error.description);
-  }
-
-  async #read(shard: number, subject: string): Promise<{ bytes: Buffer; sequence: number }> {
-    try {
-      const stream = sessionStream(shard);
-      const message = await this.#manager!.streams.getMessage(stream, { last_by_subj: subject });
-      if (message === null) return { bytes: Buffer.alloc(0), sequence: 0 };
-      return { bytes: asBuffer(message.data), sequence: message.seq };
-    } catch (error) {
-      if (error instanceof JetStreamApiError && error.code === MESSAGE_NOT_FOUND) {
-        return { bytes: Buffer.alloc(0), sequence: 0 };
-      }
-      throw error;
-    }
-  }
-
   /** Again and again while too few streams have a leader. */
   async #patiently<T>(attempt: () => Promise<T>): Promise<T> {
     const until = performance.now() + PATIENCE;
@@ -277,24 +241,6 @@ export class SessionStore {
         }
         await pause(RETRY);
       }
-    }
-  }
-
-  async #ensure(manager: JetStreamManager, shard: number): Promise<void> {
-    const name = sessionStream(shard);
-    try {
-      await manager.streams.info(name);
-    } catch (error) {
-      if (!(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
-      await manager.streams.add({
-        name,
-        subjects: [`${SUBJECT}.${shard}.>`],
-        retention: RetentionPolicy.Limits,
-        storage: StorageType.File,
-        max_msgs_per_subject: 1,
-        discard: DiscardPolicy.Old,
-        num_replicas: replicasFor(this.#options.nodes()),
-      });
     }
   }
 
@@ -330,11 +276,6 @@ export class SessionStore {
       await this.#manager?.streams.purge(sessionStream(shard), { filter, seq: sequence + 1 });
     }
   }
-}
-
-interface PublishAnswer {
-  seq: number;
-  error?: { err_code: number; description: string };
 }
 
 export function sessionStream(shard: number): string {

@@ -6,12 +6,15 @@ import {
 } from '@nats-io/jetstream';
 import { describeError } from '#core/errors.ts';
 import type { Bus } from '#core/jetstream/bus.ts';
+import { isStreamMissing } from '#core/jetstream/last-values.ts';
 import { crowded, dueChange, isWhole, type StreamLimits } from '#core/jetstream/stream-plan.ts';
 import type { Logger } from '#core/log.ts';
 
 export interface StreamFamily {
   /** Streams that share their work: their leaders should stand on different servers. */
   names: readonly string[];
+  /** Somebody else makes them, or nobody does: none is missing. */
+  optional?: boolean;
   /** Read anew at each look. */
   limits?: () => StreamLimits;
 }
@@ -92,9 +95,7 @@ export class StreamCare {
 
   async #look(): Promise<void> {
     const { families } = this.#options;
-    const infos = await Promise.all(
-      families.map(({ names }) => Promise.all(names.map((name) => this.#info(name)))),
-    );
+    const infos = await Promise.all(families.map((family) => this.#infos(family)));
     if (!infos.flat().every(isWhole)) return;
     for (const [index, { limits }] of families.entries()) {
       if (await this.#change(infos[index]!, limits?.())) return;
@@ -102,8 +103,13 @@ export class StreamCare {
     for (const family of infos) if (await this.#spread(family)) return;
   }
 
-  #info(name: string): Promise<StreamInfo> {
-    return this.#manager!.streams.info(name);
+  async #infos({ names, optional = false }: StreamFamily): Promise<StreamInfo[]> {
+    try {
+      return await Promise.all(names.map((name) => this.#manager!.streams.info(name)));
+    } catch (error) {
+      if (optional && isStreamMissing(error)) return [];
+      throw error;
+    }
   }
 
   /** Returns whether one was changed. */

@@ -1,17 +1,17 @@
 import { z } from 'zod';
 
-/** The JetStream stream in which the bridges keep where they are; one message a subject. */
+/** The three JetStream streams in which the bridges keep where they are, and their subjects. */
 export const BRIDGE_STREAM = 'BRAMBLE_BRIDGE';
-export const BRIDGE_SUBJECTS = 'bramble.bridge.>';
+export const BRIDGE_SUBJECT = 'bramble.mapping';
 
 /** Who carries a mapping, and how far it has come. */
-export function bridgeStateSubject(mapping: string): string {
-  return `bramble.bridge.state.${mapping}`;
+export function bridgeStateKey(mapping: string): string {
+  return `state.${mapping}`;
 }
 
 /** What the owner of the cluster wants of a mapping: that it pauses, or starts again elsewhere. */
-export function bridgeControlSubject(mapping: string): string {
-  return `bramble.bridge.control.${mapping}`;
+export function bridgeControlKey(mapping: string): string {
+  return `control.${mapping}`;
 }
 
 /** What the brokers need of a mapping's state: by shard the first record that it has to read. */
@@ -27,7 +27,7 @@ export const bridgeStateSchema = holdSchema.extend({
   cursor: z.string(),
   /** When the place was stored last, milliseconds since the epoch. */
   savedAt: z.number(),
-  /** Last command of `bridgeControlSubject` that was carried out. */
+  /** Last command of `bridgeControlKey` that was carried out. */
   control: z.number().int().nonnegative().default(0),
   /** Tells one write from all others. */
   nonce: z.string(),

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { BridgeState } from '#core/contracts/bridge.ts';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import type { Version } from '#core/jetstream/quorum-register.ts';
 import { Claim } from '../../../services/bridge/cluster/claim.ts';
 import { createLog } from '../../../services/core/log.ts';
 
@@ -9,7 +10,7 @@ const log = createLog({ service: 'test', level: 'silent' });
 /** One value with compare-and-set, which can be out of reach or lose its answers. */
 class FakeStore {
   bytes: Buffer = Buffer.alloc(0);
-  version = 0;
+  height = 0;
   writes = 0;
   /** Which bridges cannot reach it, and whose answers are lost. */
   readonly cut = new Set<string>();
@@ -25,20 +26,23 @@ class FakeStore {
         if (this.cut.has(who)) throw unavailable();
         return { bytes: this.bytes, version: this.version };
       },
-      write: async (_subject: string, bytes: Buffer, expected: number) => {
+      write: async (_key: string, bytes: Buffer, expected: Version) => {
         if (this.cut.has(who)) throw unavailable();
-        if (expected !== this.version) throw new BrambleError(ERROR_CODES.FENCED, 'taken');
+        if (expected.height !== this.height) throw new BrambleError(ERROR_CODES.FENCED, 'taken');
         const thawed = performance.now() + this.freeze;
         this.freeze = 0;
         while (performance.now() < thawed);
         this.bytes = bytes;
         this.writes++;
-        this.version += 3;
+        this.height++;
         if (this.mute.has(who)) throw unavailable();
         return this.version;
       },
-      nonce: () => `${who}-${Math.random()}`,
     };
+  }
+
+  get version(): Version {
+    return { height: this.height, nonce: this.height === 0 ? '' : `n${this.height}` };
   }
 
   get state(): BridgeState {
@@ -89,7 +93,7 @@ describe('a claim', () => {
     const b = bridge(store, 'b');
     a.claim.save(place(1));
     a.claim.save(place(2));
-    await until(() => store.version > 0 && store.state.cursor === 'c2');
+    await until(() => store.height > 0 && store.state.cursor === 'c2');
     expect(b.claim.held).toBe(false);
     a.claim.save(place(3));
     await a.claim.close();
