@@ -11,6 +11,7 @@ import { bridgeNodes, renderBridge } from './bridge.ts';
 import { renderBroker } from './broker.ts';
 import { renderNats } from './nats.ts';
 import { at, header, type Plan } from './plan.ts';
+import { renderWatchdog } from './watchdog.ts';
 
 export interface NodeOptions {
   cluster: ClusterConfig;
@@ -52,6 +53,7 @@ export function renderNode(options: NodeOptions): Map<string, string> {
   if (bridge !== undefined) files.set('bridge.yaml', renderBridge(plan, bridge));
   if (own.roles.includes('balancer')) files.set('balancer.cfg', renderBalancer(plan));
   files.set('stats.yaml', renderNodeStats(plan, name));
+  files.set('watchdog.yaml', renderWatchdog(plan, name, DRAIN_DIRECTORY));
   return files;
 }
 

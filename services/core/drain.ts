@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { systemCode } from './errors.ts';
 
 /** On a node of its own; `bramble drain`, the playbooks and the watchdog put their files here. */
-export const DRAIN_DIRECTORY = '/run/bramble/drain';
+export const DRAIN_DIRECTORY = '/run/bramble-drain';
 
 /**
  * Who wants this node to take no new work: the names of the files in a directory. One file each, so

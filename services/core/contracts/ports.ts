@@ -16,6 +16,12 @@ export const STANDARD_PORTS = {
   natsRoute: 6222,
 } as const;
 
+/**
+ * What decides on a Pi whether it may have the virtual address: its heartbeats between nodes (UDP),
+ * its health, and where it asks the balancer, both on loopback.
+ */
+export const VIP_PORTS = { heartbeat: 21_895, health: 21_894, serving: 21_893 } as const;
+
 /** What one node listens on. */
 export interface NodePorts {
   mqtt: number;

@@ -89,3 +89,70 @@ export const statsConfigSchema = z.strictObject({
   ),
 });
 export type StatsConfig = z.output<typeof statsConfigSchema>;
+
+const url = z.url({ protocol: /^http$/ });
+export const watchdogConfigSchema = z.strictObject({
+  node: z.string(),
+  health: listen,
+  /** Directory for what outlives a reboot. */
+  state: z.string(),
+  /** Where the services keep their data: full or read-only, nothing is restarted. */
+  data: z.string(),
+  /** Where this node's wish to be drained is put: see core/drain.ts. */
+  drain: z.string(),
+  services: z.array(
+    z.strictObject({
+      name: z.string(),
+      /** Its systemd unit. */
+      unit: z.string(),
+      alive: z
+        .array(
+          z.union([
+            z.strictObject({ tcp: listen }),
+            z.strictObject({ mqtt: listen.extend({ proxyProtocol: z.boolean().default(false) }) }),
+            z.strictObject({ http: url }),
+          ]),
+        )
+        .min(1),
+      /** Its `/readyz`: unready for minutes counts as down, unless what it needs is unready too. */
+      ready: url.optional(),
+      needs: z.array(z.string()).default([]),
+      /** Whether clients are sent to other nodes before its second restart. */
+      drain: z.boolean().default(false),
+      /** Whether the node may be restarted for its sake. */
+      reboot: z.boolean().default(false),
+    }),
+  ),
+  /** What the other nodes' watchdogs say, on their pages. */
+  peers: z.array(z.strictObject({ name: z.string(), status: url })).default([]),
+});
+export type WatchdogConfig = z.output<typeof watchdogConfigSchema>;
+
+export const vipConfigSchema = z.strictObject({
+  node: z.string(),
+  /** This node's address: the network card that has it is to have the virtual ones. */
+  address: z.string(),
+  /** Those that it may come to have. None: it only tells the others that it is there. */
+  addresses: z.array(z.string()),
+  /** The other nodes of the cluster. */
+  peers: z.array(z.strictObject({ name: z.string(), address: z.string() })),
+  /** Datagrams from node to node, signed with `key`. */
+  heartbeat: z.strictObject({
+    port,
+    key: z.string().min(16),
+    /** Between two, milliseconds. */
+    interval: z.number().positive(),
+    /** A node that was not heard for so long is not reached, milliseconds. */
+    lost: z.number().positive(),
+  }),
+  /** Answers 200 to `GET /` while the balancer has a usable MQTT broker. */
+  serving: listen.optional(),
+  /** What two nodes ask; default: the router of the default route. */
+  gateway: z.string().optional(),
+  health: listen,
+  /** A directory whose files each ask that this node gives its addresses away: core/drain.ts. */
+  drain: z.string().optional(),
+  /** Where keepalived is told: `fault` (0 or 1) and `interface.conf`. */
+  run: z.string(),
+});
+export type VipConfig = z.output<typeof vipConfigSchema>;

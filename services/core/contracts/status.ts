@@ -103,3 +103,52 @@ export const supervisorStatusSchema = z.object({
   events: z.array(eventSchema),
 });
 export type SupervisorStatus = z.output<typeof supervisorStatusSchema>;
+
+/** What a node's watchdog sees and does. */
+export const watchdogStatusSchema = z.object({
+  service: z.literal('watchdog'),
+  node: z.string(),
+  ...processPart,
+  services: z.array(
+    z.object({
+      name: z.string(),
+      state: z.enum(['starting', 'up', 'down', 'stopped']),
+      /** Since when, as far as this process knows. */
+      since: z.number(),
+      /** Why it is down; '' when it is not. */
+      reason: z.string(),
+      /** What was last done for it and has not been outlived yet. */
+      rung: z.enum(['restart', 'drain-restart', 'reboot', 'quarantine']).optional(),
+      /** How often that was tried. */
+      tries: z.number().optional(),
+    }),
+  ),
+  /** Since when it takes this node down to mend it: one node of a cluster at a time. */
+  working: z.number().optional(),
+  /** How many reboots it may still ask for now. */
+  rebootsLeft: z.number(),
+  events: z.array(eventSchema),
+});
+export type WatchdogStatus = z.output<typeof watchdogStatusSchema>;
+
+/** Whether a node may have the virtual addresses, and which it has. */
+export const vipStatusSchema = z.object({
+  service: z.literal('vip'),
+  node: z.string(),
+  ...processPart,
+  /** keepalived is told that this node must not have them; `reasons` says why. */
+  fault: z.boolean(),
+  /** Since when that is so. */
+  since: z.number(),
+  owned: z.array(z.string()),
+  peers: z.array(
+    z.object({
+      name: z.string(),
+      /** It is heard, and hears us. */
+      reached: z.boolean(),
+      /** It says that it can serve. */
+      serves: z.boolean(),
+    }),
+  ),
+});
+export type VipStatus = z.output<typeof vipStatusSchema>;

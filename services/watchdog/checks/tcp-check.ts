@@ -1,0 +1,57 @@
+import net from 'node:net';
+import type { Check } from './check.ts';
+
+export interface Address {
+  host: string;
+  port: number;
+}
+
+/** Layer 4: something accepts connections there. */
+export class TcpCheck implements Check {
+  readonly name: string;
+  readonly #address: Address;
+
+  constructor(address: Address) {
+    this.#address = address;
+    this.name = `TCP at ${address.host}:${address.port}`;
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    return exchange(this.#address, signal, undefined, () => true);
+  }
+}
+
+/**
+ * Connects, sends, and resolves with the first answer that is `good`; without anything to send the
+ * connection alone will do. Rejects with why not.
+ */
+export function exchange(
+  { host, port }: Address,
+  signal: AbortSignal,
+  sent: Buffer | undefined,
+  good: (answer: Buffer) => boolean,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ host, port });
+    const end = (error?: Error): void => {
+      signal.removeEventListener('abort', abort);
+      // What it closes, or sends, after this is of no interest.
+      socket.on('error', () => undefined);
+      socket.destroy();
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const abort = (): void => end(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) return abort();
+    socket.once('connect', () => {
+      if (sent === undefined) end();
+      else socket.write(sent);
+    });
+    socket.once('data', (answer) => {
+      end(good(answer) ? undefined : new Error('answers with something else'));
+    });
+    socket.once('error', end);
+    socket.once('close', () => end(new Error('closes the connection')));
+  });
+}
