@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { type CommandLine, parseArguments } from './command/arguments.ts';
 import { Console } from './command/console.ts';
 import { reportDescriptor, startInBackground } from './command/daemon.ts';
+import { listens } from './command/listens.ts';
 import { hasWarnings, loadWithProblems } from './command/load-problems.ts';
 import { USAGE, version, versionText } from './command/usage.ts';
 import { ConditionError, evaluateCondition } from './config/directives/condition.ts';
@@ -95,9 +96,8 @@ async function run(line: CommandLine): Promise<number | undefined> {
   });
   if (!loaded) return EXIT_ERROR;
   const { config, warnings } = loaded;
-  const listens = config.proxies.some((proxy) => !proxy.disabled && proxy.binds.length > 0);
-  if (line.check) return reportCheck(hasWarnings(warnings), listens, line);
-  if (!listens) {
+  if (line.check) return reportCheck(hasWarnings(warnings), listens(config), line);
+  if (!listens(config)) {
     const message = "No enabled listener found (check for 'bind' directives) ! Exiting.";
     console.say('ALERT', message);
     return EXIT_ERROR;

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { listens } from '../../services/balancer/command/listens.ts';
 import { loadConfig } from '../../services/balancer/config/load.ts';
 import { BalancerConfigError, type Problem } from '../../services/balancer/config/problem.ts';
 
@@ -64,7 +65,7 @@ async function ourVerdict(text: string): Promise<Verdict> {
   try {
     const { config, warnings } = await loadConfig([file], { environment, overrides });
     problems = warnings;
-    if (!config.proxies.some(({ binds, disabled }) => binds.length > 0 && !disabled)) code = 2;
+    if (!listens(config)) code = 2;
   } catch (error) {
     if (!(error instanceof BalancerConfigError)) throw error;
     problems = error.problems;
@@ -91,6 +92,7 @@ const globals = (...lines: string[]): string =>
 /** HAProxy and we say the same, on the same lines. */
 const SAME: readonly [string, string][] = [
   ['nothing', ''],
+  ['a runtime socket alone', globals('stats socket 127.0.0.1:8080')],
   ['comments', '# one\n\n  # two\n'],
   [
     'a whole small file',

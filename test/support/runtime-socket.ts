@@ -1,8 +1,8 @@
 import net from 'node:net';
 
-/** Sends lines to a runtime socket and returns all that comes back until it closes. */
-export async function askRuntime(path: string, lines: string): Promise<string> {
-  const socket = net.connect(path);
+/** Sends lines to a runtime socket, a path or a port of ours, and returns all that comes back until it closes. */
+export async function askRuntime(where: string | number, lines: string): Promise<string> {
+  const socket = typeof where === 'number' ? net.connect(where, '127.0.0.1') : net.connect(where);
   socket.setEncoding('utf8');
   socket.end(`${lines}\n`);
   let text = '';

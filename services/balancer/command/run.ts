@@ -10,15 +10,12 @@ import { Crew } from '../workers/crew.ts';
 import type { CommandLine } from './arguments.ts';
 import type { Console } from './console.ts';
 import { reportDescriptor, reportReady } from './daemon.ts';
+import { listens } from './listens.ts';
 import { stopOldProcesses } from './old-processes.ts';
 import { removePidfile, writePidfile } from './pidfile.ts';
 import { checkDescriptors, dropPrivileges } from './privileges.ts';
 import { createProcessLog } from './process-log.ts';
 import { Transcript } from './transcript.ts';
-
-/** Whether anybody could connect. */
-export const listens = ({ proxies }: BalancerConfig): boolean =>
-  proxies.some((proxy) => !proxy.disabled && proxy.binds.length > 0);
 
 /** How long predecessors may take to give up their ports, in milliseconds. */
 const TAKEOVER_LIMIT = 5000;

@@ -1,6 +1,7 @@
-import type { ProxyConfig } from '../model.ts';
+import type { Position, ProxyConfig } from '../model.ts';
 import type { HttpAction, ProxyRules, Rule, TcpAction } from '../rules/model.ts';
 import type { ServiceName } from '../rules/service-actions.ts';
+import { pathAndQuery } from '../samples/fetches/http-names.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import { Sticking } from '../stickiness/table/sticking.ts';
@@ -90,8 +91,10 @@ export class RequestRules {
   /** `monitor-uri`: we answer for ourselves, and nobody logs it. */
   #monitored(): boolean {
     const { rules } = this.#config;
-    if (rules?.monitorUri === undefined || rules.monitorUri !== this.#scope.request?.target)
-      return false;
+    const target = this.#scope.request?.target;
+    if (rules?.monitorUri === undefined || target === undefined) return false;
+    // A path is meant however the request writes its address (absolute form: RFC 9112, 3.2.2).
+    if (rules.monitorUri !== target && rules.monitorUri !== pathAndQuery(target)) return false;
     const failed = rules.monitorFail.some((condition) => condition(this.#scope));
     this.#owner.ruledOut({
       response: errorResponse(failed ? 503 : 200, this.#config, this.#scope),
@@ -137,9 +140,11 @@ export class RequestRules {
         return 'next';
       case 'allow':
       case 'accept':
+        this.#scope.lastRule = step.position;
         return 'end-of-list';
       case 'reject':
       case 'drop':
+        this.#scope.lastRule = step.position;
         this.#owner.vanish(action.kind === 'drop');
         return 'over';
       case 'wait-for-body':
@@ -149,15 +154,19 @@ export class RequestRules {
       case 'deny':
       case 'tarpit':
       case 'return':
-        return this.#reply(action);
+        return this.#reply(action, step.position);
       default:
         return 'next';
     }
   }
 
-  #reply({ kind, reply }: Extract<HttpAction, { kind: 'deny' | 'tarpit' | 'return' }>): Outcome {
+  #reply(
+    { kind, reply }: Extract<HttpAction, { kind: 'deny' | 'tarpit' | 'return' }>,
+    position: Position,
+  ): Outcome {
     const response = reply(this.#scope, this.#config);
     if (!response) return 'next';
+    this.#scope.lastRule = position;
     const termination = { deny: 'PR', tarpit: 'PT', return: 'LR' }[kind];
     const { tarpit, connect } = this.#config.timeouts;
     const delay = kind === 'tarpit' ? (tarpit ?? connect ?? DEFAULT_TARPIT) : 0;

@@ -199,7 +199,11 @@ export class Backend implements WaitingHost {
   }
 
   /** A server went up or down, left balancing or came back. */
-  serverTurned(server: Server, wasUsable: boolean, cause: TurnCause = 'check'): void {
+  serverTurned(
+    server: Server,
+    { wasUsable, wasLeaving }: { wasUsable: boolean; wasLeaving: boolean },
+    cause: TurnCause = 'check',
+  ): void {
     const hadSome = this.usable;
     this.changed(server);
     this.selection.count();
@@ -207,16 +211,20 @@ export class Backend implements WaitingHost {
     const requeued = server.usable
       ? this.#waiting.serve(server)
       : this.#waiting.redistribute(server);
-    const [level, message] = texts.turned(server, requeued, cause);
+    const [level, message] = texts.turned(server, requeued, cause, wasLeaving);
     this.#report(level, message);
-    if (this.usable === hadSome) return;
-    const now = Date.now();
-    if (this.usable) this.#downtime += now - this.lastChange;
-    else {
-      this.timesDown += 1;
-      this.#report('emerg', texts.noServerLeft(this), texts.noServerLeft(this, "'"));
+    if (this.usable !== hadSome) {
+      const now = Date.now();
+      if (this.usable) this.#downtime += now - this.lastChange;
+      else {
+        this.timesDown += 1;
+        this.#report('emerg', texts.noServerLeft(this), texts.noServerLeft(this, "'"));
+      }
+      this.lastChange = now;
     }
-    this.lastChange = now;
+    if (server.admin === 'drain' && texts.isOfHealth(cause)) {
+      this.#report('notice', texts.staysInDrain(server));
+    }
   }
 
   /** It starts in another state than the configured one. */

@@ -32,6 +32,7 @@ export class Server extends Condition<Server> {
   readonly #configured: ServerConfig;
   #wasRunning: boolean;
   #wasUsable: boolean;
+  #wasLeaving: boolean;
   #dynamicCookie: string | undefined;
 
   constructor(config: ServerConfig, backend: Backend, now: number) {
@@ -53,6 +54,7 @@ export class Server extends Condition<Server> {
     if (health?.shutsSessions || (config.backup && severs)) this.sessions = new Set();
     this.#wasRunning = this.running;
     this.#wasUsable = this.usable;
+    this.#wasLeaving = this.leaving;
   }
 
   /** How many track it. */
@@ -264,8 +266,8 @@ export class Server extends Condition<Server> {
     this.standing.health = health === 'down' ? 0 : check.rise + check.fall - 1;
     this.standing.stopping = health === 'stopping';
     this.lastOutcome = undefined;
-    if (this.running !== wasRunning) this.#turned(wasUsable);
-    else if (this.usable !== wasUsable) this.#leaned(wasUsable);
+    if (this.running !== wasRunning) this.#turned(wasUsable, 'order');
+    else if (this.usable !== wasUsable) this.#leaned(wasUsable, 'order');
   }
 
   /** The same for its agent. */
@@ -275,7 +277,7 @@ export class Server extends Condition<Server> {
     const wasUsable = this.usable;
     const wasRunning = this.running;
     agent.up = up;
-    if (this.running !== wasRunning) this.#turned(wasUsable);
+    if (this.running !== wasRunning) this.#turned(wasUsable, 'order');
   }
 
   /** Another secret, or none, makes its dynamic cookie another. */
@@ -304,7 +306,7 @@ export class Server extends Condition<Server> {
       this.warmUp.stop();
     }
     this.lastChange = now;
-    this.backend.serverTurned(this, wasUsable, cause);
+    this.backend.serverTurned(this, { wasUsable, wasLeaving: this.#wasLeaving }, cause);
     this.emit(running ? 'up' : 'down');
     severSessions(this);
     this.#followed();
@@ -313,13 +315,14 @@ export class Server extends Condition<Server> {
   /** Left or came back to balancing without going down. */
   #leaned(wasUsable: boolean, cause?: TurnCause): void {
     this.lastChange = Date.now();
-    this.backend.serverTurned(this, wasUsable, cause);
+    this.backend.serverTurned(this, { wasUsable, wasLeaving: this.#wasLeaving }, cause);
     this.#followed();
   }
 
   #remember(): void {
     this.#wasRunning = this.running;
     this.#wasUsable = this.usable;
+    this.#wasLeaving = this.leaving;
   }
 
   /** Those who track it are now as it is. */

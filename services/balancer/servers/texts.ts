@@ -64,17 +64,33 @@ const reasonOnce = (server: Server): string =>
     ? ''
     : reason(server.lastOutcome);
 
-/** What HAProxy logs of a server that has turned, and how severe that is. */
-export function turned(server: Server, requeued: number, cause: TurnCause): [Level, string] {
+const why = (server: Server, cause: TurnCause): string =>
+  cause === 'order' ? ', changed from CLI' : reasonOnce(server);
+
+/**
+ * What HAProxy logs of a server that has turned, and how severe that is: nobody is alarmed where it
+ * got no new sessions before.
+ */
+export function turned(
+  server: Server,
+  requeued: number,
+  cause: TurnCause,
+  wasLeaving: boolean,
+): [Level, string] {
+  const level = server.running || wasLeaving ? 'notice' : 'alert';
   switch (cause) {
     case 'check':
-      return server.running
-        ? ['notice', isUp(server, requeued)]
-        : ['alert', isDown(server, requeued)];
+    case 'order':
+      return [
+        level,
+        server.running ? isUp(server, requeued, cause) : isDown(server, requeued, cause),
+      ];
     case 'tracking':
-      return [server.running ? 'notice' : 'alert', follows(server, requeued)];
+      return [level, follows(server, requeued)];
     case 'maintenance':
-      return ['notice', entersMaintenance(server, requeued)];
+      return wasDown(server)
+        ? ['notice', `${subject(server)} was DOWN and now enters maintenance.`]
+        : [level, `${subject(server)} is going DOWN for maintenance.${numbers(server, requeued)}`];
     case 'drain':
       return ['notice', `${subject(server)} enters drain state.${numbers(server, requeued)}`];
     case 'drain-from-maint':
@@ -91,9 +107,9 @@ const subject = (server: Server): string => `${title(server)} ${fullName(server)
 const upOrDown = (server: Server): string => (server.running ? 'UP' : 'DOWN');
 
 /** `Server x/y is UP, reason: …` (or `is stopping`). */
-function isUp(server: Server, requeued: number): string {
+function isUp(server: Server, requeued: number, cause: TurnCause): string {
   const what = server.state === 'stopping' ? 'stopping' : 'UP';
-  return `${subject(server)} is ${what}${reasonOnce(server)}.${numbers(server, requeued)}`;
+  return `${subject(server)} is ${what}${why(server, cause)}.${numbers(server, requeued)}`;
 }
 
 function follows(server: Server, requeued: number): string {
@@ -103,15 +119,20 @@ function follows(server: Server, requeued: number): string {
   return `${subject(server)} is ${what}${via}.${numbers(server, requeued)}`;
 }
 
-function isDown(server: Server, requeued: number): string {
-  return `${subject(server)} is DOWN${reasonOnce(server)}.${numbers(server, requeued)}`;
+function isDown(server: Server, requeued: number, cause: TurnCause): string {
+  return `${subject(server)} is DOWN${why(server, cause)}.${numbers(server, requeued)}`;
 }
 
-function entersMaintenance(server: Server, requeued: number): string {
-  return server.health === 0 && server.config.check
-    ? `${subject(server)} was DOWN and now enters maintenance.`
-    : `${subject(server)} is going DOWN for maintenance.${numbers(server, requeued)}`;
-}
+/** Whether a turn came from what it can do, and not from what it was told to do. */
+export const isOfHealth = (cause: TurnCause): boolean =>
+  cause === 'check' || cause === 'order' || cause === 'tracking';
+
+/** Health does not bring a server back that was told to drain. */
+export const staysInDrain = (server: Server): string =>
+  `${subject(server)} remains in forced drain mode.`;
+
+const wasDown = (server: Server): boolean =>
+  server.health === 0 && server.config.check !== undefined;
 
 /** Who is left, and what became of those who waited. */
 function numbers(server: Server, requeued: number): string {

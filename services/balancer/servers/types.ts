@@ -57,6 +57,8 @@ export function verdictOf(status: CheckStatus): CheckVerdict {
 /** Why a server turned: a check's result, or somebody's order. */
 export type TurnCause =
   | 'check'
+  /** Somebody said what its health is. */
+  | 'order'
   | 'maintenance'
   | 'drain'
   | 'drain-from-maint'

@@ -14,8 +14,6 @@ const ID_AND_RESPONSE = Buffer.from('02010161', 'hex');
 /** ENUMERATED of one byte: resultCode (RFC 4511, 4.1.9). */
 const RESULT = Buffer.from('0a01', 'hex');
 const MIN_RESPONSE = 14;
-/** Bytes of one length in the long form. */
-const MAX_LENGTH = 4;
 const NOT_LDAP = 'Not LDAPv3 protocol';
 
 /** `option ldap-check`: an anonymous bind has to succeed. */
@@ -38,16 +36,21 @@ export function ldapCheck(): CheckMethod {
   };
 }
 
-/** A length of the long form has that many more bytes (X.690, 8.1.3.5). */
+/** Bytes of the long form that a length has more (X.690, 8.1.3.5). */
 const moreLength = (byte = 0): number => ((byte & 0x80) !== 0 ? byte & 0x7f : 0);
 
-function bindResponse(input: Buffer): ProtocolVerdict {
-  let more = moreLength(input[1]);
-  if (more > MAX_LENGTH || !input.subarray(2 + more, 6 + more).equals(ID_AND_RESPONSE))
-    return noLdap();
-  more += moreLength(input[more + 6]);
-  if (more > 2 * MAX_LENGTH || !input.subarray(7 + more, 9 + more).equals(RESULT)) return noLdap();
-  const code = input[more + 9];
+function bindResponse(input: Buffer, ended: boolean): ProtocolVerdict {
+  const more = moreLength(input[1]);
+  // Those that servers write: Active Directory writes four.
+  if (more !== 0 && more !== 2 && more !== 4) return noLdap();
+  const start = 2 + more;
+  if (input.length < start) return ended ? { status: 'L7RSP' } : 'wait';
+  const length = more === 0 ? input[1]! : input.readUIntBE(2, more);
+  if (input.length < start + length) return ended ? { status: 'L7RSP' } : 'wait';
+  if (!input.subarray(start, start + 4).equals(ID_AND_RESPONSE)) return noLdap();
+  const result = start + 5 + moreLength(input[start + 4]);
+  if (!input.subarray(result, result + 2).equals(RESULT)) return noLdap();
+  const code = input[result + 2];
   if (code === undefined) return noLdap();
   if (code === 0) return { status: 'L7OK', code, info: 'Success' };
   const info = 'See RFC: http://tools.ietf.org/html/rfc4511#section-4.1.9';
