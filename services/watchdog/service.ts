@@ -20,8 +20,6 @@ import { OwnDrain } from './remedies/own-drain.ts';
 import { Systemd } from './remedies/systemd.ts';
 import { Watched } from './watched.ts';
 
-/** From one round of checks to the next, milliseconds. */
-const INTERVAL = 5000;
 /** Events that are kept, and shown to the page. */
 const EVENTS = 100;
 /** Where messages are stored: a node whose own is away takes nothing from the majority. */
@@ -107,7 +105,7 @@ export class Watchdog implements Service {
     );
     this.#mender.adopt(this.#charges);
     await this.#health.start();
-    this.#timer = setInterval(() => this.#tick(), INTERVAL);
+    this.#timer = setInterval(() => this.#tick(), this.#config.interval);
     this.#tick();
   }
 

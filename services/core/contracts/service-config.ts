@@ -83,6 +83,8 @@ export const statsConfigSchema = z.strictObject({
       vitals: z.string(),
       /** `/status` of the node's broker. */
       broker: z.string().optional(),
+      /** `/status` of the node's bridge. */
+      bridge: z.string().optional(),
       /** nats-server's monitoring URL. */
       nats: z.string().optional(),
     }),
@@ -94,6 +96,8 @@ const url = z.url({ protocol: /^http$/ });
 export const watchdogConfigSchema = z.strictObject({
   node: z.string(),
   health: listen,
+  /** From one round of checks to the next, milliseconds. */
+  interval: z.number().int().min(50).default(5000),
   /** Directory for what outlives a reboot. */
   state: z.string(),
   /** Where the services keep their data: full or read-only, nothing is restarted. */
