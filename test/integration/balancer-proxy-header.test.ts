@@ -31,7 +31,8 @@ defaults
     timeout client 300ms
     timeout server 1s
 frontend f
-    bind 127.0.0.1:${port} accept-proxy
+    bind 127.0.0.1:${port} accept-proxy name door
+    http-request return status 200 content-type text/plain lf-string "%[so_name] %[fc_pp_authority] %[fc_pp_unique_id,hex]" if { fc_pp_authority -m found } || { fc_pp_unique_id -m found }
     http-request return status 200 content-type text/plain lf-string "%ci:%cp %[dst]:%[dst_port]"
 listen probe
     mode tcp
@@ -52,7 +53,7 @@ function ask({ port }: Running, header: Buffer): Promise<string> {
     socket.on('error', () => {});
     socket.on('close', () => {
       const status = text.slice(9, 12);
-      const body = text.split('\r\n\r\n')[1]?.slice(0, 90) ?? '';
+      const body = text.split('\r\n\r\n')[1]?.slice(0, 300) ?? '';
       // Its own addresses are those of this run, and a port 0 has no text in HAProxy.
       const ends = body.replace(/^127\.\S+ 127\.\S+$/, 'its own').replace(/:0?$/, ':');
       resolve(status === '' ? 'closed' : `${status} ${ends}`);
@@ -70,6 +71,12 @@ afterAll(async () => {
 });
 
 const v2 = (text: string): Buffer => Buffer.from(SIGNATURE + text, 'latin1');
+/** A header with fields behind its addresses. */
+const told = (fields: string): Buffer =>
+  v2(
+    `\x21\x11${String.fromCharCode((12 + fields.length) >> 8, (12 + fields.length) & 255)}` +
+      `\xc0\0\x02\x07\xc0\0\x02\x08\x04\xd2\0\x50${fields}`,
+  );
 /** HAProxy takes these and we do not: they are no numbers and addresses (section 2.1). */
 const STRICTER: readonly string[] = [
   'PROXY TCP4 192.0.2.7 192.0.2.8 1234 65536\r\n',
@@ -115,6 +122,14 @@ const HEADERS: readonly (string | Buffer)[] = [
   v2('\x21\x11\0\x04\xc0\0\x02\x07'),
   v2('\x21\x11\0\x0f\xc0\0\x02\x07\xc0\0\x02\x08\x04\xd2\0\x50\x04\0\0'),
   v2('\x21\x11\0\x0f\xc0\0\x02\x07\xc0\0\x02\x08\x04\xd2\0\x50\x04\xff\xff'),
+  told('\x02\0\x03a.b'),
+  told('\x05\0\x02\x01\xff'),
+  told('\x02\0\x03a.b\x04\0\0\x05\0\x02xy'),
+  told(`\x02\0\xff${'a'.repeat(255)}`),
+  told(`\x02\x01\0${'a'.repeat(256)}`),
+  told(`\x05\0\x80${'u'.repeat(128)}`),
+  told(`\x05\0\x81${'u'.repeat(129)}`),
+  told('\x05\0\x03xy'),
   v2('\x21\x11\xff\xff\xc0\0\x02\x07\xc0\0\x02\x08\x04\xd2\0\x50'),
 ];
 

@@ -11,6 +11,8 @@ export interface RuleGroup {
   requests: readonly string[];
   /** What the origin answers instead of `ok`. */
   script?: Script;
+  /** The rest differs, and may. */
+  statusAlone?: boolean;
 }
 
 const request = (line: string, fields: string[] = [], body = ''): string =>

@@ -5,6 +5,7 @@ import type { ClientAddress } from '../listeners/handler.ts';
 import { encodeUnsafe } from '../log/format.ts';
 import type { SessionRecord } from '../log/log-variables.ts';
 import type { CapturedTexts } from '../log/record.ts';
+import type { Position } from '../model.ts';
 import type { FieldCapture, Persistence, RuleScope } from '../rules/model.ts';
 import { asText, cast } from '../samples/cast.ts';
 import { cookiesOf } from '../samples/fetches/http-names.ts';
@@ -47,6 +48,7 @@ export class HttpScope implements RuleScope {
   closeServer = false;
   serverTimeout: number | undefined;
   tunnelTimeout: number | undefined;
+  lastRule: Position | undefined;
   readonly captures: { request: (string | undefined)[]; response: (string | undefined)[] } = {
     request: [],
     response: [],

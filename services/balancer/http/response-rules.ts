@@ -50,11 +50,15 @@ export function ruleResponse(scope: HttpScope, head: ResponseHead): ResponseVerd
  * connection is there, and know nothing of the response (manual, `tcp-response content`).
  */
 function runTcpRules(scope: HttpScope): Refusal | undefined {
-  for (const { when, action } of scope.backend?.config.rules?.tcpResponse ?? []) {
+  for (const { when, action, position } of scope.backend?.config.rules?.tcpResponse ?? []) {
     if (when && !when(scope)) continue;
-    if (action.kind === 'run') action.run(scope);
-    else if (action.kind === 'accept') return undefined;
-    else if (action.kind === 'close') {
+    if (action.kind === 'run') {
+      action.run(scope);
+      continue;
+    }
+    scope.lastRule = position;
+    if (action.kind === 'accept') return undefined;
+    if (action.kind === 'close') {
       scope.closeServer = true;
       return undefined;
     } else return { kind: 'reject', drop: action.kind === 'drop' };
@@ -72,25 +76,32 @@ function runList(
   scope: HttpScope,
   config: ProxyConfig,
 ): ResponseVerdict | undefined {
-  for (const { when, action } of rules ?? []) {
+  for (const { when, action, position } of rules ?? []) {
     if (when && !when(scope)) continue;
-    if (action.kind === 'run') action.run(scope);
-    else if (action.kind === 'allow') return undefined;
-    else if (action.kind === 'drop') return { kind: 'drop' };
-    else if (action.kind === 'deny' || action.kind === 'return') {
-      const response = action.reply(scope, config);
-      if (response) return { kind: 'answer', response, denied: action.kind === 'deny' };
+    if (action.kind === 'run') {
+      action.run(scope);
+      continue;
     }
+    const replies = action.kind === 'deny' || action.kind === 'return';
+    const response = replies ? action.reply(scope, config) : undefined;
+    if (replies && !response) continue;
+    scope.lastRule = position;
+    if (response) return { kind: 'answer', response, denied: action.kind === 'deny' };
+    return action.kind === 'drop' ? { kind: 'drop' } : undefined;
   }
   return undefined;
 }
 
 function afterResponse(scope: HttpScope): void {
   for (const { rules } of proxiesOf(scope)) {
-    for (const { when, action } of rules?.afterResponse ?? []) {
+    for (const { when, action, position } of rules?.afterResponse ?? []) {
       if (when && !when(scope)) continue;
-      if (action.kind === 'run') action.run(scope);
-      else if (action.kind === 'allow') break;
+      if (action.kind === 'run') {
+        action.run(scope);
+        continue;
+      }
+      scope.lastRule = position;
+      if (action.kind === 'allow') break;
     }
   }
 }

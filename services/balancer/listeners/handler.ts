@@ -9,7 +9,10 @@ import type { TcpScope } from '../tcp/tcp-scope.ts';
 import type { SocketFacts } from '../tls/facts.ts';
 
 /** The client's connection, as the PROXY header or else the socket tells it. */
-export type ClientAddress = ProxyEnds;
+export interface ClientAddress extends ProxyEnds {
+  /** Where it came in. */
+  readonly bind?: BindConfig | undefined;
+}
 
 interface Accepted {
   readonly bind: BindConfig;

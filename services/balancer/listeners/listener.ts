@@ -252,7 +252,7 @@ export class Listener implements Waiting {
         ended();
       } else {
         const { ends, rest } = result;
-        this.#secure({ ...accepted, client: ends ?? client, head: rest }, context, ended);
+        this.#secure({ ...accepted, client: ends ? { ...ends, bind } : client, head: rest }, context, ended);
       }
     });
   }
@@ -304,7 +304,7 @@ export class Listener implements Waiting {
       // It has no name: HAProxy shows the kind, and the number of the listener.
       const port = config.binds.indexOf(this.bind) + 1;
       adoptLocal(handle);
-      return { host: 'unix', port, localHost: 'unix', localPort: port };
+      return { host: 'unix', port, localHost: 'unix', localPort: port, bind: this.bind };
     }
     const peer: SocketName = {};
     if (handle.getpeername(peer) !== 0) return undefined;
@@ -318,6 +318,7 @@ export class Listener implements Waiting {
       port: peer.port!,
       localHost: plain(own.address!),
       localPort: own.port!,
+      bind: this.bind,
     };
   }
 

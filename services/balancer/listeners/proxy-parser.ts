@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { bytesOfSix, type ProxyEnds } from '../tcp/proxy-header.ts';
+import { bytesOfSix, type ProxyEnds, type ProxyTold } from '../tcp/proxy-header.ts';
 
 /** Why a connection is closed that should have begun with a PROXY header: HAProxy's words. */
 export type ProxyFault =
@@ -29,6 +29,12 @@ const V2_MAX = V2_FIXED + 4096;
 
 /** Type and length of a TLV (section 2.2.4). */
 const TLV_HEAD = 3;
+const TLV_AUTHORITY = 0x02;
+const TLV_UNIQUE_ID = 0x05;
+/** Bytes. A host name's, and those of a connection's number (section 2.2.5). */
+const AUTHORITY_MAX = 255;
+const UNIQUE_ID_MAX = 128;
+const NOTHING_TOLD: ProxyTold = { authority: undefined, uniqueId: undefined };
 
 /** No header is longer; a parser that has seen this much has decided. */
 export const PROXY_HEADER_MAX = V2_MAX;
@@ -111,7 +117,8 @@ function parseV2(bytes: Buffer): ProxyParse {
   }
   const size = family === 0x11 ? 4 : 16;
   const fixed = V2_FIXED + 2 * size + 4;
-  if (length < fixed || !extensionsFit(bytes, fixed, length)) return INVALID;
+  const told = length < fixed ? undefined : extensionsIn(bytes, fixed, length);
+  if (!told) return INVALID;
   const text = size === 4 ? textOfFour : textOfSix;
   return {
     kind: 'header',
@@ -121,18 +128,33 @@ function parseV2(bytes: Buffer): ProxyParse {
       localHost: text(bytes, V2_FIXED + size),
       port: bytes.readUInt16BE(V2_FIXED + 2 * size),
       localPort: bytes.readUInt16BE(V2_FIXED + 2 * size + 2),
+      ...(told !== NOTHING_TOLD && { told }),
     },
   };
 }
 
-/** Whether the type-length-value fields behind the addresses end where the header does. */
-function extensionsFit(bytes: Buffer, from: number, end: number): boolean {
-  let at = from;
-  while (at < end) {
-    if (end - at < TLV_HEAD) return false;
-    at += TLV_HEAD + bytes.readUInt16BE(at + 1);
+/**
+ * The type-length-value fields behind the addresses; undefined where they do not end where the
+ * header does, or an id is longer than it may be (section 2.2.5).
+ */
+function extensionsIn(bytes: Buffer, from: number, end: number): ProxyTold | undefined {
+  let told = NOTHING_TOLD;
+  for (let at = from; at < end; ) {
+    if (end - at < TLV_HEAD) return undefined;
+    const next = at + TLV_HEAD + bytes.readUInt16BE(at + 1);
+    if (next > end) return undefined;
+    const value = bytes.subarray(at + TLV_HEAD, next);
+    const type = bytes[at];
+    if (type === TLV_AUTHORITY) {
+      if (value.length > AUTHORITY_MAX) return undefined;
+      told = { ...told, authority: value.toString('latin1') };
+    } else if (type === TLV_UNIQUE_ID) {
+      if (value.length > UNIQUE_ID_MAX) return undefined;
+      told = { ...told, uniqueId: value.toString('latin1') };
+    }
+    at = next;
   }
-  return at === end;
+  return told;
 }
 
 const textOfFour = (bytes: Buffer, at: number): string =>

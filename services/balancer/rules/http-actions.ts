@@ -323,10 +323,14 @@ export const HTTP_ACTIONS: Readonly<Record<string, HttpActionRow>> = {
       if (!normalize) throw new ExpressionError(`unknown normalizer '${name}'`);
       const option = /^(full|strict)$/.test(words.next) ? words.take() : '';
       return {
-        kind: 'run',
-        run: ({ request }) => {
-          const value = request && normalize(request.target, option);
-          if (request && value !== undefined && value !== request.target) request.target = value;
+        kind: 'deny',
+        reply: (scope, proxy) => {
+          const { request } = scope;
+          if (!request) return undefined;
+          const value = normalize(request.target, option);
+          if (value === undefined) return errorResponse(400, proxy, scope);
+          if (value !== request.target) request.target = value;
+          return undefined;
         },
       };
     },

@@ -13,6 +13,7 @@ import type { ServiceName } from './service-actions.ts';
 
 /** What rules may change besides the messages themselves. */
 export interface RuleScope extends Scope {
+  lastRule?: Position | undefined;
   /** What a log line of this moment would be made from. */
   record(): SessionRecord;
   capture(side: 'request' | 'response', slot: number, value: string): void;

@@ -1,6 +1,7 @@
 import { asText } from '../samples/cast.ts';
 import { ExpressionError, integerOf } from '../samples/fetch.ts';
 import { str } from '../samples/sample.ts';
+import { parseKeep } from '../samples/set-variable.ts';
 import { parseVariable, type VariableName } from '../samples/variables.ts';
 import { expressionOf, textOf } from './context.ts';
 import type { HttpActionRow } from './http-actions.ts';
@@ -13,51 +14,32 @@ function variable(text: string): VariableName {
   return name;
 }
 
-/** Conditions for setting a variable, behind its name (manual, `set-var`). */
-const CONDITIONS = [
-  'ifexists',
-  'ifnotexists',
-  'ifempty',
-  'ifnotempty',
-  'ifset',
-  'ifnotset',
-  'ifgt',
-  'iflt',
-];
-
 export const setVarAction: HttpActionRow = {
-  usage: '(<var-name>) <expr>',
+  usage: '(<var-name>[,<cond>]*) <expr>',
   summary: 'keeps a value in a variable',
   phases: ALL,
   parse: (words, context, argument) => {
-    const [name = '', ...conditions] = argument.split(',');
-    if (conditions.length > 0) {
-      const known = CONDITIONS.includes(conditions[0]!.trim());
-      throw new ExpressionError(
-        `condition '${conditions[0]}' of a variable is ${known ? 'not supported' : 'unknown'}`,
-      );
-    }
-    const to = variable(name);
+    const keep = parseKeep(argument.split(','));
     if (words.atCondition) throw new ExpressionError('missing expression');
     const expression = expressionOf(words.takeExpression(), context);
     return {
       kind: 'run',
       run: (scope) => {
         const value = expression.evaluate(scope);
-        if (value) scope.setVariable(to, value);
+        if (value) keep(scope, value);
       },
     };
   },
 };
 
 export const setVarFormatAction: HttpActionRow = {
-  usage: '(<var-name>) <fmt>',
+  usage: '(<var-name>[,<cond>]*) <fmt>',
   summary: 'keeps a text in a variable',
   phases: ALL,
   parse: (words, context, argument) => {
-    const to = variable(argument);
+    const keep = parseKeep(argument.split(','));
     const value = textOf(words.need('missing format'), context);
-    return { kind: 'run', run: (scope) => scope.setVariable(to, str(value(scope))) };
+    return { kind: 'run', run: (scope) => void keep(scope, str(value(scope))) };
   },
 };
 

@@ -1,14 +1,17 @@
 import type { Message } from '../http/message.ts';
 import { pathAndQuery, pathOf } from '../samples/fetches/http-names.ts';
 
-/** What stands before the path of an absolute target. */
-const origin = (target: string): string =>
-  target.slice(0, target.length - pathAndQuery(target).length);
+/** What stands before the path of an absolute target; a target without a path is all path. */
+function origin(target: string): string {
+  const rest = pathAndQuery(target);
+  return rest === '' ? '' : target.slice(0, target.length - rest.length);
+}
 
 /** The path alone is replaced; a query stays. */
 export function setPath(request: Message, path: string): void {
   const { target } = request;
-  request.target = clean(origin(target) + path + pathAndQuery(target).slice(pathOf(target).length));
+  const query = target.indexOf('?');
+  request.target = clean(origin(target) + path + (query < 0 ? '' : target.slice(query)));
 }
 
 export function setPathAndQuery(request: Message, value: string): void {
@@ -17,17 +20,23 @@ export function setPathAndQuery(request: Message, value: string): void {
 
 /** `value` may or may not begin with a question mark; '' takes the query away. */
 export function setQuery(request: Message, value: string): void {
-  const { target } = request;
+  const path = request.target.replace(/\?.*$/s, '');
   const bare = value.replace(/^\?/, '');
-  const path = origin(target) + pathOf(target);
   request.target = clean(bare === '' ? path : `${path}?${bare}`);
 }
 
 export function setTarget(request: Message, value: string): void {
   request.target = clean(value);
   // `host` must not contradict an absolute target (RFC 9112, 3.2.2).
-  const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]+)/i.exec(value)?.[1];
-  if (authority !== undefined) request.edit((name, old) => (name === 'host' ? authority : old));
+  const authority = authorityOf(value);
+  if (authority !== '') request.edit((name, old) => (name === 'host' ? authority : old));
+}
+
+/** Of an absolute target, without its user; '' where there is none. */
+function authorityOf(target: string): string {
+  if (/^[/*]/.test(target)) return '';
+  const [, authority = ''] = /^(?:[a-z][a-z0-9+.-]*:\/\/)?([^/]*)/i.exec(target) ?? [];
+  return authority.slice(authority.lastIndexOf('@') + 1);
 }
 
 /** A target has no blanks and no controls (RFC 9112, 3.2): they would end it. */
@@ -40,7 +49,7 @@ function clean(target: string): string {
 
 const UNRESERVED = /[A-Za-z0-9._~-]/;
 
-/** `normalize-uri <name>` (HAProxy 2.6 manual); undefined = the target is broken for it. */
+/** `normalize-uri <name>` (HAProxy 2.6 manual); undefined = the target is broken, and refused. */
 export const NORMALIZERS: Readonly<
   Record<string, (target: string, option: string) => string | undefined>
 > = {

@@ -1,5 +1,6 @@
 import type { Message } from '../http/message.ts';
 import type { ClientAddress } from '../listeners/handler.ts';
+import type { Position } from '../model.ts';
 import type { Backend } from '../servers/backend.ts';
 import type { Server } from '../servers/server.ts';
 import type { FrontendContext } from '../servers/types.ts';
@@ -82,6 +83,11 @@ export interface Scope extends TrackerPair {
   readonly serverEnds: ServerEnds | undefined;
   /** Of the server's connection, where that is encrypted. */
   readonly serverTls?: TlsFacts | undefined;
+  /** `timeout server` and `timeout tunnel` as rules have set them; undefined = the backend's. */
+  readonly serverTimeout?: number | undefined;
+  readonly tunnelTimeout?: number | undefined;
+  /** The last rule that ended a list. */
+  readonly lastRule?: Position | undefined;
   readonly captures: { readonly request: Captures; readonly response: Captures };
   variable(name: VariableName): Sample | undefined;
   setVariable(name: VariableName, value: Sample | undefined): void;

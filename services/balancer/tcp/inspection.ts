@@ -140,14 +140,18 @@ export class Inspection implements EndOwner, Watched {
 
   #runRules(rules: readonly Rule<TcpAction>[]): 'pass' | 'wait' | 'reject' | 'drop' {
     for (; this.#next < rules.length; this.#next++) {
-      const { when, action } = rules[this.#next]!;
+      const { when, action, position } = rules[this.#next]!;
       this.#scope.missing = false;
       if (when && !when(this.#scope)) {
         if (this.#scope.missing && !this.#scope.final) return 'wait';
         continue;
       }
-      if (action.kind === 'run') action.run(this.#scope);
-      else if (action.kind === 'accept') return 'pass';
+      if (action.kind === 'run') {
+        action.run(this.#scope);
+        continue;
+      }
+      this.#scope.lastRule = position;
+      if (action.kind === 'accept') return 'pass';
       else if (action.kind === 'reject' || action.kind === 'drop') return action.kind;
     }
     return 'pass';

@@ -6,6 +6,16 @@ export interface ProxyEnds {
   readonly port: number;
   readonly localHost: string;
   readonly localPort: number;
+  /** What the header tells beside addresses (PROXY protocol, section 2.2). */
+  readonly told?: ProxyTold | undefined;
+}
+
+/** Fields of a PROXY header, version 2, that expressions can look at. */
+export interface ProxyTold {
+  /** The host that the client asked for (PP2_TYPE_AUTHORITY). */
+  readonly authority: string | undefined;
+  /** Number that the sender gave the connection (PP2_TYPE_UNIQUE_ID). */
+  readonly uniqueId: string | undefined;
 }
 
 const V2_SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');

@@ -70,15 +70,19 @@ export class ResponseInspection implements Watched {
     const scope = this.#scope;
     scope.answer = this.#held;
     for (; this.#next < this.#rules.tcpResponse.length; this.#next++) {
-      const { when, action } = this.#rules.tcpResponse[this.#next]!;
+      const { when, action, position } = this.#rules.tcpResponse[this.#next]!;
       scope.missing = false;
       if (when && !when(scope)) {
         if (scope.missing && !scope.final) return;
         continue;
       }
-      if (action.kind === 'run') action.run(scope);
-      else if (action.kind === 'accept') break;
-      else if (action.kind !== 'expect-proxy') {
+      if (action.kind === 'run') {
+        action.run(scope);
+        continue;
+      }
+      scope.lastRule = position;
+      if (action.kind === 'accept') break;
+      if (action.kind !== 'expect-proxy') {
         this.close();
         this.#owner.answerRefused(action.kind, this.#held);
         return;

@@ -1,6 +1,7 @@
 import { SessionState } from '../http/session-state.ts';
 import type { AcceptedHandle, ClientAddress } from '../listeners/handler.ts';
 import type { SessionRecord } from '../log/log-variables.ts';
+import type { Position } from '../model.ts';
 import type { RuleScope } from '../rules/model.ts';
 import { asText, cast } from '../samples/cast.ts';
 import type { Sample } from '../samples/sample.ts';
@@ -20,6 +21,7 @@ export class TcpScope implements RuleScope {
   final = true;
   missing = false;
   logLevel: string | undefined;
+  lastRule: Position | undefined;
   /** Why it came to nothing. */
   fault: string | undefined;
   /** What it counts in stick-tables. */

@@ -1,6 +1,6 @@
 import type { ConverterTable } from '../converter.ts';
 import { ExpressionError } from '../fetch.ts';
-import { masked, maskOf, parseIpv4, parseIpv6, unmapped } from '../ip.ts';
+import { masked, maskOf, parseIpv4, parseIpv6 } from '../ip.ts';
 import { address } from '../sample.ts';
 
 function parseMask(text: string, length: 4 | 16): Uint8Array {
@@ -10,6 +10,12 @@ function parseMask(text: string, length: 4 | 16): Uint8Array {
     throw new ExpressionError(`invalid mask '${text}'`);
   }
   return maskOf(Number(text), length);
+}
+
+/** The IPv4 address in a mapped one (RFC 4291, 2.5.5.2). */
+function mappedIn(six: Uint8Array): Uint8Array | undefined {
+  const prefixed = six[10] === 0xff && six[11] === 0xff && !six.subarray(0, 10).some(Boolean);
+  return prefixed ? six.slice(12) : undefined;
 }
 
 export const ADDRESS_CONVERTERS: ConverterTable = {
@@ -24,10 +30,9 @@ export const ADDRESS_CONVERTERS: ConverterTable = {
       const mask6 = six === undefined ? undefined : parseMask(six, 16);
       return (sample) => {
         const bytes = sample.value as Uint8Array;
-        if (bytes.length === 4) return address(masked(bytes, mask4));
-        if (mask6) return address(masked(bytes, mask6));
-        const embedded = unmapped(bytes);
-        return embedded && address(masked(embedded, mask4));
+        const four = bytes.length === 4 ? bytes : mappedIn(bytes);
+        if (four) return address(masked(four, mask4));
+        return mask6 && address(masked(bytes, mask6));
       };
     },
   },

@@ -1,5 +1,6 @@
 import type { ConverterTable } from '../converter.ts';
 import { ExpressionError } from '../fetch.ts';
+import { parseKeep } from '../set-variable.ts';
 import { parseVariable } from '../variables.ts';
 
 const nameOf = (text: string) => {
@@ -13,15 +14,12 @@ export const VARIABLE_CONVERTERS: ConverterTable = {
   'set-var': {
     in: 'any',
     out: 'any',
-    usage: '<var>',
-    args: [1, 1],
+    usage: '<var>[,<cond>]*',
+    args: [1, 5],
     summary: 'keeps the value in a variable',
-    make: ([text = '']) => {
-      const name = nameOf(text);
-      return (sample, scope) => {
-        scope.setVariable(name, sample);
-        return sample;
-      };
+    make: (words) => {
+      const keep = parseKeep(words);
+      return (sample, scope) => (keep(scope, sample) ? sample : undefined);
     },
   },
   'unset-var': {

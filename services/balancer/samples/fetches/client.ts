@@ -46,6 +46,21 @@ export const CLIENT_FETCHES: FetchTable = {
   dst_is_local: plain('bool', 'connection', 'whether `dst` is this machine', ({ client }) =>
     bool(isLocal(client.localHost)),
   ),
+  so_name: plain('str', 'connection', 'name of the bind line', ({ client }) =>
+    optional(client.bind?.name, str),
+  ),
+  fc_pp_authority: plain(
+    'str',
+    'connection',
+    "host that the PROXY header's sender was asked for",
+    ({ client }) => optional(client.told?.authority, str),
+  ),
+  fc_pp_unique_id: plain(
+    'str',
+    'connection',
+    "connection's number in the PROXY header",
+    ({ client }) => optional(client.told?.uniqueId, str),
+  ),
   dst_conn: plain('sint', 'connection', 'connections on the listener', ({ frontend }) =>
     int(frontend.counters.present),
   ),
@@ -60,7 +75,7 @@ export const CLIENT_FETCHES: FetchTable = {
     optional(frontend.config.defaultBackend, str),
   ),
   fe_client_timeout: plain('sint', 'connection', 'timeout client, milliseconds', ({ frontend }) =>
-    optional(frontend.config.timeouts.client, int),
+    int(frontend.config.timeouts.client ?? 0),
   ),
   be_id: plain('sint', 'backend', "the backend's number", ({ backend, frontend }) =>
     int((backend ?? frontend).config.id),
@@ -68,11 +83,17 @@ export const CLIENT_FETCHES: FetchTable = {
   be_name: plain('str', 'backend', "the backend's name", ({ backend, frontend }) =>
     str((backend ?? frontend).config.name),
   ),
-  be_server_timeout: plain('sint', 'internal', 'timeout server, milliseconds', ({ backend }) =>
-    optional(backend?.config.timeouts.server, int),
+  be_server_timeout: plain(
+    'sint',
+    'internal',
+    'timeout server, milliseconds',
+    ({ backend }) => backend && int(backend.config.timeouts.server ?? 0),
   ),
-  be_tunnel_timeout: plain('sint', 'internal', 'timeout tunnel, milliseconds', ({ backend }) =>
-    optional(backend?.config.timeouts.tunnel, int),
+  be_tunnel_timeout: plain(
+    'sint',
+    'internal',
+    'timeout tunnel, milliseconds',
+    ({ backend }) => backend && int(backend.config.timeouts.tunnel ?? 0),
   ),
   srv_id: plain('sint', 'server', "the server's number", ({ server }) =>
     optional(server?.config.id, int),

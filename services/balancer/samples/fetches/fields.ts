@@ -4,7 +4,7 @@ import { ExpressionError, type Fetch, type FetchTable, integerOf, type Source } 
 import { parseIp, parseIpv4 } from '../ip.ts';
 import { address, bin, int, type Sample, str } from '../sample.ts';
 import type { Scope } from '../scope.ts';
-import { listOf, occurrence } from './http-names.ts';
+import { listOf, occurrence, trim } from './http-names.ts';
 
 type Of = (scope: Scope) => Message | undefined;
 /** HAProxy remembers so many occurrences from the end. */
@@ -20,7 +20,8 @@ function valued(
 ): Fetch {
   const read = (message: Message, name: string): string[] => {
     const lines = name === '' ? message.fields().map(([, value]) => value) : message.values(name);
-    return whole ? lines : listOf(lines).filter((value) => value !== '' || name !== '');
+    // Rules may have put blanks around what they set.
+    return whole ? lines.map(trim) : listOf(lines).filter((value) => value !== '' || name !== '');
   };
   const nameOf = (text = ''): string => text.toLowerCase();
   const occurrenceOf = (text: string | undefined): number => {

@@ -49,7 +49,8 @@ export function* cookiesOf(field: string): Generator<[name: string, value: strin
   }
 }
 
-const trim = (text: string): string => text.replace(/^[ \t]+|[ \t]+$/g, '');
+/** Blanks around a value are none of it (RFC 9110, 5.5). */
+export const trim = (text: string): string => text.replace(/^[ \t]+|[ \t]+$/g, '');
 const unquoted = (text: string): string => /^"(.*)"$/.exec(text)?.[1] ?? text;
 
 /** Name and value of each parameter between delimiters; only those with a sign. */

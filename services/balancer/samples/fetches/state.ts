@@ -1,8 +1,14 @@
 import type { Backend } from '../../servers/backend.ts';
 import type { Server } from '../../servers/server.ts';
 import type { FrontendContext } from '../../servers/types.ts';
-import { type CompileEnvironment, ExpressionError, type Fetch, type FetchTable } from '../fetch.ts';
-import { bool, int, type Sample } from '../sample.ts';
+import {
+  type CompileEnvironment,
+  ExpressionError,
+  type Fetch,
+  type FetchTable,
+  plain,
+} from '../fetch.ts';
+import { bool, int, optional, type Sample, str } from '../sample.ts';
 import type { Scope } from '../scope.ts';
 
 const ofBackend = (summary: string, count: (backend: Backend) => number): Fetch => ({
@@ -99,6 +105,24 @@ const queued = (backend: Backend): number =>
 
 /** What proxies and servers are doing: HAProxy 2.6 manual, section 7.3.2. */
 export const STATE_FETCHES: FetchTable = {
+  cur_server_timeout: plain(
+    'sint',
+    'backend',
+    'timeout server as it is now, milliseconds',
+    ({ serverTimeout, backend }) => int(serverTimeout ?? backend?.config.timeouts.server ?? 0),
+  ),
+  cur_tunnel_timeout: plain(
+    'sint',
+    'backend',
+    'timeout tunnel as it is now, milliseconds',
+    ({ tunnelTimeout, backend }) => int(tunnelTimeout ?? backend?.config.timeouts.tunnel ?? 0),
+  ),
+  last_rule_file: plain('str', 'internal', 'file of the rule that ended a list last', (scope) =>
+    optional(scope.lastRule?.file, str),
+  ),
+  last_rule_line: plain('sint', 'internal', 'line of that rule', (scope) =>
+    optional(scope.lastRule?.line, int),
+  ),
   nbsrv: ofBackend('usable servers', usableServers),
   be_conn: ofBackend('sessions', ({ counters }) => counters.present),
   be_conn_free: ofBackend('free places on usable servers, -1 = no limit', freeConnections),

@@ -76,7 +76,8 @@ describe('Listener', () => {
     const { served, connect, port } = await listen({});
     const socket = await connect();
     await until(() => served.length === 1, 'it is served');
-    expect(served[0]!.connection.client).toEqual({
+    expect(served[0]!.connection.client).toMatchObject({
+      bind: { port },
       host: '127.0.0.1',
       port: socket.localPort,
       localHost: '127.0.0.1',
