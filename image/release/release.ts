@@ -33,6 +33,7 @@ const PROGRAMS = [
   'services/bridge/main.ts',
   'services/broker/main.ts',
   'services/stats/main.ts',
+  'services/vip/main.ts',
   'services/watchdog/main.ts',
   'provisioning/main.ts',
 ];

@@ -1,3 +1,4 @@
+import { VIP_PORTS } from '#core/contracts/ports.ts';
 import { at, header, type Plan, type PlannedNode } from './plan.ts';
 
 /**
@@ -89,7 +90,20 @@ listen websocket-tls
 ${followers((node) => node.ports.websocketTls)}
 `
 }
-${statsPage(plan)}`;
+${serving(plan)}${statsPage(plan)}`;
+}
+
+function serving({ cluster, host }: Plan): string {
+  if (cluster.vip === undefined) return '';
+  return `# Asked by what decides whether this node may have the virtual address (vip.yaml).
+frontend serving
+    bind ${at(host, VIP_PORTS.serving)}
+    mode http
+    option httplog
+    monitor-uri /
+    monitor fail if { nbsrv(mqtt) lt 1 }
+
+`;
 }
 
 function statsPage({ cluster, publicHost, ports, openStats }: Plan): string {

@@ -9,8 +9,10 @@ import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import { renderBalancer } from './balancer.ts';
 import { bridgeNodes, renderBridge } from './bridge.ts';
 import { renderBroker } from './broker.ts';
+import { renderKeepalived, renderKeepalivedRelease } from './keepalived.ts';
 import { renderNats } from './nats.ts';
 import { at, header, type Plan } from './plan.ts';
+import { renderVip } from './vip.ts';
 import { renderWatchdog } from './watchdog.ts';
 
 export interface NodeOptions {
@@ -52,6 +54,13 @@ export function renderNode(options: NodeOptions): Map<string, string> {
   const bridge = bridgeNodes(plan).find((node) => node.name === name);
   if (bridge !== undefined) files.set('bridge.yaml', renderBridge(plan, bridge));
   if (own.roles.includes('balancer')) files.set('balancer.cfg', renderBalancer(plan));
+  if (cluster.vip !== undefined) {
+    files.set('vip.yaml', renderVip(plan, name));
+    if (own.roles.includes('balancer')) {
+      files.set('keepalived.conf', renderKeepalived(plan, name));
+      files.set('keepalived.release', renderKeepalivedRelease(plan));
+    }
+  }
   files.set('stats.yaml', renderNodeStats(plan, name));
   files.set('watchdog.yaml', renderWatchdog(plan, name, DRAIN_DIRECTORY));
   return files;
@@ -88,6 +97,7 @@ function planCluster(options: NodeOptions): Plan {
 function renderNodeStats(plan: Plan, name: string): string {
   const { cluster, host, ports, nodes, clusterFile } = plan;
   const own = (port: number, path = '') => `http://${at(host, port)}${path}`;
+  const bridges = new Set(bridgeNodes(plan).map((one) => one.name));
   const page = (address: string, path: string) => `http://${at(address, ports.page)}/api/${path}`;
   const config: z.input<typeof statsConfigSchema> = {
     cluster: clusterFile,
@@ -121,6 +131,7 @@ function renderNodeStats(plan: Plan, name: string): string {
                 broker: own(broker.ports.health, '/status'),
                 nats: own(broker.ports.natsMonitor),
               }),
+          ...(bridges.has(name) ? { bridge: own(ports.bridgeHealth[0]!, '/status') } : {}),
         };
       }
       const { address } = node;
@@ -130,6 +141,7 @@ function renderNodeStats(plan: Plan, name: string): string {
         ...(broker === undefined
           ? {}
           : { broker: page(address, 'node/broker'), nats: page(address, 'node/nats') }),
+        ...(bridges.has(node.name) ? { bridge: page(address, 'node/bridge') } : {}),
       };
     }),
   };

@@ -4,6 +4,7 @@ import { hashProblem } from '../passwords.ts';
 import { bridge, kafka } from './bridge.ts';
 import { checkCluster } from './cluster-rules.ts';
 import { duration, size } from './units.ts';
+import { vrrp, vrrpProblems } from './vrrp.ts';
 import { loadYamlFile, parseYaml } from './yaml-file.ts';
 
 /** RFC 1123 host label: what a node may be called, since it becomes a host name. */
@@ -21,6 +22,16 @@ export const ROLES = ['balancer', 'broker', 'bridge', 'kafka'] as const;
 const node = z.strictObject({
   name: hostLabel,
   address,
+  /** Of the board, as `/proc/cpuinfo` and STATUS.txt show it: this node is that board alone. */
+  serial: z
+    .string()
+    .regex(/^[0-9a-fA-F]{8,16}$/, 'a serial number in quotes: 8 to 16 hexadecimal digits')
+    .optional(),
+  /** Of one of its network cards: likewise. */
+  mac: z
+    .string()
+    .regex(/^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$/, 'a MAC address such as dc:a6:32:01:02:03')
+    .optional(),
   roles: z.array(z.enum(ROLES)).min(1).default(['balancer', 'broker']),
 });
 
@@ -201,7 +212,9 @@ export const clusterSchema = z
       secret: z.string().min(16, 'at least 16 characters'),
     }),
     nodes: z.array(node).min(1, 'at least one node'),
+    /** The address that clients are told: one balancer has it, and another one when that dies. */
     vip: address.optional(),
+    vrrp,
     mqtt,
     balancer,
     /** Which of the two systems' data goes where; nothing without it. */
@@ -250,9 +263,8 @@ export const clusterSchema = z
         way,
       ]);
     }
-    if (value.vip !== undefined && value.nodes.some((n) => n.address === value.vip)) {
-      const message = 'the VIP must not be the address of a node';
-      context.addIssue({ code: 'custom', path: ['vip'], message });
+    for (const { path, message } of vrrpProblems(value)) {
+      context.addIssue({ code: 'custom', path, message });
     }
   });
 
