@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { loadCluster } from '#core/config/cluster.ts';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
+import { knowsSyncInterval } from '../render/nats-version.ts';
 import { renderNode } from '../render/node.ts';
 import type { Command } from './command.ts';
 import { EXIT } from './exit-codes.ts';
@@ -56,18 +56,6 @@ are not written; nothing is taken away.`,
 
 function text(value: string | number | boolean | undefined): string | undefined {
   return typeof value === 'string' ? value : undefined;
-}
-
-/** As Debian trixie has it; bookworm's 2.9 refuses the setting. */
-function knowsSyncInterval(): boolean {
-  try {
-    const told = execFileSync('nats-server', ['--version'], { encoding: 'utf8' });
-    const [, major, minor] = /v(\d+)\.(\d+)/.exec(told) ?? [];
-    return Number(major) > 2 || (Number(major) === 2 && Number(minor) >= 10);
-  } catch {
-    // Rendered elsewhere, for a node with our image.
-    return true;
-  }
 }
 
 /** Each at once or not at all: a power cut leaves the old file or the new one. Throws STORAGE. */

@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { parseCluster } from '#core/config/cluster.ts';
+import { DRAIN_DIRECTORY } from '#core/drain.ts';
+import { activate, foresee } from '../node/activate.ts';
+import { drainNode, undrainNode } from '../node/drain.ts';
+import { passGate } from '../node/gate.ts';
+import { currentGeneration, keep, kept, nothing, requireRelease } from '../node/generation.ts';
+import { inspectNode } from '../node/inspect.ts';
+import { CLUSTER_FILE, nodeLayout } from '../node/layout.ts';
+import { systemd } from '../node/systemctl.ts';
+import { knowsSyncInterval } from '../render/nats-version.ts';
+import { renderNode } from '../render/node.ts';
+import { printJson, usage } from './admin-options.ts';
+import type { Command, Values } from './command.ts';
+import { EXIT } from './exit-codes.ts';
+
+const LAYOUT = nodeLayout();
+const PATIENCE_S = 60;
+const MAX_PATIENCE_S = 3_600;
+const WHO = 'operator';
+
+const ACTIONS: Record<string, (values: Values) => Promise<unknown>> = {
+  inspect: async () => inspectNode(LAYOUT, DRAIN_DIRECTORY),
+  stage: async (values) => stage(values),
+  activate: async () => activate(LAYOUT, kept(LAYOUT, 'next'), systemd),
+  back: async () => activate(LAYOUT, kept(LAYOUT, 'previous'), systemd),
+  'foresee-back': async () => foresee(LAYOUT, kept(LAYOUT, 'previous')),
+  drain: async (values) => drainNode(DRAIN_DIRECTORY, who(values), patience(values)),
+  undrain: async (values) => undrainNode(DRAIN_DIRECTORY, who(values)),
+  gate: async (values) =>
+    passGate({
+      files: currentGeneration(LAYOUT).files,
+      whole: values.partial !== true,
+      patience: patience(values),
+      drain: DRAIN_DIRECTORY,
+    }),
+};
+
+export const nodeCommand: Command = {
+  name: 'node',
+  summary: 'What the playbooks do on a node itself: stage, activate, go back, drain, inspect',
+  positionals: ['ACTION'],
+  options: {
+    cluster: { type: 'string', value: 'FILE', text: 'of stage: cluster.yaml; - is standard input' },
+    node: { type: 'string', value: 'NAME', text: 'of stage: which node, default the host name' },
+    release: {
+      type: 'string',
+      value: 'NAME',
+      text: 'of stage: the release to run, default the same',
+    },
+    'dry-run': { type: 'flag', text: 'of stage: only say what would change' },
+    by: { type: 'string', value: 'WHO', text: `of drain and undrain: in whose name (${WHO})` },
+    wait: {
+      type: 'number',
+      value: 'S',
+      min: 0,
+      max: MAX_PATIENCE_S,
+      text: `of drain and gate: seconds at most (${PATIENCE_S})`,
+    },
+    partial: { type: 'flag', text: 'of gate: the cluster has no majority yet; services must run' },
+  },
+  details: `ACTION is one of
+
+  inspect       release, services, addresses, disk and clock of this node
+  stage         render the configuration from a cluster.yaml and keep it for activate
+  activate      run what was staged; what ran before is kept
+  back          run what ran before, release and configuration; twice: forward again
+  foresee-back  say what back would change
+  drain         take no new work and wait until the clients have gone to other nodes
+  undrain       take work again
+  gate          wait until this node does what its files say
+
+Each prints one JSON object, without secrets. Only the owner of the node (root) can do all of it.`,
+  examples: [
+    { line: 'bramble node inspect', text: 'how does this node stand' },
+    { line: 'bramble node drain --wait 30', text: 'before its plug is pulled' },
+    { line: 'bramble node back', text: 'what ran before ran better' },
+  ],
+  async run({ values, positionals }) {
+    const name = positionals[0]!;
+    const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
+    if (action === undefined) {
+      usage(`bramble node: unknown action "${name}"`, `known: ${Object.keys(ACTIONS).join(' ')}`);
+    }
+    const result = await action(values);
+    printJson(result);
+    const failed = (result as { ready?: boolean }).ready === false;
+    return failed ? EXIT.FAILURE : EXIT.OK;
+  },
+};
+
+/** Throws ConfigError, USAGE, STORAGE. */
+function stage(values: Values): unknown {
+  const from = (values.cluster as string | undefined) ?? path.join(LAYOUT.etc, CLUSTER_FILE);
+  const text = readFileSync(from === '-' ? 0 : from, 'utf8');
+  const cluster = parseCluster(text, from === '-' ? CLUSTER_FILE : from);
+  const release = values.release as string | undefined;
+  if (release !== undefined) requireRelease(LAYOUT, release);
+  const files = renderNode({
+    cluster,
+    clusterFile: '/etc/bramble/cluster.yaml',
+    name: (values.node as string | undefined) ?? hostname(),
+    by: 'bramble render',
+    natsSyncInterval: knowsSyncInterval(),
+  });
+  files.set(CLUSTER_FILE, text);
+  const next = { release, files };
+  const changes = foresee(LAYOUT, next);
+  if (values['dry-run'] !== true) keep(LAYOUT, 'next', next);
+  return { changed: !nothing(changes), ...changes };
+}
+
+function who(values: Values): string {
+  return (values.by as string | undefined) ?? WHO;
+}
+
+function patience(values: Values): number {
+  return ((values.wait as number | undefined) ?? PATIENCE_S) * 1_000;
+}

@@ -1,0 +1,93 @@
+import { piPorts } from '#core/contracts/ports.ts';
+import { drainedBy } from '#core/drain.ts';
+import type { Generation } from './generation.ts';
+
+/** One thing that a node must do before the next one is touched. */
+interface Check {
+  what: string;
+  url: string;
+  /** Whether it needs a majority of the cluster; without one it cannot be asked for yet. */
+  needsCluster: boolean;
+}
+
+export interface GateOptions {
+  files: Generation['files'];
+  /** Whether a majority of the brokers runs, so that everything must be well. */
+  whole: boolean;
+  /** Milliseconds. */
+  patience: number;
+  /** Who has asked for a drain is not a fault of the node. */
+  drain: string;
+}
+
+export interface GateResult {
+  ready: boolean;
+  reasons: string[];
+  /** Milliseconds that it took. */
+  took: number;
+}
+
+const INTERVAL = 500;
+const TIMEOUT = 3_000;
+const LOOPBACK = '127.0.0.1';
+
+/** What the files of a node say it runs. */
+export function checksFor(files: Generation['files']): Check[] {
+  const { nodes, balancerHealth, statsHealth, bridgeHealth } = piPorts(1);
+  const { health, natsMonitor } = nodes[0]!;
+  const ready = (port: number) => `http://${LOOPBACK}:${port}/readyz`;
+  const all: [string, Check][] = [
+    // With JetStream it answers 200 only when every replica here has caught up.
+    [
+      'nats.conf',
+      { what: 'nats-server', url: `http://${LOOPBACK}:${natsMonitor}/healthz`, needsCluster: true },
+    ],
+    ['broker.yaml', { what: 'broker', url: ready(health), needsCluster: true }],
+    ['balancer.cfg', { what: 'balancer', url: ready(balancerHealth), needsCluster: true }],
+    ['stats.yaml', { what: 'page', url: ready(statsHealth), needsCluster: false }],
+    ['bridge.yaml', { what: 'bridge', url: ready(bridgeHealth[0]!), needsCluster: true }],
+  ];
+  return all.filter(([file]) => files.has(file)).map(([, check]) => check);
+}
+
+/** Waits until a node does what its files say, or patience ends. */
+export async function passGate(options: GateOptions): Promise<GateResult> {
+  const from = performance.now();
+  for (;;) {
+    const drained = drainedBy(options.drain).map((who) => `drained by ${who}`);
+    const told = await Promise.all(
+      checksFor(options.files).map((check) => complaints(check, options.whole, drained)),
+    );
+    const reasons = told.flat();
+    const took = Math.round(performance.now() - from);
+    if (reasons.length === 0 || took > options.patience) {
+      return { ready: reasons.length === 0, reasons, took };
+    }
+    await new Promise((resolve) => setTimeout(resolve, INTERVAL));
+  }
+}
+
+async function complaints(check: Check, whole: boolean, drained: string[]): Promise<string[]> {
+  const { what, url, needsCluster } = check;
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      signal: AbortSignal.timeout(TIMEOUT),
+      headers: { connection: 'close' },
+    });
+  } catch {
+    return [`${what}: does not answer`];
+  }
+  if (response.ok || (needsCluster && !whole)) {
+    await response.body?.cancel();
+    return [];
+  }
+  const body = (await response.json().catch(() => ({}))) as {
+    reasons?: string[];
+    error?: string;
+  };
+  const reasons = (body.reasons ?? [body.error ?? `status ${response.status}`]).filter(
+    (reason) => !drained.includes(reason),
+  );
+  return reasons.map((reason) => `${what}: ${reason}`);
+}
