@@ -252,7 +252,11 @@ export class Listener implements Waiting {
         ended();
       } else {
         const { ends, rest } = result;
-        this.#secure({ ...accepted, client: ends ? { ...ends, bind } : client, head: rest }, context, ended);
+        this.#secure(
+          { ...accepted, client: ends ? { ...ends, bind } : client, head: rest },
+          context,
+          ended,
+        );
       }
     });
   }
