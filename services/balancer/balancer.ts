@@ -13,7 +13,6 @@ import type { Listener, ListenerDeps } from './listeners/listener.ts';
 import { logConnections } from './listeners/log-connections.ts';
 import { pauseFrontend, resumeFrontend } from './listeners/pausing.ts';
 import { ruleConnections } from './listeners/rule-connections.ts';
-import { onSockets } from './listeners/sockets.ts';
 import { startError } from './listeners/start-error.ts';
 import { BalancerLog } from './log/balancer-log.ts';
 import type { BalancerConfig, ProxyConfig } from './model.ts';
@@ -374,7 +373,7 @@ export class Balancer implements Service, StatsView {
 
   #listenerDeps(frontend: Frontend, takeover: boolean): ListenerDeps {
     const { mode, options } = frontend.config;
-    const plane = mode === 'tcp' ? this.#tcp.handle : onSockets(this.#http.handle);
+    const plane = mode === 'tcp' ? this.#tcp.handle : this.#http.handle;
     const plain = frontend.logging && options.logFormat === undefined && !frontend.config.logFormat;
     const handler = ruleConnections(plain ? logConnections(plane) : plane);
     const { admission } = this;

@@ -1,5 +1,4 @@
-import type net from 'node:net';
-import type { AcceptedConnection, ClientAddress } from '../listeners/handler.ts';
+import type { AcceptedHandle, ClientAddress } from '../listeners/handler.ts';
 import type { ProxyConfig } from '../model.ts';
 import type { ServiceName } from '../rules/service-actions.ts';
 import type { TlsFacts } from '../samples/scope.ts';
@@ -7,8 +6,8 @@ import type { LiveSession, SessionFacts } from '../servers/live-session.ts';
 import type { SeverReason } from '../servers/sever.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import { countEvent } from '../stickiness/table/trackers.ts';
+import { Wire, type WireOwner } from '../tcp/wire.ts';
 import { Account } from './account.ts';
-import { writeParts } from './body-flow.ts';
 import { LF } from './chars.ts';
 import type { ClientUser, ExchangeClient } from './client-side.ts';
 import { Deadline } from './deadline.ts';
@@ -40,18 +39,21 @@ export type LocalResponder = (
  * requests, and keeps the limits between them (manual, `timeout http-request`, `timeout
  * http-keep-alive`, `timeout client`).
  */
-export class ClientConnection implements ExchangeClient, LiveSession {
+export class ClientConnection implements ExchangeClient, LiveSession, WireOwner {
   context: FrontendContext;
   readonly pools: Pools;
   readonly tls: TlsFacts | undefined;
   #session: SessionState | undefined;
   #own: PrivateConnections | undefined;
-  readonly #socket: net.Socket;
+  readonly #wire: Wire;
   readonly #client: ClientAddress;
   readonly #respond: LocalResponder;
+  readonly #gone: () => void;
   readonly #deadline = new Deadline(() => this.#expired());
   /** What has come and is not used yet. */
   #input: Buffer | undefined;
+  /** It is the reader's, who will overwrite it. */
+  #borrowed = false;
   #user: ClientUser | undefined;
   /** The request under way. */
   #books: Account | undefined;
@@ -69,15 +71,18 @@ export class ClientConnection implements ExchangeClient, LiveSession {
   #draining = false;
   #held = false;
 
+  /** `gone` is called once, when the connection has ended. */
   constructor(
-    { socket, client, acceptedAt, head, tls, session }: AcceptedConnection,
+    { handle, client, acceptedAt, head, tls, session }: AcceptedHandle,
     context: FrontendContext,
     pools: Pools,
     respond: LocalResponder,
+    gone: () => void,
   ) {
     this.context = context;
     this.pools = pools;
-    this.#socket = socket;
+    this.#wire = new Wire(handle, this);
+    this.#gone = gone;
     this.#client = client;
     this.#respond = respond;
     this.#input = head;
@@ -106,17 +111,10 @@ export class ClientConnection implements ExchangeClient, LiveSession {
   }
 
   start(): void {
-    const socket = this.#socket;
-    socket.on('data', (chunk: Buffer) => this.#data(chunk));
-    socket.on('end', () => this.#end());
-    socket.on('drain', () => this.#user?.clientDrained());
-    // What went wrong is of no interest: the close that follows ends whatever is under way.
-    socket.on('error', () => undefined);
-    socket.on('close', () => this.#closed());
     const { httpRequest, client } = this.context.config.timeouts;
     this.#deadline.set(httpRequest ?? client);
     if (this.#input) this.#advance();
-    socket.resume();
+    this.#wire.resume();
   }
 
   /** Ends an idle connection now, another one behind its exchange. */
@@ -155,23 +153,26 @@ export class ClientConnection implements ExchangeClient, LiveSession {
 
   destroy(): void {
     this.#closing = true;
-    this.#socket.destroy();
+    this.#wire.destroy();
   }
 
-  send(head: string, parts: readonly Buffer[], lent?: Buffer): boolean {
-    if (this.#socket.destroyed) return true;
-    return writeParts(this.#socket, head, parts, lent);
+  send(head: string, parts: readonly Buffer[]): boolean {
+    return this.#wire.write(head, parts);
+  }
+
+  drained(): void {
+    this.#user?.clientDrained();
   }
 
   pause(): void {
     this.#held = true;
-    this.#socket.pause();
+    this.#wire.pause();
   }
 
   resume(): void {
     this.#held = false;
     this.#advance();
-    if (!this.#held && (this.#input?.length ?? 0) < MAX_HEAD) this.#socket.resume();
+    if (!this.#held && (this.#input?.length ?? 0) < MAX_HEAD) this.#wire.resume();
   }
 
   limit(milliseconds: number | undefined): void {
@@ -179,7 +180,7 @@ export class ClientConnection implements ExchangeClient, LiveSession {
   }
 
   sendEnd(): void {
-    this.#socket.end();
+    this.#wire.finish();
   }
 
   forget(): void {
@@ -203,15 +204,16 @@ export class ClientConnection implements ExchangeClient, LiveSession {
     this.#deadline.set(httpKeepAlive ?? httpRequest ?? client);
     this.#headOpen = false;
     if (this.#input || this.#ended) this.#advance();
-    this.#socket.resume();
+    this.#wire.resume();
   }
 
-  #data(chunk: Buffer): void {
+  received(chunk: Buffer): void {
     if (this.#closing) return;
+    this.#borrowed = this.#input === undefined;
     this.#input = this.#input ? Buffer.concat([this.#input, chunk]) : chunk;
     if (this.#hopeless(chunk)) return;
     this.#advance();
-    if (this.#user && this.#input && this.#input.length >= MAX_HEAD) this.#socket.pause();
+    if (this.#user && this.#input && this.#input.length >= MAX_HEAD) this.#wire.pause();
   }
 
   /**
@@ -241,8 +243,11 @@ export class ClientConnection implements ExchangeClient, LiveSession {
       }
       if (at === input.length) input = undefined;
     }
-    // A copy: kept bytes must not pin the whole read that they came in.
-    if (!this.#closing) this.#input = input && at > 0 ? Buffer.from(input.subarray(at)) : input;
+    if (!this.#closing) {
+      const kept = input && (this.#borrowed || at > 0) ? Buffer.from(input.subarray(at)) : input;
+      this.#input = kept;
+    }
+    this.#borrowed = false;
     this.#advancing = false;
     if (this.#ended) this.#afterEnd();
   }
@@ -324,7 +329,7 @@ export class ClientConnection implements ExchangeClient, LiveSession {
     this.#probed(408, 'cR');
   }
 
-  #end(): void {
+  readEnded(): void {
     this.#ended = true;
     this.#afterEnd();
   }
@@ -363,15 +368,16 @@ export class ClientConnection implements ExchangeClient, LiveSession {
     if (this.#closing) return;
     this.#closing = true;
     this.#input = undefined;
-    this.#socket.end();
-    if (this.#ended) this.#socket.destroySoon();
+    if (this.#ended) this.#wire.finishAndClose();
+    else this.#wire.finish();
     // What the client still sends is read and dropped: unread, it would turn the FIN into a RST
     // that takes the response with it (RFC 9112, 9.6).
-    this.#socket.resume();
+    this.#wire.resume();
     this.#deadline.set(LINGER);
   }
 
-  #closed(): void {
+  closed(): void {
+    this.#gone();
     this.#deadline.close();
     const user = this.#user;
     this.#user = undefined;

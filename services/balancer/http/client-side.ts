@@ -18,10 +18,10 @@ export interface ExchangeClient {
   /** The process is ending: the connection is not to live on. */
   readonly draining: boolean;
   /**
-   * Writes to the client; false = wait for `clientDrained`. `lent` is the chunk that the parts are
-   * of, where nobody else needs it: it is given back once it is written.
+   * Writes to the client; false = wait for `clientDrained`. Parts of what was just read are copied
+   * in time.
    */
-  send(head: string, parts: readonly Buffer[], lent?: Buffer): boolean;
+  send(head: string, parts: readonly Buffer[]): boolean;
   /** Takes body bytes again that were held back. */
   resume(): void;
   /** Takes none until `resume`. */
@@ -42,7 +42,10 @@ export interface ExchangeClient {
 export interface ClientUser {
   /** Whether `takeBody` wants what the client sends. */
   readonly wantsBody: boolean;
-  /** Takes bytes from the client; returns the position behind what it took. */
+  /**
+   * Takes bytes from the client, which are good until it returns; gives the position behind what it
+   * took.
+   */
   takeBody(input: Buffer, offset: number): number;
   /** The client takes more again. */
   clientDrained(): void;

@@ -4,7 +4,6 @@ import type { Algorithm } from '../compression/config.ts';
 import { algorithmFor, compressedHead, offloaded } from '../compression/negotiate.ts';
 import type { ProxyConfig } from '../model.ts';
 import { pathAndQuery } from '../samples/fetches/http-names.ts';
-import type { ServerEnds } from '../samples/scope.ts';
 import type { Backend } from '../servers/backend.ts';
 import { faultSign } from '../servers/observer.ts';
 import type { SeverReason } from '../servers/sever.ts';
@@ -116,10 +115,11 @@ export abstract class ExchangeEnds {
   }
 
   /** Connected: true when a rule ends the exchange for that. */
-  protected refusedAhead(ends: Partial<ServerEnds>): boolean {
+  protected refusedAhead(upstream: Upstream): boolean {
     const scope = this.rules?.scope;
-    scope?.connected(ends);
-    const refusal = scope && ruleConnected(scope);
+    if (!scope) return false;
+    scope.connected(upstream.ends, upstream.tls);
+    const refusal = ruleConnected(scope);
     if (refusal) this.#refused(refusal);
     return refusal !== undefined;
   }

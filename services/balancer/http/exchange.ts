@@ -3,7 +3,7 @@ import type { Backend } from '../servers/backend.ts';
 import { statusSign } from '../servers/observer.ts';
 import { stickySession } from '../stickiness/sticky-session.ts';
 import type { Account } from './account.ts';
-import { BodyFlow, writeParts } from './body-flow.ts';
+import { BodyFlow } from './body-flow.ts';
 import type { LocalResponder } from './client-connection.ts';
 import type { ClientUser, ExchangeClient } from './client-side.ts';
 import { connectionMode, responseConnection } from './connection-field.ts';
@@ -57,7 +57,7 @@ export class Exchange
   prepare(input: Buffer, offset: number): number {
     if (this.request.done || offset >= input.length) return offset;
     const at = this.request.collect(input, offset);
-    if (at >= 0) this.firstBody = [...this.request.output];
+    if (at >= 0) this.firstBody = this.request.output.map(copied);
     this.whole = this.request.done;
     return at;
   }
@@ -97,6 +97,10 @@ export class Exchange
     this.head = this.negotiated(head, backend);
     this.phase = 'connect';
     if (this.answeredFromCache()) return;
+    if (this.#ended && !this.request.done) {
+      this.cut('CR');
+      return;
+    }
     if (!backend) {
       this.account.requestTime = -1;
       this.fail(503, 'SC');
@@ -125,12 +129,12 @@ export class Exchange
     upstream.user = this;
     if (upstream.served === 0) this.account.connected();
     else this.account.reused();
-    if (this.refusedAhead(upstream.socket)) return;
+    if (this.refusedAhead(upstream)) return;
     this.phase = 'wait';
     upstream.deadline.set(this.serverTimeout);
     if (!this.request.done) this.limitClient();
     const text = requestText(this.head, this.account, this.backend!.config, this.#keepServer);
-    if (!writeParts(upstream.socket, text, this.firstBody)) this.client.pause();
+    if (!upstream.write(text, this.firstBody)) this.client.pause();
     else if (!this.request.done) this.client.resume();
   }
 
@@ -142,7 +146,7 @@ export class Exchange
     else this.limitClient();
     const upstream = this.#discardBody ? undefined : this.upstream;
     if (upstream) {
-      if (!writeParts(upstream.socket, '', this.request.output)) this.client.pause();
+      if (!upstream.write('', this.request.output)) this.client.pause();
       if (this.phase === 'wait') upstream.deadline.set(this.serverTimeout);
     }
     if (at < 0) {
@@ -155,7 +159,7 @@ export class Exchange
 
   /** Rules wait for the body: keeps what came and lets them look. */
   #holdBody(at: number, end: number): number {
-    this.firstBody.push(...this.request.output);
+    this.firstBody.push(...this.request.output.map(copied));
     if (at < 0) {
       this.keepClient = false;
       this.fail(400, 'PR');
@@ -178,7 +182,7 @@ export class Exchange
       this.#readHeads();
     } else if (this.phase === 'relay' && !this.#response!.done) {
       this.upstream!.deadline.set(this.serverTimeout);
-      this.#forward('', chunk, this.#response!.collect(chunk, 0), chunk);
+      this.#forward('', chunk, this.#response!.collect(chunk, 0));
     } else {
       // More than the response: nothing that could be asked for, so this one is not kept.
       this.#discardBody = true;
@@ -189,7 +193,10 @@ export class Exchange
   #readHeads(): void {
     for (;;) {
       const head = this.#reader.next(this.backend!.config.options.acceptInvalidResponse);
-      if (head === INCOMPLETE) return;
+      if (head === INCOMPLETE) {
+        this.#reader.keep();
+        return;
+      }
       if (typeof head === 'number') {
         if (!this.#retry('junk-response')) this.badResponse(502, 'PH');
         return;
@@ -251,13 +258,13 @@ export class Exchange
   }
 
   /** Passes on what the last `collect` of the response yielded; `next` is what it returned. */
-  #forward(text: string, input: Buffer, next: number, lent?: Buffer): void {
+  #forward(text: string, input: Buffer, next: number): void {
     const flow = this.#response!;
     this.account.bytesOut(flow.counted);
     const parts = this.filter?.pass(flow) ?? flow.output;
-    const ready = this.client.send(text, parts, this.filter ? undefined : lent);
+    const ready = this.client.send(text, parts);
     if (!ready) {
-      this.upstream?.socket.pause();
+      this.upstream?.pause();
       this.upstream?.deadline.clear();
       this.limitClient();
     }
@@ -331,7 +338,7 @@ export class Exchange
   clientDrained(): void {
     const upstream = this.upstream;
     if (!upstream) return;
-    upstream.socket.resume();
+    upstream.resume();
     if (this.request.done) this.client.limit(undefined);
     if (!this.#response?.done) upstream.deadline.set(this.serverTimeout);
   }
@@ -339,6 +346,7 @@ export class Exchange
   clientEnded(): void {
     this.#ended = true;
     if (this.request.done && this.abortsOnClose) this.clientClosed();
+    else if (this.rules?.wantsBody) this.rules.bodyLost();
     else if (!this.request.done) this.cut('CD');
   }
 
@@ -353,7 +361,7 @@ export class Exchange
   clientExpired(): void {
     if (this.phase === 'wait' || this.phase === 'rules') {
       this.keepClient = false;
-      this.fail(408, 'cD');
+      this.fail(408, this.phase === 'rules' ? 'cR' : 'cD');
     } else {
       this.cut('cD');
     }
@@ -398,3 +406,6 @@ export class Exchange
     return true;
   }
 }
+
+/** What is to outlive the read that it came in. */
+const copied = (part: Buffer): Buffer => Buffer.from(part);

@@ -3,7 +3,7 @@ import type { Upstream } from './upstream.ts';
 
 /** A server's connection is done with an exchange: kept for the next one, or ended. */
 export function handBack(upstream: Upstream, client: ExchangeClient, keep: boolean): void {
-  upstream.socket.resume();
+  upstream.resume();
   const { config, backend } = upstream.server;
   const worn = config.maxReuse !== undefined && upstream.served >= config.maxReuse;
   if (keep && !worn) {

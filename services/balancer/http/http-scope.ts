@@ -1,4 +1,3 @@
-import { TLSSocket } from 'node:tls';
 import type { Cache } from '../cache/cache.ts';
 import { CacheSession } from '../cache/cache-session.ts';
 import type { ClientAddress } from '../listeners/handler.ts';
@@ -16,7 +15,6 @@ import type { Server } from '../servers/server.ts';
 import { setCookieOf } from '../stickiness/cookies.ts';
 import type { Sticking } from '../stickiness/table/sticking.ts';
 import { Trackers } from '../stickiness/table/trackers.ts';
-import { SocketFacts } from '../tls/facts.ts';
 import type { Account } from './account.ts';
 import type { Message } from './message.ts';
 import type { SessionState } from './session-state.ts';
@@ -115,11 +113,10 @@ export class HttpScope implements RuleScope {
     return this.#uniqueId;
   }
 
-  /** A server's connection serves the request; kept, since a closed socket has no addresses. */
-  connected(socket: Partial<ServerEnds>): void {
-    const { localAddress, localPort, remoteAddress, remotePort } = socket;
-    this.serverEnds = { localAddress, localPort, remoteAddress, remotePort };
-    this.serverTls = socket instanceof TLSSocket ? new SocketFacts(socket) : undefined;
+  /** A server's connection serves the request; kept, since a closed one has no addresses. */
+  connected(ends: ServerEnds, tls: TlsFacts | undefined): void {
+    this.serverEnds = ends;
+    this.serverTls = tls;
   }
 
   record(): SessionRecord {

@@ -63,7 +63,7 @@ export class PayloadReader {
           this.#state = 'size';
           break;
         case 'trailers':
-          this.trailers.push(part.subarray(at));
+          this.trailers.push(Buffer.from(part.subarray(at)));
           at = part.length;
           break;
       }

@@ -1,7 +1,9 @@
-import type { AcceptedConnection, ConnectionHandler } from '../listeners/handler.ts';
+import type { AcceptedHandle, HandleHandler } from '../listeners/handler.ts';
 import type { LiveSession } from '../servers/live-session.ts';
 import type { Server } from '../servers/server.ts';
 import type { FrontendContext } from '../servers/types.ts';
+import { KEEPALIVE_IDLE } from '../tcp/keepalive.ts';
+import { TlsHandle } from '../tls/tls-handle.ts';
 import { ClientConnection, type LocalResponder } from './client-connection.ts';
 import { Pools } from './pool.ts';
 
@@ -9,7 +11,9 @@ import { Pools } from './pool.ts';
 export class HttpPlane {
   readonly pools = new Pools();
   #respond: LocalResponder = () => undefined;
-  readonly #connections = new Map<ClientConnection, AcceptedConnection['socket']>();
+  readonly #connections = new Set<ClientConnection>();
+  /** To be told when all have ended. */
+  readonly #closers = new Set<() => void>();
 
   /** Who answers what is ours to answer (the statistics page); undefined = pass on. */
   answerWith(respond: LocalResponder): void {
@@ -17,12 +21,23 @@ export class HttpPlane {
   }
 
   /** For listeners; may be passed around. */
-  readonly handle: ConnectionHandler = (accepted, context) => this.#handle(accepted, context);
+  readonly handle: HandleHandler = (accepted, context, done) =>
+    this.#handle(accepted, context, done);
 
-  #handle(accepted: AcceptedConnection, context: FrontendContext): void {
-    const connection = new ClientConnection(accepted, context, this.pools, this.#respond);
-    this.#connections.set(connection, accepted.socket);
-    accepted.socket.once('close', () => this.#connections.delete(connection));
+  #handle(given: AcceptedHandle, context: FrontendContext, done: () => void): void {
+    const { tls } = given;
+    const accepted = tls ? { ...given, handle: new TlsHandle(tls.socket) } : given;
+    const { handle } = accepted;
+    handle.setNoDelay(true);
+    if (context.config.options.clitcpka) handle.setKeepAlive(true, KEEPALIVE_IDLE);
+    const gone = (): void => {
+      this.#connections.delete(connection);
+      done();
+      if (this.#connections.size === 0) for (const tell of this.#closers) tell();
+    };
+    const { pools } = this;
+    const connection = new ClientConnection(accepted, context, pools, this.#respond, gone);
+    this.#connections.add(connection);
     connection.start();
   }
 
@@ -32,29 +47,27 @@ export class HttpPlane {
   }
 
   sessions(): Iterable<LiveSession> {
-    return this.#connections.keys();
+    return this.#connections;
   }
 
   /** Another configuration is in force: these are its servers. */
   reloaded(servers: ReadonlySet<Server>): void {
     this.pools.keepFor(servers);
-    for (const connection of this.#connections.keys()) connection.reloaded();
+    for (const connection of this.#connections) connection.reloaded();
   }
 
   /** Ends idle connections, lets exchanges finish, then closes what is idle upstream. */
   async close(): Promise<void> {
-    for (const connection of this.#connections.keys()) connection.drain();
-    await Promise.all(
-      [...this.#connections.values()].map((socket) =>
-        socket.closed ? undefined : new Promise((resolve) => socket.once('close', resolve)),
-      ),
-    );
+    for (const connection of this.#connections) connection.drain();
+    if (this.#connections.size > 0) {
+      await new Promise<void>((resolve) => this.#closers.add(resolve));
+    }
     this.pools.close();
   }
 
   /** Cuts everything. */
   destroy(): void {
-    for (const connection of this.#connections.keys()) connection.destroy();
+    for (const connection of this.#connections) connection.destroy();
     this.pools.close();
   }
 }

@@ -6,21 +6,30 @@ export class ResponseReader {
   /** What has come and is not used yet, and where the unused part begins. */
   input: Buffer = NOTHING;
   at = 0;
+  /** The server has not said a single byte. */
+  untouched = true;
   readonly #method: string;
+  /** The input is somebody else's, and will be overwritten. */
+  #borrowed = false;
 
   /** `method` of the request, on which the framing depends. */
   constructor(method: string) {
     this.#method = method;
   }
 
-  /** The server has not said a single byte. */
-  get untouched(): boolean {
-    return this.input.length === 0;
+  /** `chunk` is good until the caller returns: what is left of it by then is to be `keep`t. */
+  push(chunk: Buffer): void {
+    this.untouched = false;
+    const rest = this.input.length - this.at;
+    this.#borrowed = rest === 0;
+    this.input = rest === 0 ? chunk : Buffer.concat([this.input.subarray(this.at), chunk]);
+    this.at = 0;
   }
 
-  push(chunk: Buffer): void {
-    const rest = this.input.length - this.at;
-    this.input = rest === 0 ? chunk : Buffer.concat([this.input.subarray(this.at), chunk]);
+  keep(): void {
+    if (!this.#borrowed) return;
+    this.#borrowed = false;
+    this.input = Buffer.from(this.input.subarray(this.at));
     this.at = 0;
   }
 

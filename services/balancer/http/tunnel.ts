@@ -1,6 +1,5 @@
 import type { ProxyConfig } from '../model.ts';
 import type { Account } from './account.ts';
-import { writeParts } from './body-flow.ts';
 import type { ClientUser, ExchangeClient } from './client-side.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 
@@ -66,18 +65,18 @@ export class Tunnel implements UpstreamUser, ClientUser {
     const chunk = offset === 0 ? input : input.subarray(offset);
     this.#account.bytesIn(chunk.length);
     this.#active();
-    if (!writeParts(this.#upstream.socket, '', [chunk])) this.#client.pause();
+    if (!this.#upstream.write('', [chunk])) this.#client.pause();
     return input.length;
   }
 
   upstreamData(chunk: Buffer): void {
-    this.#toClient(chunk, chunk);
+    this.#toClient(chunk);
   }
 
-  #toClient(chunk: Buffer, lent?: Buffer): void {
+  #toClient(chunk: Buffer): void {
     this.#account.bytesOut(chunk.length);
     this.#active();
-    if (!this.#client.send('', [chunk], lent)) this.#upstream.socket.pause();
+    if (!this.#client.send('', [chunk])) this.#upstream.pause();
   }
 
   upstreamDrained(): void {
@@ -85,7 +84,7 @@ export class Tunnel implements UpstreamUser, ClientUser {
   }
 
   clientDrained(): void {
-    this.#upstream.socket.resume();
+    this.#upstream.resume();
   }
 
   upstreamEnded(): void {
@@ -97,11 +96,11 @@ export class Tunnel implements UpstreamUser, ClientUser {
   clientEnded(): void {
     this.#clientEnded = true;
     if (this.#serverEnded) this.#close('--');
-    else this.#upstream.socket.end();
+    else this.#upstream.sendEnd();
   }
 
-  upstreamClosed(error: Error | undefined): void {
-    this.#close(error === undefined || this.#clientEnded ? '--' : 'SD');
+  upstreamClosed(status: number): void {
+    this.#close(status === 0 || this.#clientEnded ? '--' : 'SD');
   }
 
   clientClosed(): void {

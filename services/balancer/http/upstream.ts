@@ -1,41 +1,35 @@
-import net from 'node:net';
-import type { Address } from '../model.ts';
+import type { ServerEnds } from '../samples/scope.ts';
 import type { Server } from '../servers/server.ts';
-import { endpointOf } from '../tcp/endpoint.ts';
-import { SHARED_READ } from '../tcp/shared-read.ts';
-import { startTls } from '../tls/outgoing.ts';
+import { Dial } from '../tcp/dial.ts';
+import type { SocketName } from '../tcp/handle.ts';
+import { Wire, type WireOwner } from '../tcp/wire.ts';
+import type { SocketFacts } from '../tls/facts.ts';
 import { Deadline } from './deadline.ts';
 
 /** How long the last bytes may take that a server was sent, milliseconds. */
 const FLUSH_LIMIT = 5000;
 
-/** Where a connection comes from (`source`); port 0 and no host = any. */
-const localEnd = ({ host, port }: Address): { localAddress?: string; localPort?: number } => ({
-  ...(host === '' ? {} : { localAddress: host }),
-  ...(port === 0 ? {} : { localPort: port }),
-});
-
 /** Who uses a server connection at the moment. */
 export interface UpstreamUser {
   upstreamConnected?(): void;
+  /** `chunk` is good until this returns. */
   upstreamData(chunk: Buffer): void;
   /** The server has sent its FIN. */
   upstreamEnded(): void;
-  /** The connection is gone, with the reason where it was a fault. Nothing comes after it. */
-  upstreamClosed(error: Error | undefined): void;
-  /** The socket takes more again after a write that returned false. */
+  /** The connection is gone: 0, or the negative errno of a fault. Nothing comes after it. */
+  upstreamClosed(status: number): void;
+  /** It takes more again after a write that returned false. */
   upstreamDrained(): void;
   /** The limit set on `deadline` has passed. */
   upstreamExpired(): void;
 }
 
 /**
- * One connection to a server. Its listeners are attached once; who is told changes with every
- * exchange. Idle ones belong to the pool, and whatever happens to an idle one ends it.
+ * One connection to a server; who is told of it changes with every exchange. Idle ones belong to
+ * the pool, and whatever happens to an idle one ends it.
  */
-export class Upstream {
+export class Upstream implements WireOwner {
   readonly server: Server;
-  socket: net.Socket;
   /** The name that it was asked by, where that is not the same for all. */
   readonly serverName: string | undefined;
   readonly deadline: Deadline;
@@ -45,8 +39,9 @@ export class Upstream {
   /** When it last became idle, on the clock of performance.now(). */
   idleSince = 0;
   onIdleEnd: (() => void) | undefined;
-  #error: Error | undefined;
-  #pending = true;
+  readonly #dial = new Dial();
+  #wire: Wire | undefined;
+  #over = false;
 
   /** `preface` goes out first, in the clear: a PROXY header. */
   constructor(
@@ -54,100 +49,111 @@ export class Upstream {
     user: UpstreamUser,
     { preface, serverName }: { preface?: Buffer | undefined; serverName?: string | undefined } = {},
   ) {
-    const { host, port, tls, source } = server.config;
     this.serverName = serverName;
     this.server = server;
-    server.pending += 1;
     this.user = user;
     this.deadline = new Deadline(() => (this.user ? this.user.upstreamExpired() : this.destroy()));
-    const socket = net.connect({
-      ...endpointOf(host, port),
-      ...(source && localEnd(source)),
-      noDelay: true,
-      allowHalfOpen: true,
-      ...(tls ? {} : { onread: SHARED_READ }),
-    });
-    this.socket = socket;
-    if (server.backend.config.options.srvtcpka) socket.setKeepAlive(true);
-    if (!tls) {
-      if (preface) socket.write(preface);
-      this.#listen('connect');
-      return;
-    }
-    const failed = (error: Error): void => {
-      this.#error = error;
-    };
-    const closed = (): void => this.#closed();
-    socket.on('error', failed);
-    socket.once('close', closed);
-    socket.once('connect', () => {
-      if (preface) socket.write(preface);
-      socket.off('close', closed);
-      this.socket = startTls(socket, tls, serverName);
-      this.#listen('secureConnect');
+    const keepAlive = server.backend.config.options.srvtcpka;
+    this.#dial.start(server, { keepAlive, preface, serverName }, (status) => {
+      if (status === 0) this.#connected(preface);
+      else this.closed(status);
     });
   }
 
-  /** Whether the socket can carry another request, as far as is known. */
+  /** Whether it can carry another request, as far as is known. */
   get alive(): boolean {
-    return this.socket.readyState === 'open' && this.#error === undefined;
+    return this.#wire?.open ?? false;
+  }
+
+  /** Its TLS, where it has any. */
+  get tls(): SocketFacts | undefined {
+    return this.#dial.tls;
+  }
+
+  get ends(): ServerEnds {
+    const handle = this.#wire?.handle;
+    const own: SocketName = {};
+    const peer: SocketName = {};
+    handle?.getsockname(own);
+    handle?.getpeername(peer);
+    return {
+      localAddress: own.address,
+      localPort: own.port,
+      remoteAddress: peer.address,
+      remotePort: peer.port,
+    };
+  }
+
+  /** Writes; false = to be continued when the user is told `upstreamDrained`. */
+  write(head: string, parts: readonly Buffer[]): boolean {
+    return this.#wire!.write(head, parts);
+  }
+
+  pause(): void {
+    this.#wire?.pause();
+  }
+
+  resume(): void {
+    this.#wire?.resume();
+  }
+
+  /** Sends FIN behind what was written; more may still come. */
+  sendEnd(): void {
+    this.#wire?.finish();
   }
 
   /** Ends it now; its user hears nothing more. */
   destroy(): void {
+    this.#over = true;
     this.user = undefined;
     this.onIdleEnd = undefined;
-    this.#settled();
     this.deadline.close();
-    this.socket.destroy();
+    if (this.#wire) this.#wire.destroy();
+    else this.#dial.cancel();
   }
 
   /** Ends it behind what was written; its user hears nothing more. */
   finish(): void {
-    if (this.socket.writableLength === 0) {
+    if (!this.#wire?.waits) {
       this.destroy();
       return;
     }
     this.user = undefined;
     this.deadline.set(FLUSH_LIMIT);
-    this.socket.destroySoon();
+    this.#wire.finishAndClose();
   }
 
-  #listen(ready: 'connect' | 'secureConnect'): void {
-    const { socket } = this;
-    socket.once(ready, () => {
-      this.#settled();
-      this.user?.upstreamConnected?.();
-    });
-    socket.on('data', (chunk: Buffer) => {
-      if (this.user) this.user.upstreamData(chunk);
-      else this.#endIdle();
-    });
-    socket.on('end', () => {
-      if (this.user) this.user.upstreamEnded();
-      else this.#endIdle();
-    });
-    socket.on('drain', () => this.user?.upstreamDrained());
-    socket.on('error', (error) => {
-      this.#error = error;
-    });
-    socket.on('close', () => this.#closed());
+  #connected(preface: Buffer | undefined): void {
+    const wire = new Wire(this.#dial.handle, this);
+    this.#wire = wire;
+    // Under TLS it went out before the handshake.
+    if (preface && !this.server.config.tls) wire.write('', [preface]);
+    wire.resume();
+    this.user?.upstreamConnected?.();
   }
 
-  #closed(): void {
-    this.#settled();
-    this.deadline.close();
-    const { user } = this;
-    this.user = undefined;
-    if (user) user.upstreamClosed(this.#error);
+  received(bytes: Buffer): void {
+    if (this.user) this.user.upstreamData(bytes);
     else this.#endIdle();
   }
 
-  /** It is not being established any more. */
-  #settled(): void {
-    if (!this.#pending) return;
-    this.#pending = false;
-    this.server.pending -= 1;
+  readEnded(): void {
+    if (this.user) this.user.upstreamEnded();
+    else this.#endIdle();
+  }
+
+  drained(): void {
+    this.user?.upstreamDrained();
+  }
+
+  closed(status: number): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.deadline.close();
+    const { user } = this;
+    this.user = undefined;
+    if (user) user.upstreamClosed(status);
+    else this.#endIdle();
   }
 
   #endIdle(): void {

@@ -1,4 +1,3 @@
-import type net from 'node:net';
 import type { SessionState } from '../http/session-state.ts';
 import type { BindConfig } from '../model.ts';
 import type { Backend } from '../servers/backend.ts';
@@ -23,22 +22,14 @@ interface Accepted {
   readonly head: Buffer | undefined;
   /** Variables that rules on the connection have set. */
   readonly session?: SessionState | undefined;
-  /** Set where TLS ends here; its socket takes the place of the plain one. */
+  /** Set where TLS ends here; its socket takes the place of the plain handle. */
   readonly tls?: SocketFacts | undefined;
 }
 
-/** A connection that a listener has accepted and counted (frontend scur, stot). */
-export interface AcceptedConnection extends Accepted {
-  readonly socket: net.Socket;
-}
-
 /**
- * A plane's entry. The socket is paused, has no listeners and is the plane's from here on; the
- * listener takes the session off the frontend's counters when the socket has closed.
+ * A connection that a listener has accepted and counted (frontend scur, stot). Nobody reads it yet;
+ * it is the plane's from here on.
  */
-export type ConnectionHandler = (connection: AcceptedConnection, context: FrontendContext) => void;
-
-/** The same, one layer down, for a plane that needs no streams. */
 export interface AcceptedHandle extends Accepted {
   /** Chosen by a rule; undefined = the frontend's own. */
   readonly backend?: Backend | undefined;

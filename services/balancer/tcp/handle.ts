@@ -1,4 +1,5 @@
 import { getSystemErrorName } from 'node:util';
+import type { Scratch } from './scratch.ts';
 
 /**
  * The system's sockets as the runtime's own streams see them, one layer below `net.Socket`.
@@ -13,9 +14,11 @@ export interface TcpHandle {
   readStart(): number;
   readStop(): number;
   writeBuffer(request: WriteRequest, data: Uint8Array): number;
+  /** What of it is left for later is copied by the runtime. */
+  writeLatin1String(request: WriteRequest, text: string): number;
   shutdown(request: ShutdownRequest): number;
   /** FIN, or whatever the kernel deems right. */
-  close(done?: () => void): void;
+  close(done?: (this: TcpHandle) => void): void;
   /** RST. */
   reset(done?: () => void): number;
   setNoDelay(on: boolean): number;
@@ -49,6 +52,13 @@ export interface WriteRequest {
   buffer?: Uint8Array;
   /** It is to be given back then. */
   lent?: boolean;
+  /** Bytes of it. */
+  length?: number;
+  /** Where its buffer, as a whole, is to be given back. */
+  scratch?: Scratch;
+  whole?: Buffer;
+  /** Who waits for it above this handle. */
+  outer?: { innerWritten(status: number): void };
   oncomplete: (this: WriteRequest, status: number) => void;
 }
 

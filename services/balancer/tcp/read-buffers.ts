@@ -25,9 +25,6 @@ function take(): ArrayBufferLike {
   return buffer;
 }
 
-/** Whether it is on loan, so that giving it back is of use. */
-export const isLent = ({ buffer }: Uint8Array): boolean => out.has(buffer);
-
 /** Takes back what `copyOf` gave: from now on it may be overwritten. */
 export function giveBack({ buffer }: Uint8Array): void {
   if (out.delete(buffer) && free.length < KEPT) free.push(buffer as ArrayBuffer);

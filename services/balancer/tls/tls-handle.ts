@@ -13,9 +13,9 @@ import {
 } from '../tcp/handle.ts';
 
 /**
- * A TLS connection as the TCP plane sees a plain one. Underneath, one write may be under way at a
- * time and reading cannot be stopped within a record, so that writes queue here; the caller hears of
- * them when all are through.
+ * A TLS connection as the planes see a plain one. Underneath, one write may be under way at a time
+ * and reading cannot be stopped within a record, so that writes queue here; the caller hears of them
+ * when all are through.
  */
 export class TlsHandle implements TcpHandle {
   onread: TcpHandle['onread'] = () => undefined;
@@ -23,9 +23,9 @@ export class TlsHandle implements TcpHandle {
   readonly socket: TLSSocket;
   readonly #inner: TcpHandle;
   #busy = false;
-  #queue: Uint8Array[] = [];
-  /** Told when the queue is empty again; earlier ones have nothing to add. */
-  #last: WriteRequest | undefined;
+  #queue: (Uint8Array | string)[] = [];
+  /** Told when the queue is empty again. */
+  #requests: WriteRequest[] = [];
   #shutdown: ShutdownRequest | undefined;
   #finished = false;
   #closed = false;
@@ -56,14 +56,11 @@ export class TlsHandle implements TcpHandle {
   }
 
   writeBuffer(request: WriteRequest, data: Uint8Array): number {
-    if (this.#busy) {
-      this.#queue.push(data);
-      this.#last = request;
-      markPending();
-      return 0;
-    }
-    this.#last = request;
-    return this.#write(data);
+    return this.#enqueue(request, data);
+  }
+
+  writeLatin1String(request: WriteRequest, text: string): number {
+    return this.#enqueue(request, text);
   }
 
   shutdown(request: ShutdownRequest): number {
@@ -73,7 +70,7 @@ export class TlsHandle implements TcpHandle {
   }
 
   /** With the notice that no more comes (RFC 8446, 6.1), unless it was sent. */
-  close(done?: () => void): void {
+  close(done?: (this: TcpHandle) => void): void {
     if (this.#closed) return;
     this.#closed = true;
     if (!this.#finished) {
@@ -81,8 +78,14 @@ export class TlsHandle implements TcpHandle {
       request.oncomplete = () => undefined;
       this.#inner.shutdown(request);
     }
-    if (done) this.socket.once('close', done);
+    if (done) this.#afterClose(() => done.call(this));
     this.socket.destroy();
+  }
+
+  /** Its faults are told by a socket that is closed already. */
+  #afterClose(done: () => void): void {
+    if (this.socket.closed) process.nextTick(done);
+    else this.socket.once('close', done);
   }
 
   /**
@@ -131,17 +134,33 @@ export class TlsHandle implements TcpHandle {
     return ALREADY_CONNECTED;
   }
 
-  #write(data: Uint8Array): number {
-    const request = createWriteRequest(this.#inner, (status) => this.#written(status));
-    const status = this.#inner.writeBuffer(request, data);
+  #enqueue(request: WriteRequest, data: Uint8Array | string): number {
+    if (this.#busy) {
+      this.#queue.push(data);
+      this.#requests.push(request);
+      markPending();
+      return 0;
+    }
+    const status = this.#write(data);
+    if (this.#busy) this.#requests.push(request);
+    return status;
+  }
+
+  #write(data: Uint8Array | string): number {
+    const request = createWriteRequest(this.#inner, onInnerWritten);
+    request.outer = this;
+    const status =
+      typeof data === 'string'
+        ? this.#inner.writeLatin1String(request, data)
+        : this.#inner.writeBuffer(request, data);
     if (status === 0 && lastWritePending()) {
-      request.buffer = data;
+      if (typeof data !== 'string') request.buffer = data;
       this.#busy = true;
     }
     return status;
   }
 
-  #written(status: number): void {
+  innerWritten(status: number): void {
     this.#busy = false;
     let result = status;
     while (result === 0 && !this.#busy && this.#queue.length > 0 && !this.#closed) {
@@ -149,10 +168,10 @@ export class TlsHandle implements TcpHandle {
     }
     if (this.#busy) return;
     this.#queue = [];
-    const last = this.#last;
-    this.#last = undefined;
+    const requests = this.#requests;
+    this.#requests = [];
     if (this.#shutdown && !this.#closed) this.#inner.shutdown(this.#shutdown);
-    if (!this.#closed) last?.oncomplete(result);
+    for (const request of requests) if (!this.#closed) request.oncomplete(result);
   }
 
   #failed(): void {
@@ -164,3 +183,7 @@ export class TlsHandle implements TcpHandle {
 const ALREADY_READING = -114;
 /** EISCONN. */
 const ALREADY_CONNECTED = -106;
+
+function onInnerWritten(this: WriteRequest, status: number): void {
+  this.outer?.innerWritten(status);
+}
