@@ -1,24 +1,28 @@
 import { parseArgs } from 'node:util';
 import { Authority } from '../support/authority.ts';
 import { affordable } from './balancer/descriptors.ts';
-import type { Figure, Memory, Row } from './balancer/figures.ts';
+import { type Figure, type Memory, medianOf, type Row } from './balancer/figures.ts';
 import { idleBytes } from './balancer/idle.ts';
 import { BODY_BYTES, startOrigin } from './balancer/origin.ts';
 import { table } from './balancer/report.ts';
 import { type Plane, type Subject, startNodeProxy, startSubject } from './balancer/subjects.ts';
 import { runWrk } from './balancer/wrk.ts';
 import { processorTime } from './processor-time.ts';
+import { rss } from './rss.ts';
 
 /**
  * `make bench`, the balancer's part: one worker of ours beside HAProxy with one thread and beside
- * a proxy library for Node, same file, same server, in turns. Rates depend on what else the machine
- * does and on who generates the load; processor time per unit hardly does. `--json` for machines.
+ * a proxy library for Node, same file, same server, in turns, several rounds, of which the median
+ * counts. Rates depend on what else the machine does and on who generates the load; processor time
+ * for each request (user and system, all threads) hardly does: on a busy machine only that ratio
+ * means something. `--json` for machines.
  */
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '4' },
     only: { type: 'string', default: '' },
+    rounds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '64' },
     idle: { type: 'string', default: '10000' },
   },
@@ -54,17 +58,22 @@ const SCENARIOS: readonly Scenario[] = [
   { name: 'TCP with TLS, requests', plane: 'tls', unit: 'req/s' },
 ];
 
-async function measure(subject: Subject, scenario: Scenario): Promise<Figure> {
-  const { plane, path = '/', connections, close = false, scale = 1 } = scenario;
+function loadOf(subject: Subject, { plane, path = '/', connections, close }: Scenario) {
   const scheme = plane === 'https' || plane === 'tls' ? 'https' : 'http';
   const url = `${scheme}://127.0.0.1:${subject.ports[plane]}${path}`;
-  const load = { url, connections: connections ?? Number(values.connections), close };
-  await runWrk({ ...load, seconds: 1 });
-  const before = processorTime(subject.process.pid);
-  const result = await runWrk({ ...load, seconds });
-  const cost = (processorTime(subject.process.pid) - before) / result.requests;
-  const rate = (result.requests / result.seconds) * scale;
-  return { rate, p99: result.p99, cost, failures: result.failures };
+  return { url, connections: connections ?? Number(values.connections), close: close ?? false };
+}
+
+const warmUp = (subject: Subject, scenario: Scenario) =>
+  runWrk({ ...loadOf(subject, scenario), seconds: 2 });
+
+async function measure(subject: Subject, scenario: Scenario): Promise<Figure> {
+  const { pid } = subject.process;
+  const before = processorTime(pid);
+  const result = await runWrk({ ...loadOf(subject, scenario), seconds });
+  const cost = (processorTime(pid) - before) / result.requests;
+  const rate = (result.requests / result.seconds) * (scenario.scale ?? 1);
+  return { rate, p99: result.p99, cost, failures: result.failures, resident: rss(pid) };
 }
 
 const progress = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -83,11 +92,18 @@ try {
   const rows: Row[] = [];
   for (const scenario of SCENARIOS.filter(({ name }) => name.includes(values.only))) {
     progress(scenario.name);
-    const figures: Record<string, Figure> = {};
-    for (const subject of subjects) {
-      if (!subject.planes.includes(scenario.plane)) continue;
-      figures[subject.name] = await measure(subject, scenario);
+    const taking = subjects.filter(({ planes }) => planes.includes(scenario.plane));
+    const rounds: Record<string, Figure[]> = {};
+    for (const subject of taking) await warmUp(subject, scenario);
+    for (let round = 0; round < Number(values.rounds); round++) {
+      for (const subject of taking) {
+        rounds[subject.name] ??= [];
+        rounds[subject.name]!.push(await measure(subject, scenario));
+      }
     }
+    const figures = Object.fromEntries(
+      Object.entries(rounds).map(([name, each]) => [name, medianOf(each)]),
+    );
     rows.push({ name: scenario.name, unit: scenario.unit, figures });
   }
 

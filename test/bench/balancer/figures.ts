@@ -8,6 +8,24 @@ export interface Figure {
   /** Processor time of the proxy for each request, microseconds. */
   cost: number;
   failures: number;
+  /** Bytes of memory that the proxy holds right behind the load. */
+  resident: number;
+}
+
+/** Of each figure its median over several rounds; failures are added up. */
+export function medianOf(rounds: readonly Figure[]): Figure {
+  const median = (key: keyof Figure): number => {
+    const sorted = rounds.map((round) => round[key]).toSorted((a, b) => a - b);
+    return sorted[Math.floor(sorted.length / 2)]!;
+  };
+  const failures = rounds.reduce((sum, round) => sum + round.failures, 0);
+  return {
+    rate: median('rate'),
+    p99: median('p99'),
+    cost: median('cost'),
+    failures,
+    resident: median('resident'),
+  };
 }
 
 export interface Row {

@@ -3,11 +3,15 @@ import type { Figure, Memory, Row } from './figures.ts';
 const REFERENCE = 'HAProxy';
 const OURS = 'Bramble';
 const KIBIBYTE = 1024;
+const MEBIBYTE = 1024 * KIBIBYTE;
 
 /** The figures as a table for people: ratios are ours to the reference. */
 export function table(rows: readonly Row[], memory: readonly Memory[]): string {
   const lines = [
-    line(['', 'HAProxy', 'Bramble', 'ratio', 'http-proxy-3', 'p99 ms', 'µs each', 'ratio']),
+    line([
+      ...['', 'HAProxy', 'Bramble', 'ratio', 'http-proxy-3'],
+      ...['p99 ms', 'CPU µs each', 'ratio', 'RSS MiB'],
+    ]),
   ];
   for (const { name, unit, figures } of rows) {
     const [theirs, ours, library] = [REFERENCE, OURS, 'http-proxy-3'].map((one) => figures[one]);
@@ -27,6 +31,7 @@ export function table(rows: readonly Row[], memory: readonly Memory[]): string {
         pair(theirs.p99, ours.p99, 1),
         pair(theirs.cost, ours.cost, 0),
         (ours.cost / theirs.cost).toFixed(2),
+        pair(theirs.resident / MEBIBYTE, ours.resident / MEBIBYTE, 0),
       ]),
     );
   }
@@ -45,7 +50,7 @@ export function table(rows: readonly Row[], memory: readonly Memory[]): string {
 const pair = (theirs: number, ours: number, digits: number): string =>
   `${theirs.toFixed(digits)} / ${ours.toFixed(digits)}`;
 
-const WIDTHS = [34, 10, 10, 7, 14, 15, 13, 7];
+const WIDTHS = [34, 10, 10, 7, 14, 15, 13, 7, 11];
 
 function line(cells: readonly string[]): string {
   const [first = '', ...rest] = cells;
