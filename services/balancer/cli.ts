@@ -7,6 +7,7 @@ import { hasWarnings, loadWithProblems } from './command/load-problems.ts';
 import { USAGE, version, versionText } from './command/usage.ts';
 import { ConditionError, evaluateCondition } from './config/directives/condition.ts';
 import { readRuntimeSocket } from './config/keywords/global-stats.ts';
+import { lexLine } from './config/lexer.ts';
 import { type Loaded, loadConfig } from './config/load.ts';
 import { systemReason } from './config/source.ts';
 import { connectionLimit } from './listeners/descriptors.ts';
@@ -62,11 +63,18 @@ function evaluate(text: string, quiet: boolean): number {
   const variables = new Map(
     Object.entries(process.env).map(([name, value]) => [name, value ?? '']),
   ).set('HAPROXY_LOCALPEER', process.env.HAPROXY_LOCALPEER ?? hostname());
+  const console = createConsole(quiet ? undefined : STDERR);
+  // Quotes, escapes and variables as on a line of a file.
+  const line = lexLine(text, variables);
+  if (line.error) {
+    console.say('ALERT', `config : Syntax Error in condition: ${capitalised(line.error.message)}.`);
+    return EXIT_UNEVALUATED;
+  }
   try {
-    return evaluateCondition(text, variables) ? EXIT_OK : EXIT_ERROR;
+    const words = line.tokens.map((token) => token.text);
+    return evaluateCondition(words.join(' '), variables) ? EXIT_OK : EXIT_ERROR;
   } catch (error) {
     if (!(error instanceof ConditionError)) throw error;
-    const console = createConsole(quiet ? undefined : STDERR);
     console.say('ALERT', `config : Failed to evaluate condition: ${error.message}`);
     return EXIT_UNEVALUATED;
   }
@@ -138,6 +146,8 @@ export async function loadLine(line: CommandLine): Promise<Loaded> {
   }
   return loaded;
 }
+
+const capitalised = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 
 /** What `-c` says of a configuration without errors, and its exit code. */
 function reportCheck(warned: boolean, listens: boolean, { quiet }: CommandLine): number {

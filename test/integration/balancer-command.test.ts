@@ -277,6 +277,9 @@ describe('-cc evaluates a condition and exits', () => {
     '',
     'foo',
     'streq(a)',
+    `streq("foo bar",'foo bar')`,
+    'defined(BRAMBLE_TEST) && streq("$BRAMBLE_TEST","1")',
+    'streq(a,"a)',
   ])('%j, as HAProxy does', async (condition) => {
     const ours = await run(BALANCER_PROGRAM, ['-cc', condition]);
     const reference = await run('haproxy', ['-cc', condition]);
@@ -293,4 +296,5 @@ describe('-cc evaluates a condition and exits', () => {
   });
 });
 
+process.env.BRAMBLE_TEST = '1';
 const alertOf = ({ stderr }: Ended): string | undefined => /\[ALERT\][^:]*: (.*)/.exec(stderr)?.[1];

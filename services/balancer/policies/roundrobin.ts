@@ -19,6 +19,8 @@ class Entry {
   /** Position at which its next turn comes; the fraction left over, in 1/weight. */
   position = 0;
   remainder = 0;
+  /** Position at which it had its last turn. */
+  last = 0;
   /** Among equals, the one that has stood longest comes first. */
   since = 0;
   /** Chain of those set aside. */
@@ -52,6 +54,7 @@ export class RoundRobin implements Policy {
       this.#stand(entry, 'fresh');
     }
     this.#roundWeight = this.#nextWeight;
+    this.#position = this.#nextWeight;
   }
 
   pick(avoid: Server | undefined): Server | undefined {
@@ -96,13 +99,31 @@ export class RoundRobin implements Policy {
   changed(server: Server): void {
     const entry = this.#entries.find((candidate) => candidate.server === server);
     if (!entry) return;
-    this.#nextWeight -= entry.weight;
-    entry.weight = server.usable ? server.effectiveWeight : 0;
-    entry.standing = 'out';
-    if (entry.weight === 0) return;
-    this.#nextWeight += entry.weight;
+    const weight = server.usable ? server.effectiveWeight : 0;
+    if (weight === entry.weight) return;
+    this.#nextWeight += weight - entry.weight;
+    const returns = entry.weight === 0;
+    entry.weight = weight;
+    if (weight === 0) entry.standing = 'out';
+    else if (returns) this.#join(entry);
+    else if (entry.standing === 'fresh') this.#stand(entry, 'fresh');
+    else this.#adjust(entry);
+  }
+
+  /** It has been away: its turn comes as if it had just had one. */
+  #join(entry: Entry): void {
     const ahead = this.#nextWeight + this.#roundWeight - this.#position;
     entry.position = this.#position + Math.max(0, Math.floor(ahead / entry.weight));
+    entry.remainder = 0;
+    this.#place(entry);
+  }
+
+  /** Another weight: its turn may come sooner for it, never later. */
+  #adjust(entry: Entry): void {
+    const before = entry.position + (entry.standing === 'done' ? this.#roundWeight : 0);
+    const step = Math.floor(this.#nextWeight / entry.weight);
+    entry.position = Math.min(entry.last + step, before);
+    if (entry.position < this.#position + 2) entry.position = this.#position + step;
     entry.remainder = 0;
     this.#place(entry);
   }
@@ -131,6 +152,7 @@ export class RoundRobin implements Policy {
   #advance(entry: Entry): void {
     const sum = this.#nextWeight;
     entry.standing = 'aside';
+    entry.last = entry.position;
     entry.position += Math.floor(sum / entry.weight);
     entry.remainder += sum % entry.weight;
     if (entry.remainder >= entry.weight) {

@@ -137,8 +137,8 @@ export const CONSTANT_FETCHES: FetchTable = {
     usage: '[<version>]',
     args: [0, 1],
     summary: 'a random UUID (RFC 9562), version 4',
-    make: ([version = '4']) => {
-      if (version !== '4') throw new ExpressionError('Unsupported UUID version');
+    make: ([version = '']) => {
+      if (version !== '' && version !== '4') throw new ExpressionError('Unsupported UUID version');
       return () => str(randomUUID());
     },
   },
