@@ -195,7 +195,10 @@ export abstract class ExchangeEnds {
   protected fail(status: ErrorStatus, termination: string): void {
     const config = this.backend?.config ?? this.client.context.config;
     this.account.answeredLocally(status);
-    this.answer(errorResponse(status, config, this.rules?.scope), termination);
+    const response = errorResponse(status, config, this.rules?.scope);
+    // HAProxy's own page of this status says `connection: close`, and only that one does.
+    const more = status === 408 && !config.errorFiles.has(408) ? CLOSE_SIZE : 0;
+    this.answer({ ...response, counted: response.counted + more }, termination);
   }
 
   /** Answers with a page of our own, which the log calls `<STATS>`. */

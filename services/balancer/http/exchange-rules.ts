@@ -48,6 +48,9 @@ export class ExchangeRules implements RulesOwner {
   readonly #respond: LocalResponder;
   /** Bytes of the body that are waited for; undefined = nobody waits. */
   #wanted: number | undefined;
+  /** How long the client may keep quiet meanwhile, where nothing limits the whole, milliseconds. */
+  #silence: number | undefined;
+  #lost = false;
   #delay: NodeJS.Timeout | undefined;
 
   constructor(
@@ -88,10 +91,20 @@ export class ExchangeRules implements RulesOwner {
 
   /** More of the body has come, or nobody waits any longer. */
   bodyArrived(): void {
-    if (this.#wanted === undefined || !this.#enough(this.#wanted)) return;
+    if (this.#wanted === undefined) return;
+    if (!this.#enough(this.#wanted)) {
+      if (this.#silence !== undefined) this.#client.limit(this.#silence);
+      return;
+    }
     this.#wanted = undefined;
     this.#client.limit(undefined);
     this.#rules.resume();
+  }
+
+  /** The client has ended before its body did: rules go on with what there is. */
+  bodyLost(): void {
+    this.#lost = true;
+    this.bodyArrived();
   }
 
   close(): void {
@@ -136,7 +149,8 @@ export class ExchangeRules implements RulesOwner {
       this.#request.remove('expect');
     }
     this.#wanted = bytes;
-    this.#client.limit(limit);
+    this.#silence = limit === undefined ? this.#client.context.config.timeouts.client : undefined;
+    this.#client.limit(limit ?? this.#silence);
     this.#client.resume();
     return this.#wanted !== undefined;
   }
@@ -145,7 +159,9 @@ export class ExchangeRules implements RulesOwner {
     const { parts, done } = this.#exchange.held;
     const length = parts.reduce((sum, part) => sum + part.length, 0);
     this.scope.body = bodyText(this.#head.body, parts);
-    return done || length >= MAX_HELD || (bytes > 0 && this.scope.body.length >= bytes);
+    return (
+      done || this.#lost || length >= MAX_HELD || (bytes > 0 && this.scope.body.length >= bytes)
+    );
   }
 
   /** The head with what rules changed in it. */

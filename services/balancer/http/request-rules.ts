@@ -286,14 +286,21 @@ export class RequestRules {
 /** RFC 7239, 6: an IPv6 address in brackets and quotes. */
 const node = (host: string): string => (host.includes(':') ? `"[${host}]"` : host);
 
-/** What is done in one proxy, in order. Statistics stand before redirects (HAProxy). */
-function listsOf(rules: ProxyRules | undefined, first = NOTHING): readonly (readonly Step[])[] {
+/**
+ * What is done in one proxy, in order. The body is there for its rules (HAProxy), those of TCP in a
+ * frontend excepted; statistics stand before redirects.
+ */
+function listsOf(
+  rules: ProxyRules | undefined,
+  first?: readonly Step[],
+): readonly (readonly Step[])[] {
   if (!rules) return STATISTICS_ONLY;
   const buffer: readonly Step[] = rules.bufferRequest ? ['buffer'] : [];
-  return [first, rules.tcpContent, rules.request, ['order', 'statistics'], rules.redirects, buffer];
+  const { tcpContent, request, redirects } = rules;
+  const early = first ? [first, tcpContent, buffer] : [buffer, tcpContent];
+  return [...early, request, ['order', 'statistics'], redirects];
 }
 
-const NOTHING: readonly Step[] = [];
 /** Requests are counted once; who tracks later counts them itself. */
 const COUNT: readonly Step[] = ['count'];
 const STATISTICS_ONLY: readonly (readonly Step[])[] = [['order', 'statistics']];
