@@ -60,6 +60,8 @@ export class RulesDraft {
     this.tcpSession.push(...from.tcpSession);
     this.tcpContent.push(...from.tcpContent);
     this.tcpResponse.push(...from.tcpResponse);
+    this.requestCaptures.push(...from.requestCaptures);
+    this.responseCaptures.push(...from.responseCaptures);
     this.inspectDelay ??= from.inspectDelay;
     this.responseDelay ??= from.responseDelay;
   }

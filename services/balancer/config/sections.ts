@@ -2,6 +2,7 @@ import type { Position } from '../model.ts';
 import type { ResolversConfig } from '../resolvers/config.ts';
 import type { UserList } from '../rules/users.ts';
 import { type CacheDraft, openCache } from './cache-section.ts';
+import { type DefaultRules, inheritanceFault } from './defaults-rules.ts';
 import {
   type ConfigDraft,
   describeProxy,
@@ -57,8 +58,8 @@ export class Sections {
   readonly #defaults = new Map<string, { settings: ProxySettings; position: Position }[]>();
   #current: ProxySettings = newSettings();
   /** Rules of defaults sections, and those that the section being opened takes over. */
-  readonly #rules = new WeakMap<ProxySettings, RulesDraft>();
-  #inherited: RulesDraft | undefined;
+  readonly #rules = new WeakMap<ProxySettings, DefaultRules>();
+  #inherited: DefaultRules | undefined;
 
   constructor(draft: ConfigDraft, context: Context) {
     this.#draft = draft;
@@ -99,7 +100,8 @@ export class Sections {
       this.#defaults.set(name, same);
     }
     const draft = newDraft('defaults', name, statement, settings);
-    this.#rules.set(settings, draft.rules);
+    this.#inherit(draft, statement);
+    this.#rules.set(settings, { rules: draft.rules, position });
     const bad = forbiddenCharacter(name);
     if (bad !== undefined) this.#forbidden(bad, draft, statement);
     return draft;
@@ -109,7 +111,7 @@ export class Sections {
     const { problems } = this.#context;
     const name = statement.word(1);
     const draft = newDraft(section, name, statement, this.#start(statement, 2, this.#current));
-    if (this.#inherited) draft.rules.inherit(this.#inherited);
+    this.#inherit(draft, statement);
     if (name === '') {
       problems.alert(statement.position, `'${section}' expects an <id> argument`);
       return draft;
@@ -124,6 +126,15 @@ export class Sections {
     }
     this.#draft.proxies.push(draft);
     return draft;
+  }
+
+  /** Takes over the rules of the defaults section that `draft` starts from. */
+  #inherit({ section, rules }: ProxyDraft, { position }: Statement): void {
+    const from = this.#inherited;
+    if (!from) return;
+    const fault = inheritanceFault(section, from);
+    if (fault === undefined) rules.inherit(from.rules);
+    else this.#context.problems.alert(position, fault);
   }
 
   #forbidden(character: string, { section, name }: ProxyDraft, statement: Statement): void {
