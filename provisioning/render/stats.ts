@@ -1,11 +1,13 @@
 import { stringify } from 'yaml';
 import type { z } from 'zod';
 import type { statsConfigSchema } from '#core/contracts/service-config.ts';
+import { bridgeNodes } from './bridge.ts';
 import { header, type Plan } from './plan.ts';
 
 /** stats.yaml: statsConfigSchema of core/contracts/service-config.ts. */
 export function renderStats(plan: Plan): string {
   const { host, ports, nodes, clusterFile } = plan;
+  const bridges = new Set(bridgeNodes(plan).map(({ name }) => name));
   const at = (port: number, path = '') => `http://${host}:${port}${path}`;
   const config: z.input<typeof statsConfigSchema> = {
     cluster: clusterFile,
@@ -19,6 +21,9 @@ export function renderStats(plan: Plan): string {
       vitals: 'local',
       broker: at(node.ports.health, '/status'),
       nats: at(node.ports.natsMonitor),
+      ...(bridges.has(node.name)
+        ? { bridge: at(ports.bridgeHealth[node.number - 1]!, '/status') }
+        : {}),
     })),
   };
   return `${header('The page: where it listens and whom it asks', plan)}

@@ -134,7 +134,12 @@ export class Bridge implements Service {
       service: 'bridge',
       node: this.node,
       ...processPart(this.unready()),
-      kafka: { reachable, brokers, ...(reason === undefined ? {} : { reason }) },
+      kafka: {
+        asked: this.watch.asked,
+        reachable,
+        brokers,
+        ...(reason === undefined ? {} : { reason }),
+      },
       bridges: this.peers.alive,
       toKafka: [...this.#mappings.toKafka.members].map((one) =>
         toKafkaRow(one, this.watch.lags.get(one.mapping.name), this.watch.health),

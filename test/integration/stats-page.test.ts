@@ -1,13 +1,16 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { bridgeStatusSchema } from '#core/contracts/bridge.ts';
 import type { StatsConfig } from '#core/contracts/service-config.ts';
 import { openBrowser } from '../support/browser.ts';
 import {
   balancerStatus,
+  bridgeStatus,
   brokerStatus,
   StatsPeers,
   statRow,
   supervisorStatus,
+  toKafkaRow,
   varz,
   vitals,
 } from '../support/stats-peers.ts';
@@ -28,6 +31,9 @@ async function cluster() {
   const figures = {
     pi1: brokerStatus(),
     pi2: brokerStatus({ node: 'pi2', pid: 1312, clients: 97 }),
+    bridge1: () => bridgeStatus(),
+    bridge2: () =>
+      bridgeStatus({ node: 'pi2', toKafka: [toKafkaRow({ state: 'elsewhere', delivered: 0 })] }),
   };
   const rows = [
     statRow('mqtt', 'FRONTEND', { scur: 245 }),
@@ -52,6 +58,8 @@ async function cluster() {
   ];
   peers.bodies.set('/broker1', () => figures.pi1);
   peers.bodies.set('/broker2', () => figures.pi2);
+  peers.bodies.set('/bridge1', () => figures.bridge1());
+  peers.bodies.set('/bridge2', () => figures.bridge2());
   peers.bodies.set('/vitals2', () => vitals({ hostname: 'pi2', temperature: 63.7 }));
   peers.bodies.set('/nats1/varz', () => varz());
   peers.bodies.set('/nats2/varz', () => varz({ server_name: 'pi2' }));
@@ -61,12 +69,19 @@ async function cluster() {
     supervisor: peers.url('/supervisor'),
     balancers: [{ node: 'pi1', status: peers.url('/balancer') }],
     nodes: [
-      { name: 'pi1', vitals: 'local', broker: peers.url('/broker1'), nats: peers.url('/nats1') },
+      {
+        name: 'pi1',
+        vitals: 'local',
+        broker: peers.url('/broker1'),
+        nats: peers.url('/nats1'),
+        bridge: peers.url('/bridge1'),
+      },
       {
         name: 'pi2',
         vitals: peers.url('/vitals2'),
         broker: peers.url('/broker2'),
         nats: peers.url('/nats2'),
+        bridge: peers.url('/bridge2'),
       },
     ],
   };
@@ -198,7 +213,9 @@ test('a peer that hangs is stale since when, with its last figures; the others s
   await healthy(it.stats);
   await using visited = await visit(it.stats.page);
   const { page, faults } = visited;
-  for (const path of ['/broker2', '/vitals2', '/nats2/varz']) it.peers.manners.set(path, 'hangs');
+  for (const path of ['/broker2', '/vitals2', '/nats2/varz', '/bridge2']) {
+    it.peers.manners.set(path, 'hangs');
+  }
   await shows(page, '#b1-state', /^stale since \d\d:\d\d:\d\d$/);
   await shows(page, '#n1-head', /stale since \d\d:\d\d:\d\d/);
   expect(await textOf(page, '#b1-clients')).toBe('97');
@@ -230,6 +247,50 @@ test('the page says when it is not live any more, and goes on when the server is
   await shows(page, '#link', /^$/);
   it.figures.pi1 = brokerStatus({ clients: 156 });
   await shows(page, '#b0-clients', /^156$/);
+});
+
+test('a bridge shows what goes to Kafka; with Kafka away it buffers, and is not broken', async () => {
+  await using it = await cluster();
+  await healthy(it.stats);
+  await using visited = await visit(it.stats.page);
+  const { page, faults } = visited;
+  expect(await textOf(page, '#bridge')).toMatch(/Kafka answers 3 nodes pi1 ready pi2 ready/);
+  expect(await textOf(page, '#bk0-state')).toBe('carrying');
+  expect(await textOf(page, '#bk0-owner')).toBe('pi1');
+  expect(await textOf(page, '#summary')).toContain('2 bridges');
+
+  const started = Date.now();
+  it.figures.bridge1 = () =>
+    bridgeStatus({
+      kafka: { asked: true, reachable: false, brokers: 0, reason: 'connection refused' },
+      toKafka: [
+        toKafkaRow({
+          state: 'buffering',
+          problem: 'connection refused',
+          lag: { messages: Date.now() - started, bytes: 1 << 20, seconds: 12, retention: 0.001 },
+        }),
+      ],
+    });
+  await shows(page, '#bk0-state', /^buffering$/);
+  await shows(page, '#bridge-kafka', /^Kafka not everywhere connection refused/);
+  await shows(page, '#bk0-behind', /^[1-9][\d ]*$/);
+  await shows(page, '#alerts', /Kafka is not reached by every bridge, the log keeps what comes/);
+  expect(await page.locator('#bridge .badge.bad').count()).toBe(0);
+
+  it.peers.manners.set('/bridge1', 'hangs');
+  await shows(page, '#bk0-state', /^moving$/);
+  it.figures.bridge2 = () =>
+    bridgeStatus({ node: 'pi2', toKafka: [toKafkaRow({ owner: 'pi2#1' })] });
+  await shows(page, '#bk0-owner', /^pi2$/);
+  await shows(page, '#timeline', /mapping everything goes over from pi1 to pi2/);
+  expect(faults).toEqual([]);
+});
+
+test('another node asks for a bridge through this page', async () => {
+  await using it = await cluster();
+  await healthy(it.stats);
+  const answer = await fetch(`${it.stats.page}/api/node/bridge`);
+  expect(bridgeStatusSchema.parse(await answer.json())).toMatchObject({ service: 'bridge' });
 });
 
 test('nothing scrolls sideways on any width, and links are large on a phone', async () => {

@@ -2,6 +2,12 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
+  type BridgeStatus,
+  bridgeStatusSchema,
+  type ToKafkaRow,
+  type ToMqttRow,
+} from '#core/contracts/bridge.ts';
+import {
   type BalancerStatus,
   type BrokerStatus,
   balancerStatusSchema,
@@ -117,6 +123,58 @@ export function varz(changes: Record<string, unknown> = {}) {
     jetstream: { stats: { storage: 512 << 20 }, meta: { leader: 'pi1', cluster_size: 2 } },
     ...changes,
   };
+}
+
+/** A row of a mapping to Kafka that is carried, by `owner` where that is another bridge. */
+export function toKafkaRow(changes: Partial<ToKafkaRow> = {}): ToKafkaRow {
+  return {
+    name: 'everything',
+    state: 'carrying',
+    owner: 'pi1#5f0c1a2b',
+    lag: { messages: 0, bytes: 0, seconds: 0, retention: 0 },
+    delivered: 480_000,
+    bytes: 96_000_000,
+    retries: 0,
+    renewals: 0,
+    deadLetters: 0,
+    refused: 0,
+    dropped: 0,
+    lost: 0,
+    pending: 0,
+    ...changes,
+  };
+}
+
+export function toMqttRow(changes: Partial<ToMqttRow> = {}): ToMqttRow {
+  return {
+    name: 'commands',
+    assigned: { commands: [0, 1] },
+    lag: 0,
+    published: 1_200,
+    bytes: 90_000,
+    looped: 0,
+    deadLetters: 0,
+    ...changes,
+  };
+}
+
+/** A bridge that carries one mapping each way. */
+export function bridgeStatus(changes: Partial<BridgeStatus> = {}): BridgeStatus {
+  return bridgeStatusSchema.parse({
+    service: 'bridge',
+    node: 'pi1',
+    pid: 1401,
+    startedAt: STARTED,
+    rss: 96 << 20,
+    cpu: 80,
+    ready: true,
+    reasons: [],
+    kafka: { asked: true, reachable: true, brokers: 3 },
+    bridges: ['pi1#5f0c1a2b'],
+    toKafka: [toKafkaRow()],
+    toMqtt: [toMqttRow()],
+    ...changes,
+  } satisfies BridgeStatus);
 }
 
 export function supervisorStatus(

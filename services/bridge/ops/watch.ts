@@ -21,7 +21,7 @@ const ALERT_AGAIN = 300_000;
 
 /** Looks at Kafka and at how far each mapping is behind, now and then. */
 export class Watch {
-  health: KafkaHealth = { reachable: false, brokers: 0, reason: 'not asked yet' };
+  health: KafkaHealth = { reachable: false, brokers: 0, reason: undefined };
   readonly lags = new Map<string, BridgeLag>();
   readonly #options: WatchOptions;
   readonly #alerted = new Map<string, number>();
@@ -37,6 +37,11 @@ export class Watch {
 
   start(): void {
     void this.#turn();
+  }
+
+  /** Whether Kafka has been asked, so that `health` says something. */
+  get asked(): boolean {
+    return this.#reachable !== undefined;
   }
 
   close(): void {

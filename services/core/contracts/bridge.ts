@@ -103,8 +103,13 @@ export const bridgeStatusSchema = z.object({
   cpu: z.number(),
   ready: z.boolean(),
   reasons: z.array(z.string()),
-  /** `reachable`, or why not: then the log buffers. */
-  kafka: z.object({ reachable: z.boolean(), brokers: z.number(), reason: z.string().optional() }),
+  /** `reachable`, or why not: then the log buffers. `asked`: whether that is known by now. */
+  kafka: z.object({
+    asked: z.boolean(),
+    reachable: z.boolean(),
+    brokers: z.number(),
+    reason: z.string().optional(),
+  }),
   /** Bridges that are alive, as this one hears. */
   bridges: z.array(z.string()),
   toKafka: z.array(toKafkaRowSchema),

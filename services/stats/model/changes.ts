@@ -1,4 +1,5 @@
 import type { BalancerStatus, BrokerStatus, ClusterEvent } from '#core/contracts/status.ts';
+import type { ClusterBridge } from './bridge.ts';
 import { kindOf, type RowState, stateOf, textOf } from './haproxy-row.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 import { lastKnown, type Sourced } from './sourced.ts';
@@ -30,6 +31,11 @@ export function changesBetween(before: State, now: State): ClusterEvent[] {
     answers(`${node.name} vitals`, old?.vitals, node.vitals);
     answers(`${node.name} broker`, old?.broker?.status, node.broker?.status);
     answers(`${node.name} nats-server`, old?.nats, node.nats);
+    answers(`${node.name} bridge`, old?.bridge?.status, node.bridge?.status);
+    const bridges = [lastKnown(old?.bridge?.status), lastKnown(node.bridge?.status)] as const;
+    if (bridges[0] && bridges[1] && isOtherProcess(bridges[0], bridges[1])) {
+      restarted(`${node.name} bridge`, bridges[0], bridges[1]);
+    }
     const [last, current] = [lastKnown(old?.broker?.status), lastKnown(node.broker?.status)];
     if (!last || !current || last === current) continue;
     if (isOtherProcess(last, current)) restarted(`${node.name} broker`, last, current);
@@ -44,11 +50,32 @@ export function changesBetween(before: State, now: State): ClusterEvent[] {
     if (isOtherProcess(last, current)) restarted(subject, last, current);
     else rowChanges(subject, last, current, report);
   }
+  bridgeChanges(before.bridge, now.bridge, report);
   answers('supervisor', before.supervisor, now.supervisor);
   return events;
 }
 
 type Report = (level: ClusterEvent['level'], subject: string, text: string) => void;
+
+/** Kafka away and back, and mappings that change hands. */
+function bridgeChanges(
+  last: ClusterBridge | undefined,
+  current: ClusterBridge | undefined,
+  report: Report,
+): void {
+  if (!last || !current) return;
+  const [from, to] = [last.kafka.state, current.kafka.state];
+  if (from === 'reachable' && to === 'away') {
+    report('warning', 'Kafka', `is away: ${current.kafka.reason ?? 'no reason given'}`);
+  } else if (from === 'away' && to === 'reachable') {
+    report('info', 'Kafka', 'answers again');
+  }
+  for (const { name, owner } of current.toKafka) {
+    const before = last.toKafka.find((mapping) => mapping.name === name)?.owner ?? '';
+    if (owner === before || owner === '' || before === '') continue;
+    report('info', `mapping ${name}`, `goes over from ${before} to ${owner}`);
+  }
+}
 
 function brokerChanges(
   subject: string,

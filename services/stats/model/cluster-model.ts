@@ -1,6 +1,8 @@
 import type { ClusterConfig } from '#core/config/cluster.ts';
 import type { BrokerStatus } from '#core/contracts/status.ts';
 import type { Sources } from '../sources/sources.ts';
+import { bridgeOf } from './bridge.ts';
+import { BridgeMemory } from './bridge-rates.ts';
 import { changesBetween } from './changes.ts';
 import { EventLog } from './event-log.ts';
 import { History } from './history.ts';
@@ -26,6 +28,7 @@ interface NodeMemory {
   cpu: History;
   messagesIn: History;
   messagesOut: History;
+  bridge: BridgeMemory;
 }
 
 /** What of cluster.yaml the page shows; changes with SIGHUP. */
@@ -63,13 +66,16 @@ export class ClusterModel {
   refresh(at = Date.now(), monotonic = performance.now()): ClusterSnapshot {
     const { balancers, supervisor } = this.#sources;
     const before = this.#snapshot;
+    const nodes = this.#sources.nodes.map((source) => this.#node(source, monotonic));
+    const bridge = bridgeOf(nodes);
     const state = {
       cluster: this.#facts.name,
       sequence: ++this.#sequence,
       at,
       connect: this.#facts.connect,
-      nodes: this.#sources.nodes.map((source) => this.#node(source, monotonic)),
+      nodes,
       balancers: balancers.map(({ node, status }) => ({ node, status: status.state })),
+      ...(bridge ? { bridge } : {}),
       ...(supervisor ? { supervisor: supervisor.state } : {}),
     };
     if (before) this.#log.add(changesBetween(before, state));
@@ -92,6 +98,9 @@ export class ClusterModel {
       cpuHistory: series(memory.cpu),
       ...(source.broker ? { broker: broker(source.broker, memory, monotonic) } : {}),
       ...(source.nats ? { nats: source.nats.state } : {}),
+      ...(source.bridge
+        ? { bridge: memory.bridge.view(source.bridge.state, source.bridge.answeredAt) }
+        : {}),
     };
   }
 
@@ -105,6 +114,7 @@ export class ClusterModel {
         cpu: new History(),
         messagesIn: new History(),
         messagesOut: new History(),
+        bridge: new BridgeMemory(),
       };
       this.#memory.set(name, memory);
     }

@@ -1,4 +1,5 @@
 import type { StatRow, SupervisorStatus } from '#core/contracts/status.ts';
+import { bridgeProblems } from './bridge-problems.ts';
 import { isUp, kindOf, stateOf, textOf } from './haproxy-row.ts';
 import type { BalancerView, ClusterSnapshot, Health, NodeView, Problem } from './snapshot.ts';
 import { lastKnown, type Sourced } from './sourced.ts';
@@ -13,10 +14,11 @@ type State = Omit<ClusterSnapshot, 'health' | 'events'>;
 
 /** Everything that is wrong now, and since when: what lasted keeps its beginning. */
 export function assess(now: State, before: Health | undefined): Health {
-  const findings = [
+  const findings: Finding[] = [
     ...now.nodes.flatMap(ofNode),
     ...brokersTogether(now.nodes),
     ...now.balancers.flatMap(ofBalancer),
+    ...bridgeProblems(now.bridge),
     ...ofSupervisor(now.supervisor),
   ];
   const problems = findings.map((finding): Problem => {
@@ -42,7 +44,12 @@ function stateFrom(now: State, problems: readonly Problem[]): Health['state'] {
 export function sourcesOf(now: State): Sourced<unknown>[] {
   const optional = (source: Sourced<unknown> | undefined) => (source ? [source] : []);
   return [
-    ...now.nodes.flatMap((n) => [n.vitals, ...optional(n.broker?.status), ...optional(n.nats)]),
+    ...now.nodes.flatMap((n) => [
+      n.vitals,
+      ...optional(n.broker?.status),
+      ...optional(n.nats),
+      ...optional(n.bridge?.status),
+    ]),
     ...now.balancers.map((balancer) => balancer.status),
     ...optional(now.supervisor),
   ];
@@ -55,9 +62,21 @@ function silent(source: Sourced<unknown> | undefined, key: string, subject: stri
   return [{ key: `silent ${key}`, level: 'warning', subject, text, since }];
 }
 
+/** A process that answers, and says that it cannot do its work now. */
+function unready(
+  source: Sourced<{ ready: boolean; reasons: string[] }> | undefined,
+  key: string,
+  subject: string,
+): Finding[] {
+  if (source?.state !== 'fresh' || source.value.ready) return [];
+  const text = `is not ready: ${source.value.reasons.join(', ') || 'no reason given'}`;
+  return [{ key: `unready ${key}`, level: 'warning', subject, text }];
+}
+
 function ofNode(node: NodeView): Finding[] {
   const { name } = node;
-  const sources = [node.vitals, node.broker?.status, node.nats].filter((s) => s !== undefined);
+  const { vitals: own, broker: front, nats, bridge } = node;
+  const sources = [own, front?.status, nats, bridge?.status].filter((s) => s !== undefined);
   // A node that is gone altogether is one problem, not one for each thing on it.
   if (sources.length > 1 && sources.every((source) => source.state === 'stale')) {
     return silent(node.broker?.status ?? node.vitals, `node ${name}`, name);
@@ -65,11 +84,9 @@ function ofNode(node: NodeView): Finding[] {
   const found = silent(node.vitals, `vitals ${name}`, `${name} vitals`);
   found.push(...silent(node.broker?.status, `broker ${name}`, `${name} broker`));
   found.push(...silent(node.nats, `nats ${name}`, `${name} nats-server`));
-  const broker = node.broker?.status;
-  if (broker?.state === 'fresh' && !broker.value.ready) {
-    const text = `is not ready: ${broker.value.reasons.join(', ') || 'no reason given'}`;
-    found.push({ key: `unready ${name}`, level: 'warning', subject: `${name} broker`, text });
-  }
+  found.push(...silent(bridge?.status, `bridge ${name}`, `${name} bridge`));
+  found.push(...unready(front?.status, name, `${name} broker`));
+  found.push(...unready(bridge?.status, `bridge ${name}`, `${name} bridge`));
   const vitals = lastKnown(node.vitals);
   for (const disk of vitals?.disks ?? []) {
     const used = (disk.used / disk.size) * 100;
@@ -102,11 +119,7 @@ function ofBalancer({ node, status }: BalancerView, _: number, all: unknown[]): 
   // With one balancer its node adds nothing for the reader.
   const subject = all.length > 1 ? `${node} balancer` : 'balancer';
   if (status.state !== 'fresh') return silent(status, `balancer ${node}`, subject);
-  const found: Finding[] = [];
-  if (!status.value.ready) {
-    const text = `is not ready: ${status.value.reasons.join(', ') || 'no reason given'}`;
-    found.push({ key: `unready balancer ${node}`, level: 'warning', subject, text });
-  }
+  const found = unready(status, `balancer ${node}`, subject);
   for (const row of status.value.rows) {
     const finding = ofRow(row, `${node} ${textOf(row, 'pxname')}/${textOf(row, 'svname')}`);
     if (finding) found.push({ ...finding, subject });

@@ -5,6 +5,7 @@ import type {
   SupervisorStatus,
 } from '#core/contracts/status.ts';
 import type { Vitals } from '#core/contracts/vitals.ts';
+import type { BridgeView, ClusterBridge } from './bridge.ts';
 import type { LoggedEvent } from './event-log.ts';
 import type { Rates } from './rates.ts';
 import type { Sourced } from './sourced.ts';
@@ -49,6 +50,7 @@ export interface NodeView {
   readonly cpuHistory: Series;
   readonly broker?: BrokerView;
   readonly nats?: Sourced<NatsStatus>;
+  readonly bridge?: BridgeView;
 }
 
 export interface BalancerView {
@@ -101,6 +103,8 @@ export interface ClusterSnapshot {
   readonly connect: Connect;
   readonly nodes: readonly NodeView[];
   readonly balancers: readonly BalancerView[];
+  /** Absent where no node has a bridge. */
+  readonly bridge?: ClusterBridge;
   /** Absent where no supervisor is configured. */
   readonly supervisor?: Sourced<SupervisorStatus>;
   /** Newest first. */

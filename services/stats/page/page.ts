@@ -2,6 +2,7 @@ import type { ClusterSnapshot } from '../model/snapshot.ts';
 import type { Assets } from './assets.ts';
 import { iconSheet } from './badge.ts';
 import { balancers } from './balancers.ts';
+import { bridge } from './bridge.ts';
 import { brokers } from './brokers.ts';
 import { connect } from './connect.ts';
 import { type Html, html } from './html.ts';
@@ -35,6 +36,7 @@ ${summary(snapshot, live)}
 ${nodes(snapshot, live)}
 ${brokers(snapshot, live)}
 ${balancers(snapshot, live)}
+${bridge(snapshot, live)}
 ${processes(snapshot, live)}
 <div class="pair">
 ${connect(snapshot, live)}

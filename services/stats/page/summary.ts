@@ -45,7 +45,14 @@ export function summary(snapshot: ClusterSnapshot, live: Live): Html {
 function inventory({ nodes, balancers }: ClusterSnapshot): string {
   const many = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
   const brokers = nodes.filter(({ broker }) => broker).length;
-  return `${many(nodes.length, 'node')}, ${many(brokers, 'broker')}, ${many(balancers.length, 'balancer')}.`;
+  const bridges = nodes.filter(({ bridge }) => bridge).length;
+  const parts = [
+    many(nodes.length, 'node'),
+    many(brokers, 'broker'),
+    many(balancers.length, 'balancer'),
+    ...(bridges > 0 ? [many(bridges, 'bridge')] : []),
+  ];
+  return `${parts.join(', ')}.`;
 }
 
 function figures(snapshot: ClusterSnapshot, live: Live): Html {

@@ -1,5 +1,6 @@
 import http from 'node:http';
 import type { z } from 'zod';
+import { type BridgeStatus, bridgeStatusSchema } from '#core/contracts/bridge.ts';
 import type { StatsConfig } from '#core/contracts/service-config.ts';
 import {
   type BalancerStatus,
@@ -23,6 +24,7 @@ export interface NodeSources {
   readonly vitals: Poller<Vitals>;
   readonly broker: Poller<BrokerStatus> | undefined;
   readonly nats: Poller<NatsStatus> | undefined;
+  readonly bridge: Poller<BridgeStatus> | undefined;
 }
 
 export interface SourcesOptions {
@@ -57,12 +59,14 @@ export class Sources implements Service {
     const { nodes, balancers, supervisor } = options.config;
     const local = new LocalVitals();
     this.own = this.#poller('own vitals', () => local.sample());
-    this.nodes = nodes.map(({ name, vitals, broker, nats }) => ({
+    this.nodes = nodes.map(({ name, vitals, broker, nats, bridge }) => ({
       name,
       vitals: vitals === LOCAL ? this.own : this.#http(`vitals ${name}`, vitals, vitalsSchema),
       broker:
         broker === undefined ? undefined : this.#http(`broker ${name}`, broker, brokerStatusSchema),
       nats: nats === undefined ? undefined : this.#nats(name, nats),
+      bridge:
+        bridge === undefined ? undefined : this.#http(`bridge ${name}`, bridge, bridgeStatusSchema),
     }));
     this.balancers = balancers.map(({ node, status }) => ({
       node,
@@ -75,17 +79,20 @@ export class Sources implements Service {
   }
 
   /** What this machine's own services say, served to the other nodes. */
-  get here(): Readonly<Record<'broker' | 'balancer' | 'nats', Poller<unknown> | undefined>> {
+  get here(): Readonly<
+    Record<'broker' | 'balancer' | 'nats' | 'bridge', Poller<unknown> | undefined>
+  > {
     const node = this.nodes.find(({ vitals }) => vitals === this.own);
     const balancer = this.balancers.find((one) => one.node === node?.name);
-    return { broker: node?.broker, balancer: balancer?.status, nats: node?.nats };
+    const { broker, nats, bridge } = node ?? {};
+    return { broker, balancer: balancer?.status, nats, bridge };
   }
 
   /** Every poller, each once. */
   get all(): readonly Poller<unknown>[] {
     const pollers = [
       this.own,
-      ...this.nodes.flatMap(({ vitals, broker, nats }) => [vitals, broker, nats]),
+      ...this.nodes.flatMap(({ vitals, broker, nats, bridge }) => [vitals, broker, nats, bridge]),
       ...this.balancers.map(({ status }) => status),
       this.supervisor,
     ];

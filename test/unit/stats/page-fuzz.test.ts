@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { bridgeStatusSchema } from '#core/contracts/bridge.ts';
 import {
   balancerStatusSchema,
   brokerStatusSchema,
@@ -7,11 +8,13 @@ import {
   supervisorStatusSchema,
 } from '#core/contracts/status.ts';
 import { vitalsSchema } from '#core/contracts/vitals.ts';
+import { bridgeOf } from '../../../services/stats/model/bridge.ts';
 import { EventLog } from '../../../services/stats/model/event-log.ts';
 import { assess } from '../../../services/stats/model/problems.ts';
 import { renderBody } from '../../../services/stats/page/page.ts';
 import {
   balancerStatus,
+  bridgeStatus,
   brokerStatus,
   statRow,
   supervisorStatus,
@@ -43,6 +46,7 @@ test('whatever a peer says within its contract, the page is rendered and nothing
     broker: distorted(brokerStatus()),
     vitals: distorted(vitals()),
     balancer: distorted(balancerStatus([statRow('mqtt', 'pi1', { check_status: 'L4OK' })])),
+    bridge: distorted(bridgeStatus()),
     supervisor: distorted({ ...supervisorStatus([]), processes: [process], events: [event] }),
   });
   let rendered = 0;
@@ -52,22 +56,34 @@ test('whatever a peer says within its contract, the page is rendered and nothing
       const machine = vitalsSchema.safeParse(told.vitals);
       const balancer = balancerStatusSchema.safeParse(told.balancer);
       const supervisor = supervisorStatusSchema.safeParse(told.supervisor);
+      const bridge = bridgeStatusSchema.safeParse(told.bridge);
       const log = new EventLog();
       log.add((supervisor.data?.events ?? []).map((e) => eventSchema.parse(e)));
       const history = { messagesIn: [1, null, 2], messagesOut: [] };
+      const nodes = [
+        node('pi1', {
+          ...(broker.data ? { broker: { status: fresh(broker.data), history } } : {}),
+          ...(machine.data ? { vitals: fresh(machine.data) } : {}),
+          ...(bridge.data ? { bridge: { status: fresh(bridge.data), rates: {} } } : {}),
+        }),
+      ];
+      const whole = bridgeOf(nodes);
       const state = snapshot({
-        nodes: [
-          node('pi1', {
-            ...(broker.data ? { broker: { status: fresh(broker.data), history } } : {}),
-            ...(machine.data ? { vitals: fresh(machine.data) } : {}),
-          }),
-        ],
+        nodes,
+        ...(whole ? { bridge: whole } : {}),
         ...(balancer.data ? { balancers: [{ node: 'pi1', status: fresh(balancer.data) }] } : {}),
         ...(supervisor.data ? { supervisor: fresh(supervisor.data) } : {}),
         events: log.events,
       });
       const { body } = renderBody({ ...state, health: assess(state, undefined) });
-      if (broker.success || machine.success || balancer.success || supervisor.success) rendered++;
+      if (
+        broker.success ||
+        machine.success ||
+        balancer.success ||
+        supervisor.success ||
+        bridge.success
+      )
+        rendered++;
       expect(body.text).not.toMatch(/<script|undefined|\[object/);
     }),
     { numRuns: 300 },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseCluster } from '#core/config/cluster.ts';
 import { parseYaml } from '#core/config/yaml-file.ts';
-import { bridgeConfigSchema } from '#core/contracts/service-config.ts';
+import { bridgeConfigSchema, statsConfigSchema } from '#core/contracts/service-config.ts';
 import { renderAll } from '../../../../provisioning/render/all.ts';
 import { bridgeNodes } from '../../../../provisioning/render/bridge.ts';
 import { renderKafka } from '../../../../provisioning/render/kafka.ts';
@@ -27,12 +27,17 @@ test('without a bridge in cluster.yaml nothing of it is rendered', () => {
 
 test('bridges run on the nodes that have the role, or on all', () => {
   const names = (roles: string[][]) => bridgeNodes(withBridge(roles)).map(({ name }) => name);
-  expect(names([['broker'], ['broker']])).toEqual(['pi1', 'pi2']);
-  expect(names([['broker'], ['broker', 'bridge']])).toEqual(['pi2']);
+  expect(names([['balancer', 'broker'], ['broker']])).toEqual(['pi1', 'pi2']);
+  expect(
+    names([
+      ['balancer', 'broker'],
+      ['broker', 'bridge'],
+    ]),
+  ).toEqual(['pi2']);
 });
 
 test('its file is what the bridge reads', () => {
-  const plan = withBridge([['broker'], ['broker']]);
+  const plan = withBridge([['balancer', 'broker'], ['broker']]);
   const text = renderAll(plan).get('bridge-2.yaml')!;
   const config = parseYaml(text, 'bridge-2.yaml', bridgeConfigSchema);
   expect(config).toMatchObject({
@@ -40,6 +45,10 @@ test('its file is what the bridge reads', () => {
     health: { port: plan.ports.bridgeHealth[1] },
     mqtt: { url: `mqtt://127.0.0.1:${plan.ports.connectors}` },
   });
+  const page = parseYaml(renderAll(plan).get('stats.yaml')!, 'stats.yaml', statsConfigSchema);
+  expect(page.nodes.map(({ bridge }) => bridge)).toEqual(
+    plan.ports.bridgeHealth.map((port) => `http://127.0.0.1:${port}/status`),
+  );
 });
 
 test('server.properties is filled in, for one node and for three', () => {

@@ -84,7 +84,9 @@ describe('the files of a node', () => {
     expect(stats.nodes[1]).toMatchObject({
       broker: 'http://192.168.1.12:80/api/node/broker',
       nats: 'http://192.168.1.12:80/api/node/nats',
+      bridge: 'http://192.168.1.12:80/api/node/bridge',
     });
+    expect(stats.nodes.filter(({ bridge }) => bridge).map(({ name }) => name)).toEqual(['pi2']);
     expect(stats.nodes[2]?.broker).toBeUndefined();
     expect(stats.balancers.map(({ status }) => status)).toEqual([
       'http://127.0.0.1:21885/status',
