@@ -111,6 +111,11 @@ export interface CookieConfig {
 
 export interface ServerConfig extends Address {
   name: string;
+  /**
+   * What of its address is that of the client's connection; undefined = nothing. With `port`, the
+   * server's own is added to it.
+   */
+  takesOver?: { host: boolean; port: boolean } | undefined;
   /** Counts from 1 in its backend, HAProxy's `sid`. */
   id: number;
   /** 0..256. */

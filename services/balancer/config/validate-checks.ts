@@ -9,7 +9,10 @@ export function validateChecks(draft: ConfigDraft, problems: Problems): void {
     checkRules(proxy, problems);
     checkExternal(proxy, draft, problems);
     checkObserved(proxy, problems);
-    for (const server of proxy.servers) checkTracking(server, proxy, draft, problems);
+    for (const server of proxy.servers) {
+      checkPort(server, proxy, problems);
+      checkTracking(server, proxy, draft, problems);
+    }
   }
 }
 
@@ -54,6 +57,22 @@ function checkObserved({ name, settings, servers }: ProxyDraft, problems: Proble
     const message = `'server ${name}/${server.name}' : 'layer7' can only be used in http proxies.`;
     problems.warn(server.position, message);
   }
+}
+
+/** A server with its client's port has none of its own to be asked at. */
+function checkPort(
+  { name, check, takesOver, position }: ServerConfig,
+  proxy: ProxyDraft,
+  problems: Problems,
+): void {
+  if (check === undefined || takesOver?.port !== true || check.port !== undefined) return;
+  const { method, http, tcp } = proxy.settings.check;
+  const rules = method === 'http' ? http.rules : method === 'tcp' ? tcp.rules : [];
+  const connects = rules.flatMap((rule) => (rule.kind === 'connect' ? [rule] : []));
+  if (connects.length > 0 && connects.every(({ port }) => port !== undefined)) return;
+  const rule = rules.length > 0 ? " nor tcp_check rule 'connect' with port information" : '';
+  const message = `config: proxy '${proxy.name}': server '${name}' has neither service port nor check port${rule}.`;
+  problems.alert(position, message);
 }
 
 function checkTracking(

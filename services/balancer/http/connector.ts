@@ -4,6 +4,7 @@ import { afterFailure, countRetry, type Hold } from '../servers/retry.ts';
 import type { Server } from '../servers/server.ts';
 import type { SeverReason } from '../servers/sever.ts';
 import type { Assignment } from '../servers/types.ts';
+import { destinationKey, destinationOf } from '../tcp/destination.ts';
 import { encodeProxyHeader } from '../tcp/proxy-header.ts';
 import { requestedName } from '../tls/outgoing.ts';
 import type { Account } from './account.ts';
@@ -225,7 +226,7 @@ export class Connector implements UpstreamUser {
 
   #idle(server: Server): Upstream | undefined {
     if (!this.#reuse) return undefined;
-    const name = this.#nameFor(server);
+    const name = this.#keyFor(server);
     const own = this.#own.own.take(server, name);
     if (own || this.#reuse === 'private') return own;
     return this.#pools.take(server, name, this.#reuse);
@@ -236,11 +237,23 @@ export class Connector implements UpstreamUser {
     return tls && requestedName(tls, this.#account.scope);
   }
 
+  /** What an idle connection must have in common with the one that is wanted. */
+  #keyFor(server: Server): string | undefined {
+    const name = this.#nameFor(server);
+    const place = destinationKey(server.config, this.#account.client);
+    return place === undefined ? name : `${place} ${name ?? ''}`;
+  }
+
   #open(server: Server): void {
     this.#pools.opened(server);
     const { sendProxy } = server.config;
     const preface = sendProxy && encodeProxyHeader(sendProxy, this.#account.client);
-    const upstream = new Upstream(server, this, { preface, serverName: this.#nameFor(server) });
+    const upstream = new Upstream(server, this, {
+      to: destinationOf(server.config, this.#account.client),
+      key: this.#keyFor(server),
+      serverName: this.#nameFor(server),
+      preface,
+    });
     this.#upstream = upstream;
     upstream.deadline.set(this.#backend.config.timeouts.connect);
   }

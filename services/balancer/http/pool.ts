@@ -50,7 +50,7 @@ class ServerPool {
     const second = reuse === 'idle-first' ? this.safe : reuse === 'safe' ? [] : this.idle;
     if (name === undefined) return first.pop() ?? second.pop();
     for (const list of [first, second]) {
-      const at = list.findLastIndex((each) => each.serverName === name);
+      const at = list.findLastIndex((each) => each.key === name);
       if (at >= 0) return list.splice(at, 1)[0];
     }
     return undefined;

@@ -31,7 +31,7 @@ export class PrivateConnections {
   }
 
   take(server: Server, name: string | undefined): Upstream | undefined {
-    const found = this.#idle.find((one) => one.server === server && one.serverName === name);
+    const found = this.#idle.find((one) => one.server === server && one.key === name);
     if (!found) return undefined;
     this.#forget(found);
     found.onIdleEnd = undefined;

@@ -1,3 +1,4 @@
+import type { Address } from '../model.ts';
 import type { ServerEnds } from '../samples/scope.ts';
 import type { Server } from '../servers/server.ts';
 import { Dial } from '../tcp/dial.ts';
@@ -24,14 +25,21 @@ export interface UpstreamUser {
   upstreamExpired(): void;
 }
 
+export interface UpstreamOptions {
+  readonly to: Address;
+  readonly key: string | undefined;
+  readonly preface: Buffer | undefined;
+  readonly serverName: string | undefined;
+}
+
 /**
  * One connection to a server; who is told of it changes with every exchange. Idle ones belong to
  * the pool, and whatever happens to an idle one ends it.
  */
 export class Upstream implements WireOwner {
   readonly server: Server;
-  /** The name that it was asked by, where that is not the same for all. */
-  readonly serverName: string | undefined;
+  /** What tells it from others of its server: the name that it was asked by, where it went. */
+  readonly key: string | undefined;
   readonly deadline: Deadline;
   user: UpstreamUser | undefined;
   /** Exchanges that it has served before the present one. */
@@ -43,18 +51,18 @@ export class Upstream implements WireOwner {
   #wire: Wire | undefined;
   #over = false;
 
-  /** `preface` goes out first, in the clear: a PROXY header. */
+  /** `preface` goes out first, in the clear: a PROXY header. `serverName` is for TLS. */
   constructor(
     server: Server,
     user: UpstreamUser,
-    { preface, serverName }: { preface?: Buffer | undefined; serverName?: string | undefined } = {},
+    { preface, serverName, key, to }: UpstreamOptions,
   ) {
-    this.serverName = serverName;
+    this.key = key;
     this.server = server;
     this.user = user;
     this.deadline = new Deadline(() => (this.user ? this.user.upstreamExpired() : this.destroy()));
     const keepAlive = server.backend.config.options.srvtcpka;
-    this.#dial.start(server, { keepAlive, preface, serverName }, (status) => {
+    this.#dial.start(server, { to, keepAlive, preface, serverName }, (status) => {
       if (status === 0) this.#connected(preface);
       else this.closed(status);
     });

@@ -12,6 +12,8 @@ import { createLocalHandle, createLocalRequest } from './local-handle.ts';
 
 export interface DialOptions {
   readonly keepAlive: boolean;
+  /** Where to: the server's own address, but for one that takes over the client's. */
+  readonly to: Address;
   /** Goes out first, in the clear: a PROXY header. */
   readonly preface: Buffer | undefined;
   /** The name that a TLS server is asked by. */
@@ -42,7 +44,8 @@ export class Dial {
   start(server: Server, options: DialOptions, done: (status: number) => void): void {
     this.#server = server;
     server.pending += 1;
-    const { host, port, source } = server.config;
+    const { source } = server.config;
+    const { host, port } = options.to;
     const local = isLocalPath(host);
     const handle = local ? createLocalHandle() : createHandle();
     this.#handle = handle;

@@ -12,6 +12,7 @@ import { rdpServer } from '../stickiness/rdp-server.ts';
 import { Sticking } from '../stickiness/table/sticking.ts';
 import { requestedName } from '../tls/outgoing.ts';
 import { ConnectionScope, hashOf } from './connection-scope.ts';
+import { destinationOf } from './destination.ts';
 import { Dial } from './dial.ts';
 import { End, type EndOwner } from './end.ts';
 import { KEEPALIVE_IDLE } from './keepalive.ts';
@@ -240,6 +241,7 @@ export class TcpSession implements EndOwner, Watched, LiveSession, ResponseOwner
     else this.#watchUntil(wheelNow() + connect);
     const { sendProxy, tls } = server.config;
     const options = {
+      to: destinationOf(server.config, this.#accepted.client),
       keepAlive: this.#backend!.config.options.srvtcpka,
       preface: tls && sendProxy ? encodeProxyHeader(sendProxy, this.#accepted.client) : undefined,
       serverName: tls && requestedName(tls, tls.sni && this.#scope()),

@@ -58,6 +58,9 @@ export function parseServerTemplate(
 /** Most servers of one template. */
 const MAX_TEMPLATE = 10_000;
 
+/** `host:+N` and `host:-N`: the client's port, moved by N; `host:0` is that port itself. */
+const PORT_OFFSET = /^(.*):([+-]\d{1,5}|0)$/;
+
 function isServerName(name: string, statement: Statement, { problems }: Context): boolean {
   const bad = forbiddenCharacter(name);
   if (bad === undefined) return true;
@@ -91,16 +94,15 @@ function addServer(
   if (local?.kind === 'descriptor') {
     return fail(`a file descriptor is not acceptable here in '${written}'`);
   }
+  const [, place = written, offset] = PORT_OFFSET.exec(written) ?? [];
   const parsed = local
     ? { address: { host: local.host, family: 0 as const, ports: { first: 0, last: 0 } } }
-    : parseAddress(written, context.environment);
+    : parseAddress(place, context.environment);
   if (parsed.error !== undefined) return fail(parsed.error);
   const { host, family, ports } = parsed.address;
-  if (host === '') return fail(`invalid address: no host in '${written}'`);
   // SRV records bring the port.
-  if (ports === undefined && !host.startsWith('_')) {
-    return fail(`missing port in '${written}'; taking over the client's port is not supported`);
-  }
+  const takesPort = ports === undefined && !host.startsWith('_');
+  const takesHost = host === '' || host === '0.0.0.0' || host === '::';
   if (ports && ports.first !== ports.last)
     return fail(`port range not permitted here in '${written}'`);
 
@@ -114,7 +116,9 @@ function addServer(
   if (agent.enabled && agent.port === undefined) {
     return fail(`server ${name} does not have agent port. Agent check has been disabled.`);
   }
-  const server = toConfig(name, host, ports?.first ?? 0, line, statement);
+  const port = ports?.first ?? Number(offset ?? 0);
+  const server = toConfig(name, host === '' ? '0.0.0.0' : host, port, line, statement);
+  if (takesPort || takesHost) server.takesOver = { host: takesHost, port: takesPort };
   draft.servers.push(server);
   const { tls, checkTls } = line.settings;
   if (tls || checkTls.enabled) {

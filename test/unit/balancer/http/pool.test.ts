@@ -31,7 +31,12 @@ describe('idle server connections', () => {
 
   async function open(one: ReturnType<typeof target>): Promise<Upstream> {
     pools.opened(one);
-    const upstream = new Upstream(one, nobody);
+    const upstream = new Upstream(one, nobody, {
+      to: one.config,
+      key: undefined,
+      preface: undefined,
+      serverName: undefined,
+    });
     await until(() => upstream.alive, 'the connection');
     return upstream;
   }
