@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each of them works on a fresh Debian-like machine with Node >= 20.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-image run test retest unit integration test-faults check bench screenshot release image image-pins virtual-pi clean
+.PHONY: help setup setup-test setup-image run test retest unit integration test-faults check bench screenshot release image image-release image-pins virtual-pi clean
 
 NODES ?= 2
 ARCH ?= arm64
@@ -72,8 +72,11 @@ setup-ansible: node_modules/.installed ## Install what `bramble plan` and `bramb
 setup-image: node_modules/.installed
 	@./provisioning/setup.sh image
 
-image: setup-image ## Build the image for a Pi's card (XZ=1: compressed too)
-	@node image/build/main.ts pi $(if $(XZ),--xz)
+image: setup-image ## Build the image for a Pi's card (KEY=FILE signs its updates)
+	@node image/build/main.ts pi $(if $(KEY),--key $(KEY))
+
+image-release: setup-image ## Build all that is handed out of it (KEY=FILE, URL=where it will be)
+	@node image/build/main.ts pi --release $(if $(KEY),--key $(KEY)) $(if $(URL),--url $(URL))
 
 virtual-pi: setup-image ## Build the same system for this machine's architecture, without a kernel
 	@node image/build/main.ts virtual

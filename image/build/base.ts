@@ -36,7 +36,8 @@ const LEFT_OUT = [
   '--dpkgopt=path-include=/usr/share/locale/locale.alias',
   '--dpkgopt=path-exclude=/usr/share/info/*',
   '--dpkgopt=path-exclude=/usr/share/lintian/*',
-  // They copy kernels onto the FAT partition in place, where a power cut leaves half of one.
+  // They copy kernels onto the FAT partition in place, where a power cut leaves half of one. The
+  // first is called by its package too, so the overlay has one that does nothing.
   '--dpkgopt=path-exclude=/etc/kernel/*/z50-raspi-firmware',
   '--dpkgopt=path-exclude=/etc/initramfs/post-update.d/z50-raspi-firmware',
 ];

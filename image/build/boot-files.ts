@@ -17,12 +17,16 @@ disable_overscan=1
 `;
 }
 
+/** Root slots: the directory on the FAT partition, and the partition. */
+export const SLOTS = { a: 2, b: 3 } as const;
+
 /** One line, as the firmware wants it. */
-export function commandLine(signature: string, partition: number): string {
+export function commandLine(signature: string, slot: keyof typeof SLOTS): string {
   return `${[
     'console=tty0',
     'console=ttyS1,115200',
-    `root=PARTUUID=${partitionId(signature, partition)}`,
+    `root=PARTUUID=${partitionId(signature, SLOTS[slot])}`,
+    `bramble.slot=${slot}`,
     'rootfstype=squashfs',
     'ro',
     'rootwait',
@@ -35,6 +39,9 @@ export function commandLine(signature: string, partition: number): string {
 export function partitionId(signature: string, partition: number): string {
   return `${signature}-${partition.toString(16).padStart(2, '0')}`;
 }
+
+/** What the slot of a new card is: nothing has to be shown by it, since there is no other. */
+export const SLOT_STATE = 'good\n';
 
 const CLUSTER_EXAMPLE = `# Copy this file to cluster.yaml, the same on every card, and change it. Without a cluster.yaml
 # this Pi is a cluster of one.

@@ -1,6 +1,7 @@
-import { cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { commandLine, configTxt, PLACEHOLDERS } from './boot-files.ts';
+import { commandLine, configTxt, PLACEHOLDERS, SLOT_STATE } from './boot-files.ts';
+import { withScripts } from './initramfs.ts';
 import { run } from './run.ts';
 
 export interface BootOptions {
@@ -10,11 +11,11 @@ export interface BootOptions {
   out: string;
   /** Disk signature of the partition table, by which the kernel finds its root. */
   signature: string;
+  /** Directory of the scripts that the initramfs runs. */
+  scripts: string;
+  date: number;
   log: string;
 }
-
-/** Root slots: the directory on the FAT partition, and the partition. */
-export const SLOTS = { a: 2, b: 3 } as const;
 
 /** What the firmware reads before it knows of slots. */
 const FIRMWARE = /^(bootcode\.bin|start.*\.elf|fixup.*\.dat)$/;
@@ -22,7 +23,8 @@ const FIRMWARE = /^(bootcode\.bin|start.*\.elf|fixup.*\.dat)$/;
 const BOARDS = /^bcm(2710|2711|2712|2837)-(d-)?rpi-.*\.dtb$/;
 
 /** Fills the FAT partition's directory from what is in Debian's packages. */
-export async function buildBoot({ base, out, signature, log }: BootOptions): Promise<void> {
+export async function buildBoot(options: BootOptions): Promise<void> {
+  const { base, out, signature, scripts, date, log } = options;
   const work = await mkdtemp(path.join(path.dirname(out), '.boot-'));
   try {
     await run(
@@ -40,11 +42,15 @@ export async function buildBoot({ base, out, signature, log }: BootOptions): Pro
     const kernel = await only(path.join(work, 'usr/lib/modules'), /./);
     const initrd = await only(path.join(work, 'boot'), /^initrd\.img-/);
     await rename(path.join(kernel, 'vmlinuz'), path.join(slot, 'vmlinuz'));
-    await rename(initrd, path.join(slot, 'initrd.img'));
+    await writeFile(
+      path.join(slot, 'initrd.img'),
+      await withScripts(await readFile(initrd), scripts, date),
+    );
     const trees = path.join(kernel, 'dtb', 'broadcom');
     await copyMatching(trees, BOARDS, slot);
     await copyMatching(path.join(work, 'usr/lib/raspi-firmware'), FIRMWARE, out);
-    await writeFile(path.join(slot, 'cmdline.txt'), commandLine(signature, SLOTS.a));
+    await writeFile(path.join(slot, 'cmdline.txt'), commandLine(signature, 'a'));
+    await writeFile(path.join(slot, 'state'), SLOT_STATE);
     await writeFile(path.join(out, 'config.txt'), configTxt('a'));
     for (const [name, text] of Object.entries(PLACEHOLDERS)) {
       await writeFile(path.join(out, name), text);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
 import { readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Architecture } from '../release/node-binary.ts';
@@ -6,10 +6,16 @@ import { buildRelease } from '../release/release.ts';
 import { buildBase } from './base.ts';
 import { buildBoot } from './boot.ts';
 import { buildDisk, SIZES } from './disk.ts';
+import { publish } from './publish.ts';
 import { type Kind, readRecipe } from './recipe.ts';
 import { run } from './run.ts';
+import { publicPem, readSigningKey } from './signing.ts';
 import type { Steps } from './steps.ts';
 import { buildSystem } from './system.ts';
+import { buildUpdate } from './update.ts';
+
+/** Where `bramble os-update` looks for the key that signs updates. */
+const UPDATE_KEY = 'usr/lib/bramble/update-key.pub';
 
 export interface BuildOptions {
   checkout: string;
@@ -29,10 +35,18 @@ interface System {
   version: string;
 }
 
-/** `bramble-VERSION-arm64.img`, and with `xz` the same compressed. Resolves with its path. */
-export async function buildImage(options: BuildOptions & { xz: boolean }): Promise<string> {
-  const { out, date, log, steps, xz } = options;
-  const { base, tar, version } = await system('pi', 'arm64', options);
+export interface ImageOptions extends BuildOptions {
+  /** Compress it and make what is handed out beside it; with `url`, where it will be fetched. */
+  release: { url: string } | undefined;
+  /** File of the private key that updates and sums are signed with. */
+  key: string | undefined;
+}
+
+/** `bramble-VERSION-arm64.img` and the update to it. Resolves with the image's path. */
+export async function buildImage(options: ImageOptions): Promise<string> {
+  const { checkout, out, date, log, steps, release } = options;
+  const key = options.key === undefined ? undefined : await readSigningKey(options.key);
+  const { base, tar, version } = await system('pi', 'arm64', options, key);
   const name = path.join(out, `bramble-${version}-arm64`);
   const signature = createHash('sha256').update(`${version} ${date}`).digest('hex').slice(0, 8);
   const root = `${name}.squashfs`;
@@ -43,13 +57,22 @@ export async function buildImage(options: BuildOptions & { xz: boolean }): Promi
     throw new Error(`the root needs ${mib(size)}, its partition has ${SIZES.slot} MiB`);
   }
   const boot = path.join(out, 'boot');
-  await steps.run('boot', () => buildBoot({ base, out: boot, signature, date, log }));
+  const { initramfs: scripts } = await readRecipe('pi', 'arm64');
+  await steps.run('boot', () => buildBoot({ base, out: boot, signature, scripts, date, log }));
   const image = `${name}.img`;
   await steps.run('disk', () => buildDisk({ boot, root, signature, date, out: image, log }));
+  const update = `${name}.update`;
+  const slot = path.join(boot, 'a');
+  await steps.run('update', () =>
+    buildUpdate({ slot, root, version, arch: 'arm64', key, date, out: update, log }),
+  );
   steps.say(`${image}: ${mib((await stat(image)).size)}, its root ${mib(size)}`);
-  if (!xz) return image;
-  await steps.run('xz', () => run('xz', ['-T0', '-3', '--force', '--keep', image], { log }));
-  steps.say(`${image}.xz: ${mib((await stat(`${image}.xz`)).size)}`);
+  if (release === undefined) return image;
+  const packages = await run('tar', ['-xOf', base, './usr/lib/bramble-packages']);
+  const { url } = release;
+  await publish({
+    ...{ checkout, image, rootSize: size, update, version, packages, key, url, date, log, steps },
+  });
   return image;
 }
 
@@ -63,7 +86,12 @@ export async function buildVirtual(options: BuildOptions): Promise<string> {
   return file;
 }
 
-async function system(kind: Kind, arch: Architecture, options: BuildOptions): Promise<System> {
+async function system(
+  kind: Kind,
+  arch: Architecture,
+  options: BuildOptions,
+  key?: KeyObject,
+): Promise<System> {
   const { checkout, out, log, date, refresh, steps } = options;
   const recipe = await readRecipe(kind, arch);
   const release = await steps.run('release', () =>
@@ -73,8 +101,9 @@ async function system(kind: Kind, arch: Architecture, options: BuildOptions): Pr
     buildBase({ recipe, cache: path.join(out, 'cache'), log, refresh }),
   );
   const tar = path.join(out, `.${kind}-${arch}.tar`);
+  const files = key === undefined ? {} : { [UPDATE_KEY]: publicPem(key) };
   await steps.run('system', () =>
-    buildSystem({ base, overlays: recipe.overlays, release, date, out: tar, log }),
+    buildSystem({ base, overlays: recipe.overlays, files, release, date, out: tar, log }),
   );
   const { version } = JSON.parse(await readFile(path.join(checkout, 'package.json'), 'utf8')) as {
     version: string;

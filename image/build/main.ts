@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { buildImage, buildVirtual } from './build.ts';
 import { Steps } from './steps.ts';
 
-const USAGE = `usage: node image/build/main.ts pi|virtual [--refresh-pins] [--xz] [--out DIRECTORY]`;
+const USAGE = `usage: node image/build/main.ts pi|virtual [--refresh-pins] [--release [--url URL]] [--key FILE] [--out DIRECTORY]`;
 const EXIT_USAGE = 64;
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -15,13 +15,23 @@ function readArguments() {
     allowPositionals: true,
     options: {
       'refresh-pins': { type: 'boolean', default: false },
-      xz: { type: 'boolean', default: false },
+      release: { type: 'boolean', default: false },
+      url: { type: 'string', default: 'http://localhost/' },
+      key: { type: 'string' },
       out: { type: 'string', default: path.join(CHECKOUT, 'image', 'out') },
     },
   });
   const [kind, ...more] = positionals;
   if ((kind !== 'pi' && kind !== 'virtual') || more.length > 0) throw new Error('pi or virtual');
-  return { kind, refresh: values['refresh-pins'], xz: values.xz, out: path.resolve(values.out) };
+  const { key, url } = values;
+  if (!URL.canParse(url)) throw new Error(`--url ${url}: not the address of a directory`);
+  return {
+    kind,
+    refresh: values['refresh-pins'],
+    release: values.release ? { url } : undefined,
+    key: key === undefined ? undefined : path.resolve(key),
+    out: path.resolve(values.out),
+  };
 }
 
 /** The commit's time, so that two builds of one commit are the same. */
@@ -39,14 +49,14 @@ try {
   console.error(`${error instanceof Error ? error.message : error}\n${USAGE}`);
   process.exit(EXIT_USAGE);
 }
-const { kind, refresh, xz, out } = options;
+const { kind, refresh, release, key, out } = options;
 await mkdir(out, { recursive: true });
 const log = path.join(out, `build-${kind}.log`);
 await rm(log, { force: true });
 const steps = new Steps((text) => console.log(text));
 const shared = { checkout: CHECKOUT, out, log, date: sourceDate(), refresh, steps };
 try {
-  if (kind === 'pi') await buildImage({ ...shared, xz });
+  if (kind === 'pi') await buildImage({ ...shared, release, key });
   else await buildVirtual(shared);
   steps.total();
 } catch (error) {

@@ -16,6 +16,8 @@ export interface Recipe {
   /** Directories of plain files, laid over the system in this order. */
   overlays: string[];
   customize: string;
+  /** Directory of the scripts of a card's start. */
+  initramfs: string;
   preferences: string;
   /** The list of `package=version` that this recipe builds from. */
   pins: string;
@@ -33,6 +35,7 @@ export async function readRecipe(kind: Kind, arch: Architecture): Promise<Recipe
     debian: arch === 'x64' ? 'amd64' : arch,
     packages: (await Promise.all(lists)).flatMap(linesOf),
     overlays: layers.map((layer) => path.join(RECIPE, 'overlay', layer)),
+    initramfs: path.join(RECIPE, 'initramfs'),
     customize: path.join(RECIPE, 'customize.sh'),
     preferences: await readFile(path.join(RECIPE, 'preferences'), 'utf8'),
     pins: path.join(RECIPE, 'pins', `${kind}-${arch}`),
@@ -48,7 +51,8 @@ export function linesOf(text: string): string[] {
 }
 
 /** Files of the overlay that act while packages are installed; the others are laid over it later. */
-const ACT_EARLY = /^etc\/initramfs-tools\/|^usr\/lib\/(sysusers\.d|systemd\/system-preset)\//;
+const ACT_EARLY =
+  /^etc\/(initramfs-tools|kernel)\/|^usr\/lib\/(sysusers\.d|systemd\/system-preset)\//;
 
 /** Changes with everything that Debian's part is made from, besides the pins. */
 export async function recipeHash(recipe: Recipe, more: readonly string[]): Promise<string> {

@@ -7,6 +7,8 @@ export interface SystemOptions {
   base: string;
   /** Directories of plain files to lay over it, in this order. */
   overlays: readonly string[];
+  /** Texts of more files, by path. */
+  files: Readonly<Record<string, string>>;
   /** The directory of a built release. */
   release: string;
   /** Seconds since the epoch that every file of ours bears. */
@@ -20,7 +22,7 @@ export interface SystemOptions {
 const RELEASES = 'opt/bramble/releases';
 const CURRENT = '/opt/bramble/current';
 const UNITS = 'usr/lib/systemd/system';
-const UNIT = /^bramble[a-z-]*\.(service|target|timer)$/;
+const UNIT = /^bramble[a-z-]*\.(service|target|timer|path)$/;
 
 /** The kernel lies on the FAT partition, and /dev is made at boot. */
 const LEFT_OUT = [
@@ -74,9 +76,13 @@ export async function buildSystem(options: SystemOptions): Promise<void> {
 }
 
 /** What lies around the release: which one is current, its units, its commands. */
-async function layOut(root: string, { overlays, release }: SystemOptions): Promise<void> {
+async function layOut(root: string, { overlays, files, release }: SystemOptions): Promise<void> {
   await mkdir(root);
   for (const overlay of overlays) await cp(overlay, root, { recursive: true });
+  for (const [file, text] of Object.entries(files)) {
+    await mkdir(path.join(root, path.dirname(file)), { recursive: true });
+    await writeFile(path.join(root, file), text);
+  }
   const link = async (target: string, file: string): Promise<void> => {
     await mkdir(path.join(root, path.dirname(file)), { recursive: true });
     await symlink(target, path.join(root, file));

@@ -5,10 +5,13 @@ import { brokersCommand } from './brokers.ts';
 import { clientsCommand } from './clients.ts';
 import type { Command } from './command.ts';
 import { completionCommand } from './completion.ts';
+import { configureCommand } from './configure.ts';
 import { devCommand } from './dev.ts';
 import { EXIT, exitCodeFor } from './exit-codes.ts';
 import { commandHelp, overview } from './help.ts';
 import { initCommand } from './init.ts';
+import { markGoodCommand } from './mark-good.ts';
+import { osUpdateCommand } from './os-update.ts';
 import { findCommand, parseInvocation } from './parse.ts';
 import { passwordCommand } from './password.ts';
 import { renderCommand } from './render.ts';
@@ -43,6 +46,9 @@ export const COMMANDS: readonly Command[] = [
   bridgeCommand,
   passwordCommand,
   renderCommand,
+  configureCommand,
+  osUpdateCommand,
+  markGoodCommand,
   completionCommand(() => COMMANDS),
   versionCommand,
   helpCommand,

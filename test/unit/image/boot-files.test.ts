@@ -11,9 +11,9 @@ test('the firmware starts one slot, and the kernel finds the root that belongs t
   expect(configTxt('b')).toMatch(/^os_prefix=b\/$/m);
   for (const line of configTxt('a').split('\n')) expect(line.length).toBeLessThan(99);
   expect(partitionId('0badcafe', 3)).toBe('0badcafe-03');
-  const line = commandLine('0badcafe', 2);
+  const line = commandLine('0badcafe', 'a');
   expect(line.trimEnd().split('\n')).toHaveLength(1);
-  expect(line).toContain(' root=PARTUUID=0badcafe-02 rootfstype=squashfs ro ');
+  expect(line).toContain(' root=PARTUUID=0badcafe-02 bramble.slot=a rootfstype=squashfs ro ');
 });
 
 test('Raspberry Pi Imager finds the files that it writes', () => {

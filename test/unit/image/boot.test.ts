@@ -3,8 +3,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { buildBoot } from '../../../image/build/boot.ts';
+import { packCpio } from '../../../image/build/cpio.ts';
+import { readRecipe } from '../../../image/build/recipe.ts';
 
 const run = promisify(execFile);
 const MODULES = 'usr/lib/modules/7.3.4-arm64';
@@ -32,12 +35,15 @@ afterEach(() => rm(work, { recursive: true, force: true }));
 async function build(files: readonly string[]): Promise<string[]> {
   for (const file of files) {
     await mkdir(path.join(work, 'root', path.dirname(file)), { recursive: true });
-    await writeFile(path.join(work, 'root', file), file);
+    const content = file.startsWith('boot/initrd') ? zstdCompressSync(packCpio([], 0)) : file;
+    await writeFile(path.join(work, 'root', file), content);
   }
   const base = path.join(work, 'base.tar');
   await run('tar', ['-cf', base, '-C', path.join(work, 'root'), '.']);
   const out = path.join(work, 'out');
-  await buildBoot({ base, out, signature: '0badcafe', log: path.join(work, 'log') });
+  const log = path.join(work, 'log');
+  const { initramfs: scripts } = await readRecipe('pi', 'arm64');
+  await buildBoot({ base, out, signature: '0badcafe', scripts, date: 1_700_000_000, log });
   const entries = await readdir(out, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => entry.isFile())
@@ -54,6 +60,7 @@ test('slot A has what its kernel needs, and what comes before any slot lies abov
     'a/bcm2837-rpi-zero-2-w.dtb',
     'a/cmdline.txt',
     'a/initrd.img',
+    'a/state',
     'a/vmlinuz',
   ]);
   for (const name of ['bootcode.bin', 'config.txt', 'fixup4.dat', 'start4.elf', 'user-data'])
