@@ -84,7 +84,8 @@ export function compileCriterion(
     const entries = lines.map((text) => [text] as const);
     environment.patterns?.list('acl', file, description).load(use, entries);
   }
-  const rest = words.slice(flags.at);
+  const dotted = flags.method === undefined && DOTTED.has(criterion);
+  const rest = dotted ? words.slice(flags.at).map(undotted) : words.slice(flags.at);
   const numeric = method === 'int' || method === 'len';
   for (const pattern of numeric ? rangesOf(rest) : rest) {
     if (method === 'bool' || method === 'found') continue;
@@ -169,6 +170,17 @@ const OPERATORS: Readonly<Record<string, (value: bigint) => string>> = {
   lt: (value) => `:${value - 1n}`,
   le: (value) => `:${value}`,
 };
+
+/** Criteria whose numbers are versions, `major.minor`. */
+const DOTTED: ReadonlySet<string> = new Set(['req.ssl_ver', 'req_ssl_ver']);
+
+/** The versions in a word as the numbers that the sample is: the major part in the upper 16 bits. */
+function undotted(word: string): string {
+  return word.replace(/\d+(?:\.\d+)?/g, (version) => {
+    const [major, minor] = version.split('.').map(Number) as [number, number?];
+    return String(major * 65_536 + (minor ?? 0));
+  });
+}
 
 /** Numbers and ranges; an operator holds for all numbers behind it (manual, section 7.1.2). */
 function rangesOf(words: readonly string[]): string[] {
