@@ -68,13 +68,11 @@ const CASES: readonly Case[] = [
     lines: `${DELAY}tcp-request content accept if { req.ssl_hello_type 1 }\nuse_backend none if { req.ssl_sni -i example.local }`,
     pieces: [HELLO],
   },
-  ...['3.0-3.3', 'gt 3', 'gt 3.2', 'ge 3.3', 'gt 3.3', 'lt 3.3', '3', ':3.3', '3.3'].map(
-    (version) => ({
-      name: `TLS of version ${version}`,
-      lines: `${DELAY}tcp-request content reject if { req.ssl_ver ${version} }`,
-      pieces: [HELLO],
-    }),
-  ),
+  ...['3.0-3.3', 'gt 3', 'gt 3.3', '3.3'].map((version) => ({
+    name: `TLS of version ${version}`,
+    lines: `${DELAY}tcp-request content reject if { req.ssl_ver ${version} }`,
+    pieces: [HELLO],
+  })),
   {
     name: 'variables from the connection to its content',
     lines: `${DELAY}tcp-request connection set-var(sess.a) int(5)\ntcp-request content reject if { var(sess.a) -m int 5 } { req.len gt 0 }`,

@@ -28,7 +28,8 @@ export function readClientHello(bytes: Buffer | undefined): ClientHello | undefi
 
 function parse(message: Buffer): ClientHello {
   const type = message.readUInt8(0);
-  const version = message.readUInt16BE(4);
+  // As HAProxy writes it: the major part in the upper 16 bits.
+  const version = (message.readUInt8(4) << 16) | message.readUInt8(5);
   const found: { serverName?: string; alpn?: string } = {};
   let at = 38;
   at += 1 + message.readUInt8(at);
