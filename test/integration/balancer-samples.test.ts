@@ -1,6 +1,32 @@
+import { createCipheriv } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answersIn, talk } from '../support/http-peers.ts';
 import { type HttpSetup, startHttp } from '../support/http-side-by-side.ts';
+
+/** A FIX message with a right length and check sum. */
+function fixMessage(version = 'FIX.4.4', body = '35=A\x0149=CLIENT\x0156=EXEC\x01'): string {
+  const text = `8=${version}\x019=${body.length}\x01${body}`;
+  const sum = [...Buffer.from(text, 'latin1')].reduce((all, byte) => (all + byte) & 0xff, 0);
+  return `${text}10=${String(sum).padStart(3, '0')}\x01`;
+}
+const binary = (text: string): string => `bin(${Buffer.from(text, 'latin1').toString('hex')})`;
+
+/** Text that AES-GCM makes of `hello`, and the converter that gets it back. */
+function ciphered(bits: 128 | 192 | 256, change = (tag: Buffer): Buffer => tag): string {
+  const key = Buffer.alloc(bits / 8, 'k');
+  const nonce = Buffer.alloc(12, 'n');
+  const name = `aes-${bits}-gcm` as const;
+  const cipher = createCipheriv(name, key, nonce);
+  const text = Buffer.concat([cipher.update('hello'), cipher.final()]);
+  const [first, second, third] = [nonce, key, change(cipher.getAuthTag())].map((each) =>
+    each.toString('base64'),
+  );
+  return `bin(${text.toString('hex')}),aes_gcm_dec(${bits},${first},${second},${third})`;
+}
+
+const XXH3_LENGTHS = [
+  1, 3, 4, 8, 9, 16, 17, 32, 33, 64, 65, 96, 97, 128, 129, 143, 144, 240,
+].concat([241, 256, 512, 1023, 1024, 1025, 1088, 1089, 2048, 2049, 2600]);
 
 /** Expressions that HAProxy and we must evaluate alike, on the request below. */
 const EXPRESSIONS: readonly string[] = [
@@ -201,6 +227,35 @@ const EXPRESSIONS: readonly string[] = [
   'capture.req.uri',
   'capture.req.ver',
   'stopping',
+  'bin(0102030405060708090a),be2dec(:,1)',
+  'bin(0102030405060708090a),be2dec(-,3)',
+  'bin(0102030405060708090a),be2dec(::,3,1)',
+  "bin(ffffffffffffffffff),be2dec(',',8)",
+  'str(),be2dec(-,2)',
+  'str(),xxh3',
+  'str(),xxh3(7)',
+  ...XXH3_LENGTHS.flatMap((length) => [
+    `req.hdr(x-long),bytes(0,${length}),xxh3`,
+    `req.hdr(x-long),bytes(0,${length}),xxh3(${length % 2 === 0 ? 5 : 987654321})`,
+  ]),
+  ...['FIX.4.0', 'FIX.4.4', 'FIXT.1.1', 'FIX.9'].map(
+    (version) => `${binary(fixMessage(version))},fix_is_valid`,
+  ),
+  `${binary(fixMessage())},fix_tag_value(49)`,
+  `${binary(fixMessage())},fix_tag_value(TargetCompID)`,
+  `${binary(fixMessage())},fix_tag_value(CheckSum)`,
+  `${binary(fixMessage())},fix_tag_value(77)`,
+  `${binary(fixMessage().slice(0, 40))},fix_tag_value(77)`,
+  `${binary(fixMessage().slice(0, 40))},fix_is_valid`,
+  `${binary(fixMessage('FIX.4.4', '49=A\x0135=BCDEFG\x01'))},fix_is_valid`,
+  `${binary(fixMessage('FIX.4.0', '35=A\x01200=BCDEFG\x01'))},fix_is_valid`,
+  `${binary(fixMessage('FIX.4.0', '35=A\x0112000=BCDEFG\x01'))},fix_is_valid`,
+  `${binary(fixMessage('FIX.4.0', '35=A\x0158=\x0149=ABC\x01'))},fix_is_valid`,
+  `${binary(fixMessage().replace('EXEC', 'EXEX'))},fix_is_valid`,
+  ciphered(128),
+  ciphered(192),
+  ciphered(256),
+  ciphered(128, (tag) => Buffer.from(tag.map((byte) => byte ^ 1))),
 ];
 
 const LINES = [
@@ -215,6 +270,7 @@ const LINES = [
   'Cookie: one=eins',
   'Authorization: Basic dXNlcjpzZWNyZXQ=',
   'Accept-Language: en, fr;q=0.5, de;q=0.8',
+  `X-Long: ${Array.from({ length: 2600 }, (_, at) => 'abcdefghijklmnopqrstuvwxyz0123456789-'[(at * at) % 37]).join('')}`,
   'X-Json: {"a":"7","b":true,"c":1.5,"d":{"e":"f"},"n":3}',
 ];
 

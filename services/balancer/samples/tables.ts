@@ -2,6 +2,7 @@ import type { ConverterTable } from './converter.ts';
 import { ADDRESS_CONVERTERS } from './converters/address.ts';
 import { DIGEST_CONVERTERS } from './converters/digest.ts';
 import { ENCODING_CONVERTERS } from './converters/encoding.ts';
+import { FIX_CONVERTERS } from './converters/fix.ts';
 import { JWT_CONVERTERS } from './converters/jwt.ts';
 import { MAP_CONVERTERS } from './converters/map.ts';
 import { MQTT_CONVERTERS } from './converters/mqtt.ts';
@@ -43,6 +44,7 @@ export const CONVERTERS: ConverterTable = {
   ...ADDRESS_CONVERTERS,
   ...DIGEST_CONVERTERS,
   ...ENCODING_CONVERTERS,
+  ...FIX_CONVERTERS,
   ...JWT_CONVERTERS,
   ...MAP_CONVERTERS,
   ...MQTT_CONVERTERS,

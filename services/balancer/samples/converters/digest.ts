@@ -1,10 +1,12 @@
-import { createHash, createHmac, getHashes } from 'node:crypto';
+import { createDecipheriv, createHash, createHmac, getHashes } from 'node:crypto';
 import { avalanche, crc32, djb2, sdbm, wt6 } from '../../policies/hashing/functions.ts';
 import { type Converter, type ConverterTable, onText } from '../converter.ts';
 import { ExpressionError, integerOf } from '../fetch.ts';
 import { bin, bytesOf, int, textOf } from '../sample.ts';
+import type { Scope } from '../scope.ts';
 import { parseVariable } from '../variables.ts';
 import { crc32c, xxh32, xxh64 } from './hashes.ts';
+import { xxh3 } from './xxh3.ts';
 
 const hash = (name: string, of: (text: string) => number): Converter => ({
   in: 'bin',
@@ -44,6 +46,41 @@ function known(algorithm: string): string {
   return name;
 }
 
+/** Base64, as it stands there or in a variable of that name. */
+function secretOf(text: string): (scope: Scope) => Buffer | undefined {
+  const variable = parseVariable(text);
+  if ('error' in variable) {
+    const bytes = Buffer.from(text, 'base64');
+    return () => bytes;
+  }
+  return (scope) => {
+    const value = scope.variable(variable)?.value;
+    return typeof value === 'string' ? Buffer.from(value, 'base64') : undefined;
+  };
+}
+
+const GCM_TAG_LENGTHS: ReadonlySet<number> = new Set([4, 8, 12, 13, 14, 15, 16]);
+
+/** Undefined where key and bits do not fit each other, or the tag is not that of the text. */
+function decrypted(
+  bits: number,
+  secrets: Record<'nonce' | 'key' | 'tag', Buffer>,
+  text: Buffer,
+): Buffer | undefined {
+  const { nonce, key, tag } = secrets;
+  if (8 * key.length !== bits || nonce.length === 0) return undefined;
+  if (!GCM_TAG_LENGTHS.has(tag.length)) return undefined;
+  const name = bits === 128 ? 'aes-128-gcm' : bits === 192 ? 'aes-192-gcm' : 'aes-256-gcm';
+  const decipher = createDecipheriv(name, key, nonce, { authTagLength: tag.length });
+  decipher.setAuthTag(tag);
+  const plain = decipher.update(text);
+  try {
+    return Buffer.concat([plain, decipher.final()]);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Hashes and digests: HAProxy 2.6 manual, section 7.3.1. */
 export const DIGEST_CONVERTERS: ConverterTable = {
   sdbm: hash('sdbm', sdbm),
@@ -51,6 +88,7 @@ export const DIGEST_CONVERTERS: ConverterTable = {
   wt6: hash('wt6', wt6),
   crc32: hash('CRC-32', crc32),
   crc32c: hash('CRC-32C', crc32c),
+  xxh3: seeded('XXH3 (64 bits)', xxh3),
   xxh32: seeded('xxHash of 32 bits', xxh32),
   xxh64: seeded('xxHash of 64 bits', xxh64),
   sha1: onText('bin', 'SHA-1 digest', (text) => bin(digest('sha1', text)), 'bin'),
@@ -86,12 +124,33 @@ export const DIGEST_CONVERTERS: ConverterTable = {
     summary: 'a keyed digest; the key in Base64 or a variable that holds it',
     make: ([algorithm = '', key = '']) => {
       const name = known(algorithm);
-      const variable = parseVariable(key);
+      const secret = secretOf(key);
       return (sample, scope) => {
-        const text = 'error' in variable ? key : scope.variable(variable)?.value;
-        if (typeof text !== 'string') return undefined;
-        const hmac = createHmac(name, Buffer.from(text, 'base64'));
+        const bytes = secret(scope);
+        if (!bytes) return undefined;
+        const hmac = createHmac(name, bytes);
         return bin(textOf(hmac.update(bytesOf(sample.value as string)).digest()));
+      };
+    },
+  },
+  aes_gcm_dec: {
+    in: 'bin',
+    out: 'bin',
+    usage: '<bits>,<nonce>,<key>,<aead_tag>',
+    args: [4, 4],
+    summary:
+      'deciphered by AES-GCM with a key of 128, 192 or 256 bits, and proved by its tag; all in Base64 or variables',
+    make: ([size = '', nonce = '', key = '', tag = '']) => {
+      if (!/^(128|192|256)$/.test(size)) {
+        throw new ExpressionError('key size must be 128, 192 or 256 (bits).');
+      }
+      const bits = Number(size);
+      const secrets = [nonce, key, tag].map(secretOf);
+      return (sample, scope) => {
+        const [nonce, key, tag] = secrets.map((secret) => secret(scope));
+        if (!nonce || !key || !tag) return undefined;
+        const plain = decrypted(bits, { nonce, key, tag }, bytesOf(sample.value as string));
+        return plain && bin(textOf(plain));
       };
     },
   },

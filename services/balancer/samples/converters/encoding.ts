@@ -57,6 +57,23 @@ export const ENCODING_CONVERTERS: ConverterTable = {
   ),
   ub64dec: onText('bin', 'from URL-safe Base64', (text) => decoded(text, /^[A-Za-z0-9_-]*={0,2}$/)),
   hex: onText('str', 'two hexadecimal digits a byte', (text) => str(hexOf(text)), 'bin'),
+  be2dec: {
+    in: 'bin',
+    out: 'str',
+    usage: '<separator>,<chunk_size>[,<truncate>]',
+    args: [1, 3],
+    summary: 'decimal numbers, each of so many bytes (1 to 8) in network order',
+    make: ([separator = '', size = '0', truncate = '0']) => {
+      const chunk = integerOf(size, 'chunk_size', 1, 8);
+      const whole = integerOf(truncate, 'truncate value', 0, 1) === 1;
+      return (sample) => {
+        const digits = hexOf(sample.value as string);
+        const groups = digits.match(new RegExp(`.{1,${2 * chunk}}`, 'g')) ?? [];
+        if (whole && (groups.at(-1)?.length ?? 0) < 2 * chunk) groups.pop();
+        return str(groups.map((group) => BigInt(`0x${group}`).toString()).join(separator));
+      };
+    },
+  },
   be2hex: {
     in: 'bin',
     out: 'str',

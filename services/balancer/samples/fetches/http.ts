@@ -221,7 +221,7 @@ const auth = (out: Fetch['out'], summary: string): Fetch => ({
 export const HTTP_FETCHES: FetchTable = {
   method: plain(
     'meth',
-    'request',
+    'capture',
     'the method',
     ({ request }) => request && { type: 'meth', value: request.method },
   ),
@@ -295,7 +295,7 @@ export const HTTP_FETCHES: FetchTable = {
   }),
   http_first_req: plain(
     'bool',
-    'request',
+    'capture',
     'whether it is the first request of its connection',
     ({ again }) => bool(!again),
   ),
@@ -339,10 +339,10 @@ export const HTTP_FETCHES: FetchTable = {
     ({ response }) => response && str(`HTTP/${response.version}`),
   ),
   'unique-id': plain('str', 'internal', 'the unique id', ({ uniqueId }) => optional(uniqueId, str)),
-  'req.proto_http': plain('bool', 'request', 'whether it is HTTP', ({ request }) =>
+  'req.proto_http': plain('bool', 'capture', 'whether it is HTTP', ({ request }) =>
     bool(request !== undefined),
   ),
-  req_proto_http: plain('bool', 'request', 'whether it is HTTP', ({ request }) =>
+  req_proto_http: plain('bool', 'capture', 'whether it is HTTP', ({ request }) =>
     bool(request !== undefined),
   ),
 };
