@@ -1,5 +1,5 @@
 /** Severities of RFC 5424 that commands answer with. */
-const NAMES = { 3: 'err', 4: 'warning', 6: 'info' } as const;
+const NAMES = { 3: 'err', 4: 'warning', 5: 'notice', 6: 'info' } as const;
 type Severity = keyof typeof NAMES;
 
 /** What a command has to say. */
@@ -13,6 +13,7 @@ export interface Reply {
 export const NOTHING: Reply = { text: '' };
 export const data = (text: string): Reply => ({ text });
 export const info = (text: string): Reply => ({ text: `${text}\n`, severity: 6 });
+export const notice = (text: string): Reply => ({ text: `${text}\n`, severity: 5 });
 export const warning = (text: string): Reply => ({ text: `${text}\n`, severity: 4 });
 export const failure = (text: string): Reply => ({ text: `${text}\n`, severity: 3 });
 /** As `failure`, of the messages that HAProxy ends without a line feed of their own. */

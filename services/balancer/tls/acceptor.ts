@@ -2,7 +2,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { createWriteRequest, type TcpHandle } from '../tcp/handle.ts';
 import { Ticket, type TimerWheel, wheelNow } from '../tcp/timer-wheel.ts';
-import { type CertificateChoice, choiceFor } from './choice.ts';
+import { choiceFor } from './choice.ts';
 import type { BindTls } from './config.ts';
 import { SocketFacts, verifyResult } from './facts.ts';
 import { receiveHello } from './receive-hello.ts';
@@ -28,13 +28,12 @@ export interface Handshake {
 /** Makes TLS connections of accepted ones, for all addresses of a `bind` line. */
 export class TlsAcceptor {
   readonly #bind: BindTls;
-  readonly #choice: CertificateChoice;
   readonly #options: tls.TLSSocketOptions;
 
   /** Throws when OpenSSL refuses the certificates or ciphers; `config/` has tried. */
   constructor(bind: BindTls) {
     this.#bind = bind;
-    this.#choice = choiceFor(bind);
+    choiceFor(bind);
     const { alpn, verify, protocol } = bind;
     this.#options = {
       isServer: true,
@@ -67,8 +66,10 @@ export class TlsAcceptor {
     const begin = (context: tls.SecureContext, bytes: Buffer | undefined): void => {
       give = this.#shakeHands(handle, context, bytes, settle);
     };
-    if (this.#choice.single) {
-      begin(this.#choice.fallback, head);
+    // Orders may have renewed it.
+    const choice = choiceFor(this.#bind);
+    if (choice.single) {
+      begin(choice.fallback, head);
       return;
     }
     receiveHello(handle, head, (hello) => {
@@ -82,7 +83,7 @@ export class TlsAcceptor {
         );
         return;
       }
-      const context = this.#choice.find(hello.serverName);
+      const context = choice.find(hello.serverName);
       if (context) {
         begin(context, hello.bytes);
         return;

@@ -43,15 +43,22 @@ export function pemBlocks(text: string): {
  */
 export function loadCertificate(file: string): Certificate {
   const { certificates, keys } = pemBlocks(readText(file));
-  const [own] = certificates;
-  if (own === undefined) {
-    throw new CertificateError(`unable to load certificate from file '${file}'.`);
+  const [key] = keys.length > 0 || certificates.length === 0 ? keys : keysBeside(file);
+  if (certificates.length > 0 && key === undefined) {
+    throw new CertificateError(`No Private Key found in '${file}.key'.`);
   }
-  const [key] = keys.length > 0 ? keys : keysBeside(file);
-  if (key === undefined) throw new CertificateError(`No Private Key found in '${file}.key'.`);
+  return certificateOf(file, certificates, key ?? '');
+}
+
+/** Puts a certificate together, its own block first. Throws CertificateError. */
+export function certificateOf(
+  file: string,
+  certificates: readonly string[],
+  key: string,
+): Certificate {
   let certificate: X509Certificate;
   try {
-    certificate = new X509Certificate(own);
+    certificate = new X509Certificate(certificates[0] ?? '');
   } catch {
     throw new CertificateError(`unable to load certificate from file '${file}'.`);
   }
@@ -81,7 +88,8 @@ function readText(file: string): string {
 const keysBeside = (file: string): string[] =>
   existsSync(`${file}.key`) ? pemBlocks(readText(`${file}.key`)).keys : [];
 
-function readKey(key: string, file: string): KeyObject {
+/** Throws CertificateError. */
+export function readKey(key: string, file: string): KeyObject {
   try {
     return createPrivateKey(key);
   } catch {

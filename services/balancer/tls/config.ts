@@ -20,8 +20,8 @@ export interface TlsProtocol {
 /** The TLS side of a `bind` line, its files read. Addresses of one line share it. */
 export interface BindTls {
   readonly protocol: TlsProtocol;
-  /** The first is the default. */
-  readonly entries: readonly CertificateEntry[];
+  /** The first is the default. May change while running, as may what clients are judged by. */
+  entries: readonly CertificateEntry[];
   readonly strictSni: boolean;
   /** undefined = no ALPN. */
   readonly alpn: readonly string[] | undefined;
@@ -44,8 +44,8 @@ export interface ServerTls {
   readonly verify: boolean;
   readonly authorities: readonly string[];
   readonly crls: readonly string[];
-  /** What we show of ourselves. */
-  readonly certificate: Certificate | undefined;
+  /** What we show of ourselves. May change while running. */
+  certificate: Certificate | undefined;
   readonly alpn: readonly string[] | undefined;
   /** The name that is asked for. */
   readonly sni: Expression | undefined;

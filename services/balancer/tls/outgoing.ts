@@ -41,6 +41,21 @@ function outgoingOf(server: ServerTls): Outgoing {
 }
 
 /**
+ * Makes ready another certificate for a server line's connections from now on. Throws OpenSSL's
+ * errors; nothing has changed until the returned function is called.
+ */
+export function renewServer(
+  server: ServerTls,
+  change: Partial<Pick<ServerTls, 'certificate'>>,
+): () => void {
+  const outgoing = new Outgoing({ ...server, ...change });
+  return () => {
+    Object.assign(server, change);
+    shared.set(server, outgoing);
+  };
+}
+
+/**
  * Starts TLS on a connection that stands and has read nothing. The socket emits `secureConnect`
  * once the server has proved who it is (HAProxy manual, section 5.2 "verify"), else `error`.
  * `name` is what it is asked by.
