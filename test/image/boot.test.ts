@@ -1,97 +1,96 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, stat, truncate } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { promisify } from 'node:util';
-import { connectAsync } from 'mqtt';
+import { stat } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { eventually } from '../support/broker.ts';
-import { freePorts } from '../support/ports.ts';
-import { builtImage } from './built.ts';
-import { Machine } from './machine.ts';
-import { readAt, readFat, readMbr } from './partitions.ts';
-import { succeeds } from './virtual-pi.ts';
+import { BOOT, CardMachine } from './card.ts';
+import { readAt, readMbr } from './partitions.ts';
 
-/** Upper bounds under emulation, milliseconds. */
-const BOOT = 600_000;
-const READY = 300_000;
-/** A card that is larger than the image, and not by a round number. */
-const CARD = 3_000_000_000 - 512 * 7;
-
-let work = '';
-let card = '';
-let machine: Machine;
-let mqtt = 0;
-let page = 0;
+let pi: CardMachine;
+let from = 0;
+const since = () => `${((performance.now() - from) / 1000).toFixed(0)} s`;
 
 beforeAll(async () => {
-  work = await mkdtemp(path.join(tmpdir(), 'bramble-card-'));
-  card = path.join(work, 'card.img');
-  await promisify(execFile)('cp', ['--sparse=always', await builtImage(), card]);
-  await truncate(card, CARD);
-  [mqtt, page] = (await freePorts(2)) as [number, number];
-  machine = await Machine.start({ image: card, forward: { 1883: mqtt, 80: page } });
+  pi = await CardMachine.flash();
+  from = performance.now();
 });
-afterAll(async () => {
-  await machine?.[Symbol.asyncDispose]();
-  await rm(work, { recursive: true, force: true });
-});
-
-async function status(): Promise<string> {
-  const { parts } = await readMbr(card);
-  return readFat(card, parts[0]!.start, 'STATUS.txt');
-}
+afterAll(() => pi?.[Symbol.asyncDispose]());
 
 test('from the card to a login prompt', async () => {
-  const from = performance.now();
-  await eventually(
-    'a login prompt',
-    () => {
-      if (!machine.running) throw new Error(`QEMU ended:\n${machine.console.slice(-4_000)}`);
-      return machine.console.includes('login:');
-    },
-    BOOT,
-  ).catch((error: unknown) => {
-    throw new Error(`${error}:\n${machine.console.slice(-4_000)}`);
-  });
-  console.log(`login prompt after ${((performance.now() - from) / 1000).toFixed(0)} s`);
+  await pi.until('a login prompt', async () => pi.machine.console.includes('login:'), BOOT);
+  console.log(`login prompt after ${since()}`);
+  expect(pi.machine.slot).toBe('a');
 });
 
 test('its first start serves MQTT and the page, with the login that STATUS.txt tells', async () => {
-  let text = '';
-  const told = async () => {
-    text = await status();
-  };
-  await eventually('STATUS.txt is written', () => succeeds(told), READY);
-  const username = /^MQTT user: (\S+)\r$/m.exec(text)?.[1] ?? '';
-  const password = /^Password: +(\S+)\r$/m.exec(text)?.[1] ?? '';
-  const options = { username, password, protocolVersion: 5, reconnectPeriod: 0 } as const;
-  const roundTrip = async () => {
-    const client = await connectAsync(`mqtt://127.0.0.1:${mqtt}`, options);
-    try {
-      const message = new Promise((resolve) => client.once('message', (_, body) => resolve(body)));
-      await client.subscribeAsync('attic/door', { qos: 1 });
-      await client.publishAsync('attic/door', 'open', { qos: 1 });
-      expect(`${await message}`).toBe('open');
-    } finally {
-      await client.endAsync(true);
-    }
-  };
-  await eventually('a message goes round', () => succeeds(roundTrip), READY);
-  const answer = await fetch(`http://127.0.0.1:${page}/`);
-  expect(answer.status).toBe(200);
+  await pi.serves();
+  console.log(`a message goes round after ${since()}`);
+  expect(await pi.page()).toContain('attic');
+  const status = await pi.read('STATUS.txt');
+  expect(status).toContain('Bramble on attic, ');
+  expect(status).toContain('The user jane can log in by SSH with a key.');
+  expect(status).toMatch(/^Addresses: .*10\.0\.2\.15/m);
+});
+
+test('its owner can log in with the key that was on the card, and nothing has failed', async () => {
+  await pi.until('SSH', () => pi.ssh('true'));
+  expect(await pi.ssh('hostname')).toBe('attic\n');
+  expect(await pi.read('user-data')).not.toContain('ssh-ed25519');
+  const failed = await pi.ssh('systemctl list-units --failed --no-legend --plain');
+  expect(failed).toBe('');
+  const root = await pi.ssh('findmnt -n -o FSTYPE /; findmnt -n -o FSTYPE /data; cat /proc/swaps');
+  expect(root).toMatch(/^squashfs\next4\n/);
+  expect(root).toContain('/dev/zram0');
 });
 
 test('the data partition has grown to the end of the card', async () => {
-  const grown = async () => {
-    const { parts } = await readMbr(card);
+  await pi.until('the file system ends where the card ends', async () => {
+    const { parts } = await readMbr(pi.card);
     const data = parts[3]!;
     // ext4's superblock: blocks at 4, the block size as a power of two over 1024 at 24.
-    const superblock = await readAt(card, data.start + 1024, 32);
+    const superblock = await readAt(pi.card, data.start + 1024, 32);
     const bytes = superblock.readUInt32LE(4) * (1024 << superblock.readUInt32LE(24));
-    const { size } = await stat(card);
+    const { size } = await stat(pi.card);
     const slack = 2 * 1024 * 1024;
     return data.start + data.size > size - slack && bytes > data.size - slack;
-  };
-  await eventually('the file system ends where the card ends', grown, READY);
+  });
+});
+
+test('memory of all services at rest', async () => {
+  const text = await pi.ssh(
+    'for u in balancer broker stats nats; do echo $u $(systemctl show -P MemoryCurrent bramble-$u); for p in $(cat /sys/fs/cgroup/system.slice/bramble-$u.service/cgroup.procs); do grep VmRSS /proc/$p/status; done; done; free -m',
+  );
+  const total = [...text.matchAll(/VmRSS:\s+(\d+)/g)].reduce(
+    (sum, [, kib]) => sum + Number(kib),
+    0,
+  );
+  console.log(`${text}\nRSS of all: ${(total / 1024).toFixed(0)} MiB`);
+  expect(total).toBeGreaterThan(0);
+});
+
+test('a cluster.yaml put on the card is taken at the next start', async () => {
+  await pi.machine.powerOff();
+  await pi.write(
+    'cluster.yaml',
+    `cluster: { name: home, secret: 0123456789abcdef0123 }
+nodes: [{ name: pi1, address: 10.0.2.15 }]
+mqtt: { anonymous: true }
+`,
+  );
+  await pi.machine.powerOn();
+  await pi.serves();
+  expect(await pi.ssh('hostname')).toBe('pi1\n');
+  expect(await pi.read('STATUS.txt')).toContain('cluster.yaml was taken from the card.');
+  expect(await pi.read('cluster.yaml.taken')).not.toContain('0123456789');
+});
+
+test('a kernel that has stopped is started again by the watchdog', async () => {
+  const { starts } = pi.machine;
+  // Without this it would start itself again after ten seconds.
+  await pi
+    .ssh(
+      'sysctl -q kernel.panic=0; cat /sys/class/watchdog/watchdog0/identity; (sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &',
+    )
+    .catch(() => '');
+  const stopped = performance.now();
+  await pi.until('a reset', async () => pi.machine.starts > starts);
+  console.log(`reset ${((performance.now() - stopped) / 1000).toFixed(0)} s after the panic`);
+  await pi.serves();
 });

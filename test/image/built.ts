@@ -9,6 +9,11 @@ export function builtImage(): Promise<string> {
   return only(/^bramble-.*-arm64\.img$/, 'make image');
 }
 
+/** The update to it. */
+export function builtUpdate(): Promise<string> {
+  return only(/^bramble-.*-arm64\.update$/, 'make image');
+}
+
 /** The tree that `make virtual-pi` left. Rejects where there is none, or several. */
 export function builtVirtualPi(): Promise<string> {
   return only(/^bramble-.*-virtual-.*\.tar$/, 'make virtual-pi');

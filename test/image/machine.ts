@@ -10,72 +10,135 @@ export interface MachineOptions {
   image: string;
   /** Ports of this machine by those of the emulated one. */
   forward: Record<number, number>;
+  /** A file that the machine sees as its second disk, and cannot change. */
+  disk?: string;
+  /** MiB; the smallest board has 512. */
+  memory?: number;
 }
 
 /** How much of what the console said is kept, characters. */
-const CONSOLE = 200_000;
+const CONSOLE = 400_000;
+const DEFAULT_MEMORY = 1024;
 
 /**
- * A machine of QEMU's `virt` kind that starts an image's own kernel and initramfs, with its own
- * command line. The Pi's firmware is not part of it.
+ * A machine of QEMU's `virt` kind with a watchdog (i6300esb). In place of the Pi's firmware it reads
+ * config.txt for the slot to start, and that slot's kernel, initramfs and command line, at every
+ * reset anew.
  */
 export class Machine {
+  /** What was said on the serial console since the last reset. */
   console = '';
-  readonly #child: ChildProcess;
+  /** Starts, the first one included. */
+  starts = 0;
+  /** The slot that config.txt named at the last of them. */
+  slot = '';
+  readonly #options: MachineOptions;
   readonly #work: string;
+  #child: ChildProcess | undefined;
+  #failure: unknown;
+  #off = false;
+  #loop: Promise<void> = Promise.resolve();
 
-  private constructor(child: ChildProcess, work: string) {
-    this.#child = child;
+  private constructor(options: MachineOptions, work: string) {
+    this.#options = options;
     this.#work = work;
-    const keep = (chunk: Buffer): void => {
-      this.console = (this.console + chunk.toString('utf8')).slice(-CONSOLE);
-    };
-    child.stdout?.on('data', keep);
-    child.stderr?.on('data', keep);
   }
 
-  static async start({ image, forward }: MachineOptions): Promise<Machine> {
-    const work = await mkdtemp(path.join(tmpdir(), 'bramble-machine-'));
+  static async start(options: MachineOptions): Promise<Machine> {
+    const machine = new Machine(options, await mkdtemp(path.join(tmpdir(), 'bramble-machine-')));
+    await machine.powerOn();
+    return machine;
+  }
+
+  /** Throws what kept it from starting again, or the console's end when it is off. */
+  expectRunning(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#off) throw new Error(`the machine is off:\n${this.console.slice(-4_000)}`);
+  }
+
+  /** Takes its power away, in the middle of whatever it does. */
+  async powerOff(): Promise<void> {
+    this.#off = true;
+    this.#child?.kill('SIGKILL');
+    await this.#loop;
+  }
+
+  async powerOn(): Promise<void> {
+    this.#off = false;
+    await this.#boot();
+    this.#loop = this.#keepRunning();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.powerOff();
+    await rm(this.#work, { recursive: true, force: true });
+  }
+
+  async #keepRunning(): Promise<void> {
+    for (;;) {
+      const child = this.#child!;
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      if (this.#off) return;
+      // QEMU ends at a reset, and at nothing else that a system does.
+      try {
+        if (child.exitCode !== 0) throw new Error(`QEMU ended:\n${this.console.slice(-4_000)}`);
+        await this.#boot();
+      } catch (error) {
+        this.#failure = error;
+        return;
+      }
+    }
+  }
+
+  async #boot(): Promise<void> {
+    const { image, forward, memory = DEFAULT_MEMORY } = this.#options;
     const { parts } = await readMbr(image);
     const start = parts[0]!.start;
-    const [kernel, initrd] = [path.join(work, 'vmlinuz'), path.join(work, 'initrd.img')];
-    await copyFromFat(image, start, 'a/vmlinuz', kernel);
-    await copyFromFat(image, start, 'a/initrd.img', initrd);
-    const line = (await readFat(image, start, 'a/cmdline.txt'))
+    const config = await readFat(image, start, 'config.txt');
+    this.slot = [...config.matchAll(/^os_prefix=(\w)\/\s*$/gm)].at(-1)?.[1] ?? '';
+    const [kernel, initrd] = [
+      path.join(this.#work, 'vmlinuz'),
+      path.join(this.#work, 'initrd.img'),
+    ];
+    await copyFromFat(image, start, `${this.slot}/vmlinuz`, kernel);
+    await copyFromFat(image, start, `${this.slot}/initrd.img`, initrd);
+    const line = (await readFat(image, start, `${this.slot}/cmdline.txt`))
       .trim()
       .replace('console=ttyS1,115200', 'console=ttyAMA0');
     const ports = Object.entries(forward).map(
       ([guest, host]) => `,hostfwd=tcp:127.0.0.1:${host}-:${guest}`,
     );
+    const { disk } = this.#options;
+    const second =
+      disk === undefined
+        ? []
+        : [
+            ...['-drive', `if=none,id=disk,format=raw,readonly=on,file=${disk}`],
+            ...['-device', 'virtio-blk-pci,drive=disk'],
+          ];
     const child = spawn(
       'qemu-system-aarch64',
       [
-        ...['-M', 'virt', '-cpu', 'cortex-a72', '-smp', '2', '-m', '1024', '-nographic'],
+        ...['-M', 'virt', '-cpu', 'cortex-a72', '-smp', '2', '-m', `${memory}`, '-nographic'],
         ...['-kernel', kernel, '-initrd', initrd],
         // Emulated, a disk may take longer to show up than systemd waits for a real one.
         ...['-append', `${line} systemd.default_device_timeout_sec=600`],
-        ...['-drive', `if=none,id=card,format=raw,file=${image}`],
+        ...['-drive', `if=none,id=card,format=raw,file=${image},cache=writeback`],
         ...['-device', 'virtio-blk-pci,drive=card'],
+        ...second,
         ...['-netdev', `user,id=net,restrict=on${ports.join('')}`],
         ...['-device', 'virtio-net-pci,netdev=net'],
-        '-no-reboot',
+        ...['-device', 'i6300esb', '-action', 'watchdog=reset', '-no-reboot'],
       ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
-    return new Machine(child, work);
-  }
-
-  get running(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
-  }
-
-  /** Takes its power away. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.running) {
-      const gone = once(this.#child, 'exit');
-      this.#child.kill('SIGKILL');
-      await gone;
-    }
-    await rm(this.#work, { recursive: true, force: true });
+    this.console = '';
+    this.starts += 1;
+    const keep = (chunk: Buffer): void => {
+      this.console = (this.console + chunk.toString('utf8')).slice(-CONSOLE);
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    this.#child = child;
   }
 }

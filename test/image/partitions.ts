@@ -72,3 +72,15 @@ export async function readAt(image: string, start: number, length: number): Prom
     await file.close();
   }
 }
+
+/** Writes a text onto a FAT partition, over a file of that name. */
+export async function writeFat(
+  image: string,
+  start: number,
+  file: string,
+  text: string,
+): Promise<void> {
+  const child = run('mcopy', ['-n', '-o', '-i', `${image}@@${start}`, '-', `::${file}`]);
+  child.child.stdin?.end(text);
+  await child;
+}
