@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each of them works on a fresh Debian-like machine with Node >= 20.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-image run test retest unit integration test-faults check bench screenshot release image image-release image-pins virtual-pi clean
+.PHONY: help setup setup-test setup-image run test retest unit integration test-faults test-cluster check bench screenshot release image image-release image-pins virtual-pi clean
 
 NODES ?= 2
 ARCH ?= arm64
@@ -87,6 +87,9 @@ image-pins: setup-image ## Build both from Debian's newest packages and pin thos
 
 test-image: image virtual-pi ## Look into the image and boot it in QEMU (minutes)
 	vitest run --config vitest.image.config.ts
+
+test-cluster: virtual-pi ## Fail virtual Pis over, and count messages (BRAMBLE_CLUSTER=long: all of it)
+	vitest run --config vitest.cluster.config.ts $(CLUSTER)
 
 clean: ## Remove what was built and the dev cluster's data
 	rm -rf node_modules .bramble image/out test-results

@@ -1,0 +1,27 @@
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { builtVirtualPi } from '../../image/built.ts';
+import { sh } from './shell.ts';
+
+const PREFIX = 'tree-';
+
+/**
+ * The files of a virtual Pi (`make virtual-pi`; BRAMBLE_VIRTUAL_PI names another tar file), unpacked
+ * once for all nodes and runs. Nobody writes to them: each node has a layer of its own above.
+ */
+export async function virtualPiTree(): Promise<string> {
+  const tar = process.env.BRAMBLE_VIRTUAL_PI ?? (await builtVirtualPi());
+  const { size, mtimeMs } = await stat(tar);
+  const cache = path.join(path.dirname(tar), 'cache');
+  const tree = path.join(cache, `${PREFIX}${size}-${Math.round(mtimeMs)}`);
+  if (await stat(tree).catch(() => undefined)) return tree;
+  await mkdir(cache, { recursive: true });
+  for (const name of await readdir(cache)) {
+    if (name.startsWith(PREFIX)) await rm(path.join(cache, name), { recursive: true, force: true });
+  }
+  const work = `${tree}.${process.pid}`;
+  await mkdir(work);
+  await sh('tar', '-xf', tar, '--warning=no-unknown-keyword', '-C', work);
+  await rename(work, tree);
+  return tree;
+}
