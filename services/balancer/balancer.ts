@@ -89,6 +89,8 @@ export class Balancer implements Service, StatsView {
   startupLogs = '';
   /** Reloads that were applied. */
   reloads = 0;
+  /** Those that were not: the files were wrong. */
+  failedReloads = 0;
   /** The other workers, where this is the first of several. */
   crew: Crew | undefined;
 

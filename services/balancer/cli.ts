@@ -171,5 +171,5 @@ function masterSocketOf(text: string): RuntimeSocketConfig | string {
   );
   const socket = readRuntimeSocket(words, environment, position);
   if (typeof socket === 'string') return socket;
-  return words.includes('level') ? socket : { ...socket, level: 'admin' };
+  return { ...socket, master: true, ...(!words.includes('level') && { level: 'admin' }) };
 }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -132,7 +133,8 @@ test('SIGTTOU gives up the ports, SIGTTIN takes them again; connections live on'
 test('-W and -S: the socket of the master reloads, shows the process, and runs commands', async () => {
   const port = await freePort();
   const socket = path.join(directory, 'master.sock');
-  const args = ['-W', '-db', '-S', `${socket},level,admin,mode,600`];
+  const pidfile = path.join(directory, 'master.pid');
+  const args = ['-W', '-db', '-p', pidfile, '-S', `${socket},level,admin,mode,600`];
   const file = path.join(directory, 'master.cfg');
   await writeFile(file, configOf(port, ''));
   await using proxy = await startProxy(BALANCER_PROGRAM, args, { file, ports: [port] });
@@ -143,6 +145,63 @@ test('-W and -S: the socket of the master reloads, shows the process, and runs c
   expect(await askRuntime(socket, 'reload')).toMatch(/^Success=0\n--\n.*nonsense/s);
   await lineMatching(proxy.err, /the old configuration stays in force/);
   expect(await answers(port)).toBe(true);
+  expect(await askRuntime(socket, 'show proc')).toMatch(
+    new RegExp(
+      `^#<PID>.*\\n${proxy.pid} +master +1 \\[failed: 1\\] +0d00h00m\\d\\ds .*\\n# workers\\n${proxy.pid} +worker +0 `,
+    ),
+  );
+  expect(await readFile(pidfile, 'utf8')).toBe(`${proxy.pid}\n`);
+  process.kill(proxy.pid, 'SIGTERM');
+  expect(await proxy.exited).toBe(143);
+  expect(existsSync(pidfile)).toBe(false);
+});
+
+test("the master's socket takes commands for a process, as HAProxy's does", async () => {
+  const answers: Record<string, string[]> = {};
+  for (const [which, program] of [
+    ['haproxy', 'haproxy'],
+    ['ours', BALANCER_PROGRAM],
+  ] as const) {
+    const port = await freePort();
+    const socket = path.join(directory, `${which}.master`);
+    const file = path.join(directory, `${which}.cfg`);
+    await writeFile(file, configOf(port, ''));
+    await using proxy = await startProxy(program, ['-W', '-db', '-S', socket], {
+      file,
+      ports: [port],
+    });
+    let info = '';
+    // The ports are there before the master is.
+    await until(async () => {
+      info = await askRuntime(socket, '@1 show info').catch(() => '');
+      return info !== '';
+    });
+    const worker = /Pid: (\d+)/.exec(info)?.[1] ?? '';
+    const said: string[] = [];
+    for (const line of [
+      '@1 show info',
+      '@1 show info;@1 show info',
+      `@!${worker} show info`,
+      '@1; show info',
+    ]) {
+      const text = await askRuntime(socket, line);
+      // Which processes answered, and what was wrong.
+      said.push(
+        `${line.replace(worker, 'PID')}: ${text.match(/^Process_num: 1$|^Can't.*/gm)?.join(' ')}`,
+      );
+    }
+    answers[which] = said;
+    // HAProxy closes without a word.
+    if (which === 'ours') {
+      expect(await askRuntime(socket, '@2 show info')).toBe(
+        "Can't find the target PID matching the prefix '@2'\n\n",
+      );
+    }
+    process.kill(proxy.pid, 'SIGINT');
+    said.push(`ended with ${await proxy.exited}`);
+  }
+  expect(answers.ours).toEqual(answers.haproxy);
+  console.log(answers.ours?.join('\n'));
 });
 
 test('-x shares the ports with the process that holds them', async () => {

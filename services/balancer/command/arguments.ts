@@ -26,6 +26,8 @@ export interface CommandLine {
   terminate: number[];
   /** Another process holds the ports (`-x`): they are shared. */
   takeover: boolean;
+  /** `-W` and `-Ws`: the process stands for a master, too. */
+  master: boolean;
   /** `-S`: runtime socket with its parameters behind commas. */
   masterSocket: string | undefined;
 }
@@ -39,10 +41,9 @@ export type ParsedArguments =
   | { kind: 'usage'; message: string | undefined };
 
 /**
- * Accepted since scripts have them; there is nothing here that they could switch. `-W` and `-Ws`:
- * the one process takes the signals that a master would, SIGUSR2 to reload among them.
+ * Accepted since scripts have them; there is nothing here that they could switch.
  */
-const NO_EFFECT = ['-de', '-dp', '-dS', '-dG', '-dR', '-dD', '-W', '-Ws'];
+const NO_EFFECT = ['-de', '-dp', '-dS', '-dG', '-dR', '-dD'];
 
 /** What HAProxy has and this program has not, with what to do instead. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
@@ -109,6 +110,7 @@ function newCommandLine(): CommandLine {
     finish: [],
     terminate: [],
     takeover: false,
+    master: false,
     masterSocket: undefined,
   };
 }
@@ -133,6 +135,10 @@ function setSwitch(line: CommandLine, word: string): boolean {
       return true;
     case '-D':
       line.daemon = true;
+      return true;
+    case '-W':
+    case '-Ws':
+      line.master = true;
       return true;
     case '-dW':
       line.zeroWarning = true;

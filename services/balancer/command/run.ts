@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs';
+import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
@@ -52,6 +53,15 @@ class BalancerProcess implements Service {
       // It has been said what is wrong, and the old configuration is in force.
       this.reload().catch(() => undefined);
     });
+    if (this.#line.master) {
+      // What a master ends with, and service managers know.
+      process.on('SIGTERM', () => {
+        process.exitCode = 128 + constants.signals.SIGTERM;
+      });
+      process.on('SIGINT', () => {
+        process.exitCode = 128 + constants.signals.SIGINT;
+      });
+    }
     process.on('SIGTTOU', () => {
       void this.#balancer?.pauseAll();
       void this.#crew?.pause();
@@ -74,11 +84,13 @@ class BalancerProcess implements Service {
     checkDescriptors(this.#config);
     const { pidfile } = this.#config.global;
     const report = reportDescriptor();
-    if (report !== undefined && pidfile !== undefined) writePidfile(pidfile);
+    // A foreground process has one where it stands for a master, too (HAProxy).
+    const writes = report !== undefined || this.#line.master;
+    if (writes && pidfile !== undefined) writePidfile(pidfile);
     try {
       this.#balancer = await this.#listen(signal);
     } catch (error) {
-      if (report !== undefined && pidfile !== undefined) removePidfile(pidfile);
+      if (writes && pidfile !== undefined) removePidfile(pidfile);
       throw error;
     }
     dropPrivileges(this.#config);
@@ -102,6 +114,7 @@ class BalancerProcess implements Service {
       if (cause !== undefined) transcript.say('ALERT', describeError(cause));
       transcript.say('WARNING', 'Reload failed: the old configuration stays in force.');
       balancer.startupLogs = transcript.text;
+      balancer.failedReloads += 1;
       return new BrambleError(ERROR_CODES.CONFIG_INVALID, 'the configuration is not usable');
     };
     const loaded = await this.#reread(transcript.console);

@@ -15,6 +15,8 @@ export interface RuntimeSocketConfig {
   fd?: number | undefined;
   owner?: BindConfig['owner'];
   level: Level;
+  /** Commands may name a process in front (`-S`). */
+  master?: boolean;
   /** As `show cli sockets` has it. */
   label: string;
   position: Position;

@@ -6,6 +6,7 @@ import { runEverywhere } from './everywhere.ts';
 import { findCommand } from './find.ts';
 import { helpText, unknownText } from './help.ts';
 import type { RuntimeHost } from './host.ts';
+import { type Place, placeOf, promptOf } from './master.ts';
 import { data, failure, NOTHING, type Reply, render } from './reply.ts';
 import { splitCommands, splitWords } from './words.ts';
 
@@ -18,6 +19,8 @@ export interface CliSessionDeps {
   readonly host: RuntimeHost;
   readonly table: CommandTable;
   readonly level: Level;
+  /** It is the socket of a master (`-S`), which leads to its worker. */
+  readonly master?: boolean | undefined;
   /** Milliseconds. */
   readonly timeout: number;
 }
@@ -34,6 +37,8 @@ export class CliSession {
   #input = '';
   /** A command that waits for the end of its payload. */
   #open: { words: string[]; lines: string[]; length: number } | undefined;
+  /** Whom commands without a prefix are for; undefined where there is just one place. */
+  #place: Place | undefined;
   #busy = false;
   #ended = false;
 
@@ -41,6 +46,7 @@ export class CliSession {
     this.#socket = socket;
     this.#deps = deps;
     const { level, timeout } = deps;
+    if (deps.master) this.#place = 'master';
     this.#settings = { level, timeout, interactive: false, severityOutput: 'none' };
   }
 
@@ -98,6 +104,10 @@ export class CliSession {
     }
     for (const command of splitCommands(line)) {
       const words = splitWords(command);
+      if (this.#place !== undefined && words[0]?.startsWith('@')) {
+        if (!this.#routed(words)) continue;
+        words.shift();
+      }
       if (words[0] === 'quit') return false;
       if (words.at(-1) === PAYLOAD_MARK) {
         this.#open = { words: words.slice(0, -1), lines: [], length: 0 };
@@ -109,6 +119,24 @@ export class CliSession {
     return true;
   }
 
+  /** Whether a command behind a prefix is left to be run. */
+  #routed([prefix = '', ...words]: readonly string[]): boolean {
+    const place = placeOf(prefix);
+    if (place === undefined) {
+      this.#write(failure(`Can't find the target PID matching the prefix '${prefix}'`));
+    } else if (words.length === 0) {
+      this.#place = place;
+      if (this.#settings.interactive) this.#socket.write(`\n${promptOf(place)}`);
+    }
+    return place !== undefined && words.length > 0;
+  }
+
+  #write(reply: Reply): void {
+    const { interactive, severityOutput } = this.#settings;
+    const end = interactive ? `\n${promptOf(this.#place)}` : '\n';
+    this.#socket.write(render(reply, severityOutput) + end);
+  }
+
   async #run(words: readonly string[], payload: string | undefined): Promise<void> {
     let reply: Reply;
     try {
@@ -116,10 +144,8 @@ export class CliSession {
     } catch (error) {
       reply = failure(describeError(error));
     }
-    const { interactive, severityOutput, timeout } = this.#settings;
-    const end = interactive ? '\n> ' : '\n';
-    this.#socket.setTimeout(timeout);
-    this.#socket.write(render(reply, severityOutput) + end);
+    this.#socket.setTimeout(this.#settings.timeout);
+    this.#write(reply);
   }
 
   #answer(words: readonly string[], payload: string | undefined): Reply | Promise<Reply> {

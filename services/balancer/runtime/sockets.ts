@@ -92,7 +92,7 @@ export class RuntimeSockets {
     return open;
   }
 
-  #serve(client: net.Socket, { level }: RuntimeSocketConfig): void {
+  #serve(client: net.Socket, { level, master }: RuntimeSocketConfig): void {
     this.total += 1;
     this.#sessions.add(client);
     client.once('close', () => {
@@ -101,7 +101,8 @@ export class RuntimeSockets {
       if (next) this.#serve(...next);
     });
     const { timeout } = this.#config;
-    new CliSession(client, { host: this.#host, table: COMMANDS, level, timeout }).start();
+    const deps = { host: this.#host, table: COMMANDS, level, master, timeout };
+    new CliSession(client, deps).start();
   }
 }
 

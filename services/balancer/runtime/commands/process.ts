@@ -2,6 +2,7 @@ import { describeError } from '#core/errors.ts';
 import { version } from '../../command/usage.ts';
 import type { CommandTable } from '../command.ts';
 import type { RuntimeHost } from '../host.ts';
+import { uptimeText } from '../master.ts';
 import { data, failure, info } from '../reply.ts';
 
 const MEGABYTE = 1_048_576;
@@ -87,14 +88,19 @@ export const PROCESS_COMMANDS: CommandTable = [
   {
     name: 'show proc',
     usage: 'show proc',
-    summary: 'show the process, which serves without a master',
+    summary: 'show the process, which is master and worker in one',
     run: ({ host }) => {
-      const uptime = Math.floor((Date.now() - host.startedAt) / 1000);
-      const header = '#<PID>          <type>          <reloads>       <uptime>        <version>';
-      const line = [process.pid, 'worker', host.reloads, `${uptime}s`]
-        .map((cell) => String(cell).padEnd(16))
-        .join('');
-      return data(`${header}\n${line}${version()}\n`);
+      const uptime = uptimeText((Date.now() - host.startedAt) / 1000);
+      const line = (...cells: readonly (string | number)[]): string =>
+        `${cells.map((cell) => String(cell).padEnd(15)).join(' ')}\n`;
+      const reloads = `${host.reloads} [failed: ${host.failedReloads}]`;
+      return data(
+        line('#<PID>', '<type>', '<reloads>', '<uptime>', '<version>') +
+          line(process.pid, 'master', reloads, uptime, version()) +
+          '# workers\n' +
+          line(process.pid, 'worker', 0, uptime, version()) +
+          '# programs\n',
+      );
     },
   },
 ];

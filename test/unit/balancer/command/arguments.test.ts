@@ -28,6 +28,7 @@ describe('the command line', () => {
       finish: [1, 2],
       terminate: [3],
       takeover: true,
+      master: true,
       masterSocket: 'm.sock,level,user',
     });
   });
