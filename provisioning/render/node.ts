@@ -132,6 +132,7 @@ function renderNodeStats(plan: Plan, name: string): string {
                 nats: own(broker.ports.natsMonitor),
               }),
           ...(bridges.has(name) ? { bridge: own(ports.bridgeHealth[0]!, '/status') } : {}),
+          watchdog: own(ports.supervisorHealth, '/status'),
         };
       }
       const { address } = node;
@@ -142,6 +143,7 @@ function renderNodeStats(plan: Plan, name: string): string {
           ? {}
           : { broker: page(address, 'node/broker'), nats: page(address, 'node/nats') }),
         ...(bridges.has(node.name) ? { bridge: page(address, 'node/bridge') } : {}),
+        watchdog: page(address, 'node/watchdog'),
       };
     }),
   };

@@ -60,7 +60,7 @@ async function startNode(index: number, text: string, clusterFile: string): Prom
   });
   for (const [name, content] of files) {
     // A Pi's own directories are not this machine's.
-    const moved = content.replace('/var/lib/bramble', own).replace('/run/bramble', own);
+    const moved = content.replaceAll('/var/lib/bramble', own).replaceAll('/run/bramble', own);
     writeFileSync(path.join(own, name), moved);
   }
   const { namespace } = network.nodes[index]!;
@@ -75,6 +75,8 @@ async function startNode(index: number, text: string, clusterFile: string): Prom
   service('broker', '--config', path.join(own, 'broker.yaml'));
   service('balancer', '-db', '-f', path.join(own, 'balancer.cfg'));
   service('stats', '--config', path.join(own, 'stats.yaml'));
+  await mkdir(path.join(own, 'watchdog'));
+  service('watchdog', '--config', path.join(own, 'watchdog.yaml'));
 }
 
 const addressOf = (index: number): string => network.nodes[index]!.clientAddress;
@@ -112,10 +114,12 @@ test.runIf(permitted)(
             await fetch(`http://${addressOf(index)}/api/cluster`)
           ).json()) as ClusterSnapshot;
           return seen.nodes.every(
-            ({ vitals, broker, nats }) =>
+            ({ vitals, broker, nats, watchdog }) =>
               vitals.state === 'fresh' &&
               broker?.status.state === 'fresh' &&
-              nats?.state === 'fresh',
+              nats?.state === 'fresh' &&
+              watchdog?.state === 'fresh' &&
+              watchdog.value.services.every(({ state }) => state === 'up'),
           );
         },
         PATIENCE,

@@ -16,6 +16,7 @@ import {
   type StatRow,
   type SupervisorStatus,
   supervisorStatusSchema,
+  type WatchdogStatus,
 } from '#core/contracts/status.ts';
 import { type Vitals, vitalsSchema } from '#core/contracts/vitals.ts';
 
@@ -226,4 +227,22 @@ export class StatsPeers {
     this.#server.close();
     await once(this.#server, 'close');
   }
+}
+
+/** What a node's watchdog says when all is well. */
+export function watchdogStatus(over: Partial<WatchdogStatus> = {}): WatchdogStatus {
+  return {
+    service: 'watchdog',
+    node: 'pi1',
+    pid: 77,
+    startedAt: 1_700_000_000_000,
+    rss: 50_000_000,
+    cpu: 1,
+    ready: true,
+    reasons: [],
+    services: [{ name: 'broker', state: 'up', since: 1_700_000_000_000, reason: '' }],
+    rebootsLeft: 2,
+    events: [],
+    ...over,
+  };
 }

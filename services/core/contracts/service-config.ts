@@ -83,6 +83,8 @@ export const statsConfigSchema = z.strictObject({
       vitals: z.string(),
       /** `/status` of the node's broker. */
       broker: z.string().optional(),
+      /** `/status` of the node's watchdog. */
+      watchdog: z.string().optional(),
       /** `/status` of the node's bridge. */
       bridge: z.string().optional(),
       /** nats-server's monitoring URL. */

@@ -31,6 +31,7 @@ export function changesBetween(before: State, now: State): ClusterEvent[] {
     answers(`${node.name} vitals`, old?.vitals, node.vitals);
     answers(`${node.name} broker`, old?.broker?.status, node.broker?.status);
     answers(`${node.name} nats-server`, old?.nats, node.nats);
+    answers(`${node.name} watchdog`, old?.watchdog, node.watchdog);
     answers(`${node.name} bridge`, old?.bridge?.status, node.bridge?.status);
     const bridges = [lastKnown(old?.bridge?.status), lastKnown(node.bridge?.status)] as const;
     if (bridges[0] && bridges[1] && isOtherProcess(bridges[0], bridges[1])) {

@@ -80,6 +80,7 @@ export class ClusterModel {
     };
     if (before) this.#log.add(changesBetween(before, state));
     this.#log.add(lastKnown(supervisor?.state)?.events ?? []);
+    for (const { watchdog } of nodes) this.#log.add(lastKnown(watchdog)?.events ?? []);
     const health = assess(state, before?.health);
     this.#snapshot = { ...state, health, events: this.#log.events };
     return this.#snapshot;
@@ -98,6 +99,7 @@ export class ClusterModel {
       cpuHistory: series(memory.cpu),
       ...(source.broker ? { broker: broker(source.broker, memory, monotonic) } : {}),
       ...(source.nats ? { nats: source.nats.state } : {}),
+      ...(source.watchdog ? { watchdog: source.watchdog.state } : {}),
       ...(source.bridge
         ? { bridge: memory.bridge.view(source.bridge.state, source.bridge.answeredAt) }
         : {}),

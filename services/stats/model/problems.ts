@@ -1,4 +1,4 @@
-import type { StatRow, SupervisorStatus } from '#core/contracts/status.ts';
+import type { StatRow, SupervisorStatus, WatchdogStatus } from '#core/contracts/status.ts';
 import { bridgeProblems } from './bridge-problems.ts';
 import { isUp, kindOf, stateOf, textOf } from './haproxy-row.ts';
 import type { BalancerView, ClusterSnapshot, Health, NodeView, Problem } from './snapshot.ts';
@@ -49,6 +49,7 @@ export function sourcesOf(now: State): Sourced<unknown>[] {
       ...optional(n.broker?.status),
       ...optional(n.nats),
       ...optional(n.bridge?.status),
+      ...optional(n.watchdog),
     ]),
     ...now.balancers.map((balancer) => balancer.status),
     ...optional(now.supervisor),
@@ -75,8 +76,10 @@ function unready(
 
 function ofNode(node: NodeView): Finding[] {
   const { name } = node;
-  const { vitals: own, broker: front, nats, bridge } = node;
-  const sources = [own, front?.status, nats, bridge?.status].filter((s) => s !== undefined);
+  const { vitals: own, broker: front, nats, bridge, watchdog } = node;
+  const sources = [own, front?.status, nats, bridge?.status, watchdog].filter(
+    (source) => source !== undefined,
+  );
   // A node that is gone altogether is one problem, not one for each thing on it.
   if (sources.length > 1 && sources.every((source) => source.state === 'stale')) {
     return silent(node.broker?.status ?? node.vitals, `node ${name}`, name);
@@ -87,6 +90,8 @@ function ofNode(node: NodeView): Finding[] {
   found.push(...silent(bridge?.status, `bridge ${name}`, `${name} bridge`));
   found.push(...unready(front?.status, name, `${name} broker`));
   found.push(...unready(bridge?.status, `bridge ${name}`, `${name} bridge`));
+  found.push(...silent(watchdog, `watchdog ${name}`, `${name} watchdog`));
+  found.push(...mended(watchdog, name));
   const vitals = lastKnown(node.vitals);
   for (const disk of vitals?.disks ?? []) {
     const used = (disk.used / disk.size) * 100;
@@ -113,6 +118,19 @@ function brokersTogether(nodes: readonly NodeView[]): Finding[] {
   if (brokers.length === 0 || !brokers.every(lost)) return [];
   const text = 'no broker can serve clients';
   return [{ key: 'no broker', level: 'critical', subject: 'cluster', text }];
+}
+
+/** What the watchdog could not mend, and what it is about. */
+function mended(watchdog: Sourced<WatchdogStatus> | undefined, node: string): Finding[] {
+  const known = watchdog?.state === 'fresh' ? watchdog.value.services : [];
+  return known.flatMap(({ name, state, rung, reason, since }): Finding[] => {
+    if (state === 'up' || state === 'starting') return [];
+    const about = { key: `watchdog ${node} ${name}`, subject: `${node} ${name}`, since } as const;
+    if (state === 'stopped') return [{ ...about, level: 'warning', text: 'is stopped' }];
+    const given = rung === 'quarantine' ? ', and the watchdog could not mend it' : '';
+    const level = rung === 'quarantine' ? 'critical' : 'warning';
+    return [{ ...about, level, text: `is down: ${reason}${given}` }];
+  });
 }
 
 function ofBalancer({ node, status }: BalancerView, _: number, all: unknown[]): Finding[] {

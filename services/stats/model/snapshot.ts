@@ -3,6 +3,7 @@ import type {
   BrokerStatus,
   ClusterEvent,
   SupervisorStatus,
+  WatchdogStatus,
 } from '#core/contracts/status.ts';
 import type { Vitals } from '#core/contracts/vitals.ts';
 import type { BridgeView, ClusterBridge } from './bridge.ts';
@@ -51,6 +52,7 @@ export interface NodeView {
   readonly broker?: BrokerView;
   readonly nats?: Sourced<NatsStatus>;
   readonly bridge?: BridgeView;
+  readonly watchdog?: Sourced<WatchdogStatus>;
 }
 
 export interface BalancerView {

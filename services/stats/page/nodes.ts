@@ -1,13 +1,14 @@
+import type { WatchdogStatus } from '#core/contracts/status.ts';
 import type { ThrottleFlag, Vitals } from '#core/contracts/vitals.ts';
 import { HISTORY_POINTS } from '../model/history.ts';
 import type { ClusterSnapshot, NodeView } from '../model/snapshot.ts';
-import { lastKnown } from '../model/sourced.ts';
+import { lastKnown, type Sourced } from '../model/sourced.ts';
 import { badge, silence } from './badge.ts';
 import { type Html, html } from './html.ts';
 import type { Live } from './live.ts';
 import { meter, metersOf } from './meters.ts';
 import { sparkline } from './sparkline.ts';
-import { duration, percent, UNKNOWN } from './units.ts';
+import { count, duration, percent, UNKNOWN } from './units.ts';
 
 export function nodes(snapshot: ClusterSnapshot, live: Live): Html {
   return live.block('section', 'nodes', { 'aria-labelledby': 'h-nodes' }, () => [
@@ -42,10 +43,24 @@ ${live.cell('header', id('head'), { class: stale }, [
 ${live.cell('div', id('cpu'), { class: 'trend' }, trend && [html`<span>CPU, 5 min</span>`, trend])}
 <footer>
 ${live.cell('span', id('load'), { title: 'load averages over 1, 5 and 15 minutes' }, ['load ', html`<b>${load}</b>`])}
+${node.watchdog && live.cell('span', id('watchdog'), { title: 'reboots that the watchdog may still ask for in these six hours' }, watchdogOf(node.watchdog, now))}
 ${live.cell('span', id('up'), { title: seconds && `${seconds} s` }, ['up ', html`<b>${up}</b>`])}
 <span class="push">${node.roles.map((role) => html`<span class="chip">${role}</span> `)}</span>
 </footer>
 </article>`;
+}
+
+/** What the watchdog has done and nothing has shown yet that it helped; else how much it may do. */
+function watchdogOf(watchdog: Sourced<WatchdogStatus>, now: number): (string | Html)[] {
+  const silent = silence(watchdog, now);
+  const known = lastKnown(watchdog);
+  if (silent !== undefined || known === undefined) return ['watchdog ', silent ?? UNKNOWN];
+  const climbing = known.services.filter(({ rung }) => rung !== undefined);
+  if (climbing.length === 0)
+    return ['watchdog ', html`reboots left: <b>${count(known.rebootsLeft)}</b>`];
+  const worst = climbing.some(({ rung }) => rung === 'quarantine') ? 'bad' : 'warn';
+  const acts = climbing.map(({ name, rung }) => `${name}: ${rung}`).join(', ');
+  return ['watchdog ', badge(worst, acts)];
 }
 
 const FLAG_WORDS: Record<ThrottleFlag, string> = {

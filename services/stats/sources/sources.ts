@@ -9,6 +9,8 @@ import {
   brokerStatusSchema,
   type SupervisorStatus,
   supervisorStatusSchema,
+  type WatchdogStatus,
+  watchdogStatusSchema,
 } from '#core/contracts/status.ts';
 import { type Vitals, vitalsSchema } from '#core/contracts/vitals.ts';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
@@ -25,6 +27,7 @@ export interface NodeSources {
   readonly broker: Poller<BrokerStatus> | undefined;
   readonly nats: Poller<NatsStatus> | undefined;
   readonly bridge: Poller<BridgeStatus> | undefined;
+  readonly watchdog: Poller<WatchdogStatus> | undefined;
 }
 
 export interface SourcesOptions {
@@ -59,7 +62,7 @@ export class Sources implements Service {
     const { nodes, balancers, supervisor } = options.config;
     const local = new LocalVitals();
     this.own = this.#poller('own vitals', () => local.sample());
-    this.nodes = nodes.map(({ name, vitals, broker, nats, bridge }) => ({
+    this.nodes = nodes.map(({ name, vitals, broker, nats, bridge, watchdog }) => ({
       name,
       vitals: vitals === LOCAL ? this.own : this.#http(`vitals ${name}`, vitals, vitalsSchema),
       broker:
@@ -67,6 +70,10 @@ export class Sources implements Service {
       nats: nats === undefined ? undefined : this.#nats(name, nats),
       bridge:
         bridge === undefined ? undefined : this.#http(`bridge ${name}`, bridge, bridgeStatusSchema),
+      watchdog:
+        watchdog === undefined
+          ? undefined
+          : this.#http(`watchdog ${name}`, watchdog, watchdogStatusSchema),
     }));
     this.balancers = balancers.map(({ node, status }) => ({
       node,
@@ -80,19 +87,21 @@ export class Sources implements Service {
 
   /** What this machine's own services say, served to the other nodes. */
   get here(): Readonly<
-    Record<'broker' | 'balancer' | 'nats' | 'bridge', Poller<unknown> | undefined>
+    Record<'broker' | 'balancer' | 'nats' | 'bridge' | 'watchdog', Poller<unknown> | undefined>
   > {
     const node = this.nodes.find(({ vitals }) => vitals === this.own);
     const balancer = this.balancers.find((one) => one.node === node?.name);
-    const { broker, nats, bridge } = node ?? {};
-    return { broker, balancer: balancer?.status, nats, bridge };
+    const { broker, nats, bridge, watchdog } = node ?? {};
+    return { broker, balancer: balancer?.status, nats, bridge, watchdog };
   }
 
   /** Every poller, each once. */
   get all(): readonly Poller<unknown>[] {
     const pollers = [
       this.own,
-      ...this.nodes.flatMap(({ vitals, broker, nats, bridge }) => [vitals, broker, nats, bridge]),
+      ...this.nodes.flatMap((node) => [
+        ...[node.vitals, node.broker, node.nats, node.bridge, node.watchdog],
+      ]),
       ...this.balancers.map(({ status }) => status),
       this.supervisor,
     ];

@@ -10,6 +10,7 @@ import {
   statRow,
   supervisorStatus,
   vitals,
+  watchdogStatus,
 } from '../../support/stats-peers.ts';
 import { fresh, NOW, node, ROWS, snapshot, stale } from './snapshots.ts';
 
@@ -158,4 +159,16 @@ test('a sparkline has gaps where nothing is known, and says its range in words',
   expect(drawn.match(/ d="[^"]*M[^"]*M/)).not.toBeNull();
   expect(sparkline([null, 5, null], options)).toBeUndefined();
   expect(sparkline([0, 0], options)?.text).not.toContain('NaN');
+});
+
+test('a node says what its watchdog may do, or has done without success yet', () => {
+  const seen = (services: ReturnType<typeof watchdogStatus>['services']) => {
+    const watchdog = fresh(watchdogStatus({ services, rebootsLeft: 1 }));
+    return text(page(snapshot({ nodes: [node('pi1', { watchdog })] })));
+  };
+  const broker = { name: 'broker', since: NOW, reason: '' };
+  expect(seen([{ ...broker, state: 'up' }])).toContain('watchdog reboots left: 1');
+  expect(seen([{ ...broker, state: 'up', rung: 'drain-restart' }])).toContain(
+    'watchdog broker: drain-restart',
+  );
 });

@@ -7,6 +7,7 @@ import {
   statRow,
   supervisorStatus,
   vitals,
+  watchdogStatus,
 } from '../../support/stats-peers.ts';
 import { fresh, NOW, node, ROWS, snapshot, stale, withBroker } from './snapshots.ts';
 
@@ -106,4 +107,30 @@ test('what lasts keeps its beginning, what returns begins anew', () => {
   expect(well).toMatchObject({ state: 'healthy', since: NOW + 70_000, problems: [] });
   const again = assess({ ...ill, at: NOW + 80_000 }, well);
   expect(again.problems[0]?.since).toBe(NOW + 80_000);
+});
+
+test('what a watchdog mends is a warning, and what it could not mend critical', () => {
+  const broker = { name: 'broker', since: NOW - 1000, reason: 'nothing within 4 s' };
+  const of = (over: object) =>
+    told(
+      snapshot({
+        nodes: [
+          node('pi1', {
+            watchdog: fresh(
+              watchdogStatus({ services: [{ ...broker, state: 'down' as const, ...over }] }),
+            ),
+          }),
+        ],
+      }),
+    );
+  expect(of({ rung: 'restart' })).toEqual([
+    'degraded',
+    'warning: pi1 broker is down: nothing within 4 s',
+  ]);
+  expect(of({ rung: 'quarantine' })).toEqual([
+    'critical',
+    'critical: pi1 broker is down: nothing within 4 s, and the watchdog could not mend it',
+  ]);
+  expect(of({ state: 'stopped' })).toEqual(['degraded', 'warning: pi1 broker is stopped']);
+  expect(of({ state: 'up', rung: 'restart' })).toEqual(['healthy']);
 });
