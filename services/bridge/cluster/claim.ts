@@ -34,8 +34,12 @@ const EXPIRED = 3_200;
 /** Who is not preferred leaves the others so much of a start. */
 const COURTESY = 700;
 const LOOK = 400;
-/** Between two writes of a place that moves: what is behind it is sent again after a crash. */
+/**
+ * Between two writes of a place that moves slowly: what is behind it is sent again after a crash.
+ * One that has moved over so many records is written without a wait.
+ */
 const SAVE = 100;
+const SAVE_RECORDS = 100;
 const ATTEMPTS = 3;
 
 /**
@@ -55,7 +59,15 @@ export class Claim {
   #seenAt = 0;
   #validUntil = 0;
   #writtenAt = 0;
-  #dirty: Place | undefined;
+  #dirty: (() => Place) | undefined;
+  /** Records before the place, now and when it was written last. */
+  #records = 0;
+  #written = 0;
+  /** When the last write began, and whether it failed. */
+  #triedAt = 0;
+  #failed = false;
+  /** The next write is about to begin. */
+  #hurried = false;
   /** Of writes since the last one that was answered. */
   readonly #nonces = new Set<string>();
   #closing = false;
@@ -90,11 +102,24 @@ export class Claim {
     this.#again(0);
   }
 
-  /** Stores a new place with the next write, which is soon. */
-  save(place: Place): void {
+  /** Stores a new place with the next write, which is soon; `records` lie before it in all. */
+  save(place: () => Place, records = 0): void {
     const first = this.#dirty === undefined;
     this.#dirty = place;
-    if (first && this.#held && this.#turn === undefined) this.#again(0);
+    this.#records = records;
+    if (!this.#held || this.#turn !== undefined) return;
+    if (this.#far ? !this.#hurried : first) this.#again(this.#untilSave);
+  }
+
+  /** How long the next write of a place waits, milliseconds. */
+  get #untilSave(): number {
+    if (this.#far && !this.#failed) return 0;
+    return Math.max(0, this.#triedAt + SAVE - performance.now());
+  }
+
+  /** The place has moved over many records since it was written. */
+  get #far(): boolean {
+    return this.#records - this.#written >= SAVE_RECORDS;
   }
 
   /** Resolves when the claim is given back with the last place, or that was not possible. */
@@ -125,11 +150,13 @@ export class Claim {
   #again(wait: number): void {
     clearTimeout(this.#timer);
     if (this.#closing) return;
+    this.#hurried = wait === 0;
     this.#timer = setTimeout(() => {
+      this.#hurried = false;
       this.#turn = this.#step().finally(() => {
         this.#turn = undefined;
         const soon = this.#held && this.#dirty !== undefined && !this.#doubt;
-        this.#again(soon ? SAVE : LOOK);
+        this.#again(soon ? this.#untilSave : LOOK);
       });
     }, wait);
   }
@@ -193,13 +220,19 @@ export class Claim {
 
   async #write(owner: string): Promise<void> {
     const place = this.#dirty;
+    const written = this.#written;
+    this.#triedAt = performance.now();
     this.#dirty = undefined;
+    this.#written = this.#records;
     const before = this.#state!;
-    const moved = place === undefined ? {} : { ...place, savedAt: Date.now() };
+    const moved = place === undefined ? {} : { ...place(), savedAt: Date.now() };
     try {
       await this.#put({ ...before, ...moved, owner, nonce: randomUUID() });
+      this.#failed = false;
     } catch (error) {
       this.#dirty ??= place;
+      this.#written = written;
+      this.#failed = true;
       throw error;
     }
   }

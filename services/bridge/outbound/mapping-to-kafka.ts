@@ -4,7 +4,7 @@ import { describeError } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import type { LogConsumer } from '#core/message-log/consumer.ts';
 import type { Cursor } from '#core/message-log/cursor.ts';
-import { Claim } from '../cluster/claim.ts';
+import { Claim, type Place } from '../cluster/claim.ts';
 import type { BridgeStore } from '../cluster/store.ts';
 import { Backoff } from '../delivery/backoff.ts';
 import { shareOf } from '../delivery/budget.ts';
@@ -204,11 +204,13 @@ export class MappingToKafka {
   }
 
   #save(cursor: Cursor): void {
-    this.claim.save({
+    const control = this.control.done;
+    const place = (): Place => ({
       floor: cursor.sequences.map((sequence) => sequence + 1),
       cursor: cursor.encode().toString('base64'),
-      control: this.control.done,
+      control,
     });
+    this.claim.save(place, this.counters.delivered);
   }
 
   /** Waits while the claim is in doubt; whoever ends the work lets it go on. */

@@ -26,7 +26,7 @@ export interface PumpOptions {
 }
 
 /** Messages under one mark: after a crash at most so many come again although Kafka had them. */
-const MARK_MESSAGES = 256;
+const MARK_MESSAGES = 64;
 /** Longest wait for something new, milliseconds. */
 const HEAD_WAIT = 1_000;
 /** Between two looks at whether a pause is over, milliseconds. */

@@ -12,6 +12,7 @@ class FakeStore {
   bytes: Buffer = Buffer.alloc(0);
   height = 0;
   writes = 0;
+  attempts = 0;
   /** Which bridges cannot reach it, and whose answers are lost. */
   readonly cut = new Set<string>();
   readonly mute = new Set<string>();
@@ -27,6 +28,7 @@ class FakeStore {
         return { bytes: this.bytes, version: this.version };
       },
       write: async (_key: string, bytes: Buffer, expected: Version) => {
+        this.attempts++;
         if (this.cut.has(who)) throw unavailable();
         if (expected.height !== this.height) throw new BrambleError(ERROR_CODES.FENCED, 'taken');
         const thawed = performance.now() + this.freeze;
@@ -79,7 +81,7 @@ const until = async (condition: () => boolean): Promise<number> => {
   return performance.now() - began;
 };
 
-const place = (n: number) => ({ floor: [n], cursor: `c${n}`, control: 0 });
+const place = (n: number) => () => ({ floor: [n], cursor: `c${n}`, control: 0 });
 
 afterEach(async () => {
   await Promise.all(claims.splice(0).map((claim) => claim.close()));
@@ -135,6 +137,30 @@ describe('a claim', () => {
     await until(() => a.events.includes('resumed'));
     expect(a.events).not.toContain('doubt');
     expect(a.claim.valid).toBe(true);
+  });
+
+  test('a place that moves slowly is written now and then, one that moves far at once', async () => {
+    const store = new FakeStore();
+    const a = bridge(store, 'a');
+    await until(() => a.claim.held);
+    const writesWithin = async (step: number): Promise<number> => {
+      const before = store.writes;
+      for (let i = 1; i <= 40; i++) {
+        a.claim.save(place(i), i * step);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      return store.writes - before;
+    };
+    const slow = await writesWithin(1);
+    const fast = await writesWithin(1_000);
+    console.log(`of 40 places ${slow} and ${fast} were written`);
+    expect(slow).toBeLessThan(12);
+    expect(fast).toBeGreaterThan(2 * slow);
+    // A store that is away is not asked without end.
+    store.cut.add('a');
+    const before = store.attempts;
+    await writesWithin(100_000);
+    expect(store.attempts - before).toBeLessThan(12);
   });
 
   test('a holder that comes back in time goes on', async () => {
