@@ -56,8 +56,9 @@ export class Guard implements Service {
   #owned: string[] = [];
   #started = false;
 
-  constructor(config: VipConfig, log: Logger) {
-    const { node, address, peers, heartbeat, serving, health } = config;
+  /** `listen`: where heartbeats arrive, the node's own address. */
+  constructor(config: VipConfig, log: Logger, listen = config.address) {
+    const { node, peers, heartbeat, serving, health } = config;
     this.#config = config;
     this.#log = log;
     this.#peers = new Peers(
@@ -66,7 +67,7 @@ export class Guard implements Service {
       heartbeat.lost,
     );
     this.#sender = new Sender({
-      address,
+      address: listen,
       port: heartbeat.port,
       peers: peers.map((peer) => peer.address),
       heard: (datagram) => this.#hear(datagram),

@@ -27,7 +27,7 @@ export interface VirtualPiOptions {
 }
 
 /** Upper bounds on a busy machine, milliseconds. */
-const BOOT = 120_000;
+const BOOT = 240_000;
 const START = 20_000;
 
 /**
@@ -114,7 +114,10 @@ export class VirtualPi {
         () => false,
       );
     };
-    await eventually(`${this.name} is up`, up, BOOT);
+    await eventually(`${this.name} is up`, up, BOOT).catch(async (error: unknown) => {
+      const jobs = await this.exec('systemctl', 'list-jobs', '--no-pager').catch(String);
+      throw new Error(`${this.name} waits for:\n${jobs}`, { cause: error });
+    });
   }
 
   /**
