@@ -5,8 +5,8 @@ import { parseCluster } from '#core/config/cluster.ts';
 import { DRAIN_DIRECTORY } from '#core/drain.ts';
 import { activate, foresee } from '../node/activate.ts';
 import { drainNode, undrainNode } from '../node/drain.ts';
-import { passGate } from '../node/gate.ts';
-import { currentGeneration, keep, kept, nothing, requireRelease } from '../node/generation.ts';
+import { type GateResult, passGate } from '../node/gate.ts';
+import { currentGeneration, keep, kept, requireRelease } from '../node/generation.ts';
 import { inspectNode } from '../node/inspect.ts';
 import { CLUSTER_FILE, nodeLayout } from '../node/layout.ts';
 import { systemd } from '../node/systemctl.ts';
@@ -22,20 +22,17 @@ const MAX_PATIENCE_S = 3_600;
 const WHO = 'operator';
 
 const ACTIONS: Record<string, (values: Values) => Promise<unknown>> = {
-  inspect: async () => inspectNode(LAYOUT, DRAIN_DIRECTORY),
+  inspect: async () => ({
+    ...inspectNode(LAYOUT, DRAIN_DIRECTORY),
+    gate: await gate({ wait: 0 }),
+  }),
   stage: async (values) => stage(values),
   activate: async () => activate(LAYOUT, kept(LAYOUT, 'next'), systemd),
   back: async () => activate(LAYOUT, kept(LAYOUT, 'previous'), systemd),
-  'foresee-back': async () => foresee(LAYOUT, kept(LAYOUT, 'previous')),
+  'foresee-back': async () => foresee(LAYOUT, kept(LAYOUT, 'previous'), systemd),
   drain: async (values) => drainNode(DRAIN_DIRECTORY, who(values), patience(values)),
   undrain: async (values) => undrainNode(DRAIN_DIRECTORY, who(values)),
-  gate: async (values) =>
-    passGate({
-      files: currentGeneration(LAYOUT).files,
-      whole: values.partial !== true,
-      patience: patience(values),
-      drain: DRAIN_DIRECTORY,
-    }),
+  gate,
 };
 
 export const nodeCommand: Command = {
@@ -91,6 +88,15 @@ Each prints one JSON object, without secrets. Only the owner of the node (root) 
   },
 };
 
+function gate(values: Values): Promise<GateResult> {
+  return passGate({
+    files: currentGeneration(LAYOUT).files,
+    whole: values.partial !== true,
+    patience: patience(values),
+    drain: DRAIN_DIRECTORY,
+  });
+}
+
 /** Throws ConfigError, USAGE, STORAGE. */
 function stage(values: Values): unknown {
   const from = (values.cluster as string | undefined) ?? path.join(LAYOUT.etc, CLUSTER_FILE);
@@ -107,9 +113,9 @@ function stage(values: Values): unknown {
   });
   files.set(CLUSTER_FILE, text);
   const next = { release, files };
-  const changes = foresee(LAYOUT, next);
+  const foreseen = foresee(LAYOUT, next, systemd);
   if (values['dry-run'] !== true) keep(LAYOUT, 'next', next);
-  return { changed: !nothing(changes), ...changes };
+  return foreseen;
 }
 
 function who(values: Values): string {

@@ -1,4 +1,12 @@
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
+import {
+  applyCommand,
+  drainCommand,
+  resetCommand,
+  rollbackCommand,
+  undrainCommand,
+  upgradeCommand,
+} from './apply.ts';
 import { bansCommand } from './bans.ts';
 import { bridgeCommand } from './bridge.ts';
 import { brokersCommand } from './brokers.ts';
@@ -10,13 +18,17 @@ import { devCommand } from './dev.ts';
 import { EXIT, exitCodeFor } from './exit-codes.ts';
 import { commandHelp, overview } from './help.ts';
 import { initCommand } from './init.ts';
+import { logsCommand } from './logs.ts';
 import { markGoodCommand } from './mark-good.ts';
+import { nodeCommand } from './node.ts';
 import { osUpdateCommand } from './os-update.ts';
 import { findCommand, parseInvocation } from './parse.ts';
 import { passwordCommand } from './password.ts';
+import { planCommand } from './plan.ts';
 import { renderCommand } from './render.ts';
 import { retainedCommand } from './retained.ts';
 import { sessionsCommand } from './sessions.ts';
+import { statusCommand } from './status.ts';
 import { topicsCommand } from './topics.ts';
 import { validateCommand } from './validate.ts';
 import { versionCommand } from './version.ts';
@@ -37,6 +49,15 @@ export const COMMANDS: readonly Command[] = [
   devCommand,
   initCommand,
   validateCommand,
+  planCommand,
+  applyCommand,
+  statusCommand,
+  logsCommand,
+  drainCommand,
+  undrainCommand,
+  upgradeCommand,
+  rollbackCommand,
+  resetCommand,
   clientsCommand,
   sessionsCommand,
   retainedCommand,
@@ -46,6 +67,7 @@ export const COMMANDS: readonly Command[] = [
   bridgeCommand,
   passwordCommand,
   renderCommand,
+  nodeCommand,
   configureCommand,
   osUpdateCommand,
   markGoodCommand,

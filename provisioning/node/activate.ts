@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
-import { isDirectory, pointTo, readText, writeText } from './files.ts';
+import { pointTo, readText, writeText } from './files.ts';
 import {
   type Changes,
   compareGenerations,
@@ -48,17 +48,7 @@ export function activate(layout: Layout, to: Generation, manager: ServiceManager
   }
   const linked = linkRelease(layout, release);
   if (linked || changes.release !== null) manager.daemonReload();
-  const work = workFor({
-    services: servingUnits(layout, release),
-    changed: new Set(pending.files),
-    present: new Set(to.files.keys()),
-    newRelease: pending.from !== release,
-    changedUnits:
-      pending.from === release
-        ? new Set()
-        : changedUnits(layout, pending.from ?? undefined, release),
-    isActive: (service) => manager.isActive(service),
-  });
+  const work = workOf(layout, to, { pending, release, manager });
   manager.ask('stop', work.stop);
   manager.ask('restart', work.restart);
   manager.ask('reload', work.reload);
@@ -90,13 +80,34 @@ function withPending(layout: Layout, from: string | undefined, changes: Changes)
   }
 }
 
-/** What would change; touches nothing. */
-export function foresee(layout: Layout, to: Generation): Changes {
-  const from = currentGeneration(layout);
-  return compareGenerations(from, { ...to, release: to.release ?? from.release });
+interface WorkContext {
+  pending: Pending;
+  release: string;
+  manager: ServiceManager;
 }
 
-/** Whether a node has ever been set up. */
-export function isBare(layout: Layout): boolean {
-  return !isDirectory(layout.current);
+function workOf(layout: Layout, to: Generation, { pending, release, manager }: WorkContext): Work {
+  return workFor({
+    services: servingUnits(layout, release),
+    changed: new Set(pending.files),
+    present: new Set(to.files.keys()),
+    newRelease: pending.from !== release,
+    changedUnits:
+      pending.from === release
+        ? new Set()
+        : changedUnits(layout, pending.from ?? undefined, release),
+    isActive: (service) => manager.isActive(service),
+  });
+}
+
+/** What activate would do; touches nothing. */
+export function foresee(layout: Layout, to: Generation, manager: ServiceManager): Activation {
+  const from = currentGeneration(layout);
+  const release = to.release ?? from.release;
+  const changes = compareGenerations(from, { ...to, release });
+  const none: Work = { start: [], restart: [], reload: [], stop: [] };
+  const pending = withPending(layout, from.release, changes);
+  const work = release === undefined ? none : workOf(layout, to, { pending, release, manager });
+  const changed = !nothing(changes) || Object.values(work).some((units) => units.length > 0);
+  return { ...changes, changed, work };
 }

@@ -169,7 +169,7 @@ describe('activate', () => {
       manager,
     );
     const before = kept(layout, 'previous');
-    expect(foresee(layout, before)).toMatchObject({
+    expect(foresee(layout, before, manager)).toMatchObject({
       release: { from: 'bramble-2', to: 'bramble-1' },
     });
     activate(layout, before, manager);
