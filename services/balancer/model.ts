@@ -131,6 +131,8 @@ export interface ServerConfig extends Address {
   disabled: boolean;
   /** undefined = not checked, always up ("no check"). */
   check: CheckConfig | undefined;
+  /** What it needs to be up, and what stands for its health where nobody checks it. */
+  rise?: number | undefined;
   sendProxy: 'v1' | 'v2' | undefined;
   /** Address of ours that connections to it come from; port 0 = any. */
   source: Address | undefined;

@@ -172,6 +172,32 @@ const HTTP_CASES: readonly CheckCase[] = [
     `${HTTP} send uri-lf "/%[str(q)]" body-lf "%[str(body)]" hdr x-h "%[str(v)]"`,
     ok(),
   ),
+  of(
+    'http: a name by a format',
+    `${HTTP} expect status 200\n http-check set-var(check.n) res.fhdr(x-n)\n http-check expect hdr name-lf -m str "%[var(check.n)]"`,
+    ok('', 'x-n: X-A\r\nx-a: b\r\n'),
+  ),
+  of(
+    'http: a value by a format',
+    `${HTTP} expect hdr name -m beg x- value-lf -m end "%[res.hdr(x-n,2)]"`,
+    ok('', 'x-n: a, bc\r\n'),
+  ),
+  of(
+    'http: a whole value by a format',
+    `${HTTP} expect ! fhdr name x-n value-lf "%[res.fhdr(x-n)]"`,
+    ok('', 'x-n: a, bc\r\n'),
+  ),
+  of(
+    'http: a format of nothing',
+    `${HTTP} expect hdr name-lf "%[res.hdr(x-none)]"`,
+    ok('', 'x-n: a\r\n'),
+  ),
+  of(
+    'http: an upgrade',
+    `${HTTP} send meth GET uri / ver HTTP/1.1 hdr host w hdr connection upgrade hdr upgrade raw\n http-check expect status 101`,
+    [10, 'HTTP/1.1 101 Up\r\nconnection: upgrade\r\nupgrade: raw\r\n\r\n'],
+  ),
+  of('http: a post of nothing', `${HTTP} send meth POST uri / ver HTTP/1.1 hdr host w`, ok()),
   of('http: only a timeout', `${HTTP} expect status 200 tout-status L4TOUT`, [10]),
 ];
 

@@ -149,7 +149,7 @@ describe.each([
         await sleep(80);
         LEAVES[how](second);
         await until(() => setup.proxy.out.length > from, 'its line');
-        const log = setup.proxy.out.slice(from).map(withoutTimes);
+        const log = setup.proxy.out.slice(from).map(requestOf);
         // Its place in the queue is free again: the next one gets the server.
         setup.origin.script = OK;
         for (const socket of setup.origin.peer.sockets) socket.destroy();

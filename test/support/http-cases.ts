@@ -120,6 +120,9 @@ export const START_LINES: readonly HttpCase[] = [
 ];
 
 export const FIELDS: readonly HttpCase[] = [
+  ...['trailers', 'trailers, gzip', 'gzip', 'gzip, trailers', 'trailers;q=0.5', 'trailersx'].map(
+    (value) => field(`TE: ${value}`),
+  ),
   field('X-Foo: Bar'),
   field('ACCEPT:  x y  '),
   field('X : y'),

@@ -1,6 +1,6 @@
 import type { Evidence, Verdict } from './expect.ts';
 import { errorMessage } from './messages.ts';
-import type { CheckedResponse, CheckFault, ExpectStep, Match, TextMatch } from './steps.ts';
+import type { CheckedResponse, CheckFault, CheckScope, ExpectStep, TextMatch } from './steps.ts';
 
 /**
  * Judges one `http-check expect` by the response as far as it has come (manual, `http-check
@@ -23,8 +23,12 @@ export function judgeResponse(step: ExpectStep, evidence: Evidence): Verdict {
       return match.pattern.test(String(response.status)) !== negated
         ? 'next'
         : fail('L7STS', reason);
-    case 'header':
-      return hasField(match, response) !== negated ? 'next' : fail('L7STS', reason);
+    case 'header': {
+      const [name, value] = [evaluated(match.name, scope), evaluated(match.value, scope)];
+      if (isEmpty(name) || isEmpty(value)) return fail('L7RSP', EMPTY_FORMAT);
+      const found = hasField({ full: match.full, name, value }, response);
+      return found !== negated ? 'next' : fail('L7STS', reason);
+    }
     default:
       return content(response.body);
   }
@@ -35,7 +39,7 @@ export function judgeResponse(step: ExpectStep, evidence: Evidence): Verdict {
     }
     const text = match.kind === 'body' ? match.text : undefined;
     const wanted = match.kind === 'body-lf' ? match.text(scope) : text;
-    if (wanted === '') return fail('L7RSP', 'log-format string evaluated to an empty string');
+    if (wanted === '') return fail('L7RSP', EMPTY_FORMAT);
     if (!ended && wanted !== undefined && body.length < wanted.length) return 'wait';
     if (!ended && step.minReceived !== undefined && body.length < step.minReceived) return 'wait';
     const found =
@@ -58,12 +62,27 @@ export function judgeResponse(step: ExpectStep, evidence: Evidence): Verdict {
   }
 }
 
+const EMPTY_FORMAT = 'log-format string evaluated to an empty string';
+
+/** What a text is compared with, its formats filled in. */
+type Wanted =
+  | { how: 'str' | 'beg' | 'end' | 'sub'; text: string }
+  | { how: 'reg'; pattern: RegExp };
+
+function evaluated(match: TextMatch | undefined, scope: CheckScope): Wanted | undefined {
+  if (!match || match.how === 'reg') return match;
+  return { how: match.how, text: typeof match.text === 'string' ? match.text : match.text(scope) };
+}
+
+const isEmpty = (wanted: Wanted | undefined): boolean =>
+  wanted !== undefined && wanted.how !== 'reg' && wanted.text === '';
+
 function hasField(
-  { full, name, value }: Extract<Match, { kind: 'header' }>,
+  { full, name, value }: { full: boolean; name: Wanted | undefined; value: Wanted | undefined },
   { fields }: CheckedResponse,
 ): boolean {
   for (const [field, text] of fields) {
-    if (!matches(name, field, true)) continue;
+    if (!name || !matches(name, field, true)) continue;
     if (!value) return true;
     const values = full ? [text] : splitList(text);
     if (values.some((one) => matches(value, one, false))) return true;
@@ -71,7 +90,7 @@ function hasField(
   return false;
 }
 
-function matches(wanted: TextMatch, text: string, anyCase: boolean): boolean {
+function matches(wanted: Wanted, text: string, anyCase: boolean): boolean {
   if (wanted.how === 'reg') return wanted.pattern.test(text);
   const [a, b] = anyCase ? [text.toLowerCase(), wanted.text.toLowerCase()] : [text, wanted.text];
   switch (wanted.how) {

@@ -25,11 +25,16 @@ const REASONS: Record<string, string> = {
 /** Trouble on our own side, which says nothing of the server. */
 const OWN_FAULTS = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'EAGAIN']);
 
+const REFUSED_AT_ONCE = new Set(['ENETUNREACH', 'ENETDOWN', 'EACCES', 'EPERM']);
+
 /** What a socket's error is in a report, before or after the connection stood. */
 export function faultOf(error: Error, connected: boolean): Pick<CheckReport, 'status' | 'info'> {
   const code = systemCode(error) ?? '';
   const status = connected || OWN_FAULTS.has(code) ? 'SOCKERR' : 'L4CON';
-  return { status, info: REASONS[code] ?? error.message };
+  const reason = REASONS[code] ?? error.message;
+  // What the kernel says at once is told apart from what comes of the attempt (HAProxy).
+  const atOnce = !connected && REFUSED_AT_ONCE.has(code);
+  return { status, info: atOnce ? `General socket error (${reason})` : reason };
 }
 
 /** Our end as the client's, the server's as where it connected to. */

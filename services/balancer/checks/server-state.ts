@@ -120,7 +120,11 @@ function lineOf(server: Server, now: number): string {
   // Configured and enabled; paused while in maintenance.
   const paused = server.state === 'maint' && (check !== undefined || disabled);
   const checkState = (check ? 6 : 0) + (paused ? 8 : 0);
-  const health = check ? server.health : server.running ? UNCHECKED_HEALTH : 0;
+  const health = check
+    ? server.health
+    : server.running
+      ? (server.config.rise ?? UNCHECKED_HEALTH)
+      : 0;
   const agentState = agent ? 6 + 16 : 0;
   return [
     backend.config.id,

@@ -83,7 +83,7 @@ export type ProtocolVerdict =
 
 /** How a text is compared, `-m` of `http-check expect hdr`. */
 export type TextMatch =
-  | { how: 'str' | 'beg' | 'end' | 'sub'; text: string }
+  | { how: 'str' | 'beg' | 'end' | 'sub'; text: string | CheckText }
   | { how: 'reg'; pattern: RegExp };
 
 export type Match =

@@ -12,7 +12,9 @@ import {
 import type { CheckSettings, CommentRule, HttpRule, HttpSend } from './check-settings.ts';
 
 /** Fields that follow from the message and cannot be set: HAProxy leaves them out, too. */
-const OWN_FIELDS = new Set(['connection', 'content-length', 'transfer-encoding']);
+const OWN_FIELDS = new Set(['content-length', 'transfer-encoding']);
+/** Methods that say nothing of a body where there is none. */
+const BODILESS = new Set(['OPTIONS', 'GET', 'HEAD', 'DELETE']);
 const STATE_FIELD = 'x-haproxy-server-state';
 
 /** How the servers of a proxy are checked. */
@@ -79,6 +81,7 @@ function buildSend(rule: HttpSend, { sendState }: CheckSettings): SendStep {
     .map(([name, value]) => [name.toLowerCase(), value] as const)
     .filter(([name]) => !OWN_FIELDS.has(name));
   const state: CheckText = ({ subject }) => subject.state?.() ?? '';
+  const closes = version !== 'HTTP/1.0' && !fields.some(([name]) => name === 'connection');
   if (sendState) fields.push([STATE_FIELD, state]);
   const request = (scope: CheckScope): string => {
     const target = textOf(uri, scope) || '/';
@@ -88,8 +91,8 @@ function buildSend(rule: HttpSend, { sendState }: CheckSettings): SendStep {
       const text = value(scope);
       if (text !== '') head += `${name}: ${text}\r\n`;
     }
-    if (content !== '') head += `content-length: ${content.length}\r\n`;
-    if (version !== 'HTTP/1.0') head += 'connection: close\r\n';
+    if (content !== '' || !BODILESS.has(method)) head += `content-length: ${content.length}\r\n`;
+    if (closes) head += 'connection: close\r\n';
     return `${head}\r\n${content}`;
   };
   const { index, comment } = rule;

@@ -94,6 +94,8 @@ export interface ServerSettings {
   fall: number;
   checkAddress: string | undefined;
   checkPort: number | undefined;
+  /** Behind the address of `addr`; `port` goes before it. */
+  checkAddressPort: number | undefined;
   checkSendProxy: boolean;
   weight: number;
   maxconn: number | undefined;
@@ -237,6 +239,7 @@ export function newSettings(): ProxySettings {
       fall: 3,
       checkAddress: undefined,
       checkPort: undefined,
+      checkAddressPort: undefined,
       checkSendProxy: false,
       weight: 1,
       maxconn: undefined,

@@ -112,6 +112,7 @@ export class Connector implements UpstreamUser {
   /** Gives up whatever was reached, and the place. */
   abort(): void {
     clearTimeout(this.#pause);
+    if (this.#queued && !this.#assignment) this.#account.leftQueue();
     const upstream = this.#upstream;
     if (upstream?.user === this) {
       this.#pools.closed(upstream.server);

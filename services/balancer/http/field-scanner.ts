@@ -7,6 +7,8 @@ export const MAX_COUNTED = 15_312;
 /** Most raw bytes that a head may take (`tune.bufsize`). */
 export const MAX_HEAD = 16_384;
 
+const TE = Buffer.from('te');
+const TRAILERS = Buffer.from('trailers');
 const HOST = Buffer.from('host');
 const UPGRADE = Buffer.from('upgrade');
 const CONNECTION = Buffer.from('connection');
@@ -170,6 +172,8 @@ export class FieldScanner {
   /** 1 = keep the field, 0 = drop it, negative = refuse the message. */
   #apply(start: number, end: number, value: number): number {
     switch (end - start) {
+      case 2:
+        return this.#is(TE, start) ? this.#te(value) : 1;
       case 4:
         return this.#is(HOST, start) ? this.#host(value) : 1;
       case 7:
@@ -218,6 +222,22 @@ export class FieldScanner {
       if (LOWER[this.out[one + i]!] !== LOWER[this.out[other + i]!]) return false;
     }
     return true;
+  }
+
+  /** Of what a client can read, only trailers are ours to promise (RFC 9110, 10.1.4). */
+  #te(value: number): number {
+    const text = this.#text(value);
+    const at = text.indexOf('trailers');
+    const next = text[at + TRAILERS.length] ?? ',';
+    if (at < 0 || next !== ',') {
+      // It came, and counts.
+      this.size += TE.length + text.length;
+      return 0;
+    }
+    this.size += text.length - TRAILERS.length;
+    TRAILERS.copy(this.out, value);
+    this.length = value + TRAILERS.length;
+    return 1;
   }
 
   #upgrade(value: number): number {

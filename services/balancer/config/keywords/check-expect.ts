@@ -150,28 +150,24 @@ function parseRanges(list: string, words: StepArguments): (readonly [number, num
   });
 }
 
-/** `name [-m <how>] <name> [value [-m <how>] <value>]`. */
+/** `name|name-lf [-m <how>] <name> [value|value-lf [-m <how>] <value>]`. */
 function parseHeader(full: boolean, words: StepArguments): Match {
   const keyword = words.word;
-  if (words.ahead(1) !== 'name' || words.ahead(2) === '') {
-    const message = words.ahead(1).endsWith('-lf') ? 'a log-format is not supported as name' : '';
-    words.fail(
-      message ||
-        `'${keyword}' expects at the name keyword as first argument followed by a pattern.`,
-    );
+  if (!/^name(-lf)?$/.test(words.ahead(1)) || words.ahead(2) === '') {
+    words.fail(`'${keyword}' expects at the name keyword as first argument followed by a pattern.`);
   }
-  words.at += 2;
   const name = parseText(keyword, words, 'i');
-  if (words.ahead(1) === 'value-lf') {
-    words.fail("unsupported 'value-lf': HAProxy has it, this balancer does not.");
+  if (!/^value(-lf)?$/.test(words.ahead(1))) {
+    return { kind: 'header', full, name, value: undefined };
   }
-  if (words.ahead(1) !== 'value') return { kind: 'header', full, name, value: undefined };
-  words.at += 2;
-  if (words.done) words.fail(`'${keyword}' expect a pattern with the value keyword.`);
+  if (words.ahead(2) === '') words.fail(`'${keyword}' expect a pattern with the value keyword.`);
   return { kind: 'header', full, name, value: parseText(keyword, words, '') };
 }
 
+/** What follows the word ahead, which says whether it is a log-format. */
 function parseText(keyword: string, words: StepArguments, flags: string): TextMatch {
+  const format = words.ahead(1).endsWith('-lf');
+  words.at += 2;
   let how = 'str';
   if (words.word === '-m') {
     how = words.ahead(1);
@@ -180,9 +176,12 @@ function parseText(keyword: string, words: StepArguments, flags: string): TextMa
         `'${keyword}' : '-m' only supports 'str', 'beg', 'end', 'sub' or 'reg' (got '${how}').`,
       );
     }
+    if (format && how === 'reg') {
+      words.fail(`'${keyword}': log-format string is not supported with a regex matching method.`);
+    }
     words.at += 2;
     if (words.done) words.fail(`'${keyword}' expects a pattern after '-m ${how}'.`);
   }
   if (how === 'reg') return { how, pattern: words.pattern(words.word, flags) };
-  return { how: how as 'str', text: wire(words.word) };
+  return { how: how as 'str', text: format ? words.compile(words.word) : wire(words.word) };
 }

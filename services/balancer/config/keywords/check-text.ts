@@ -1,4 +1,5 @@
 import type { CheckText } from '../../checks/steps.ts';
+import { listOf, occurrence } from '../../samples/fetches/http-names.ts';
 
 /** Variables of a log-format that a check knows (manual, section 8.2.4). */
 const VARIABLES: Readonly<Record<string, CheckText>> = {
@@ -11,6 +12,9 @@ const FETCHES: Readonly<Record<string, CheckText>> = {
   be_name: ({ subject }) => subject.backend,
   srv_name: ({ subject }) => subject.server,
   'res.len': ({ input }) => String(input.length),
+  'res.body': ({ response }) => response?.body ?? '',
+  'res.body_len': ({ response }) => String(response?.body.length ?? 0),
+  status: ({ response }) => (response ? String(response.status) : ''),
 };
 
 /**
@@ -90,6 +94,9 @@ function compileSource(fetch: string): CheckText | { error: string } {
       return { error: `invalid argument '${argument}' in 'int'` };
     case 'var':
       return ({ variables }) => String(variables.get(argument) ?? '');
+    case 'res.hdr':
+    case 'res.fhdr':
+      return fieldOf(name === 'res.fhdr', argument);
     case 'res.payload': {
       const [offset, length, ...more] = argument.split(',').map(Number);
       if (
@@ -106,6 +113,21 @@ function compileSource(fetch: string): CheckText | { error: string } {
     default:
       return { error: `unknown fetch method '${fetch}' in a check` };
   }
+}
+
+/** `<name>[,<occurrence>]` of the response: a line's value as it is, or one between commas. */
+function fieldOf(full: boolean, argument: string): CheckText | { error: string } {
+  const [name = '', which = '-1', ...more] = argument.split(',').map((part) => part.trim());
+  const at = Number(which);
+  if (name === '' || more.length > 0 || !Number.isInteger(at) || at === 0) {
+    return { error: `invalid arguments '${argument}'` };
+  }
+  const wanted = name.toLowerCase();
+  return ({ response }) => {
+    const lines = response?.fields.filter(([field]) => field === wanted) ?? [];
+    const values = lines.map(([, value]) => value);
+    return occurrence(full ? values : listOf(values), at) ?? '';
+  };
 }
 
 const latin1 = (text: string): string => Buffer.from(text).toString('latin1');

@@ -101,7 +101,7 @@ export const SERVER_PARAMETERS: KeywordTable<ServerKeyword> = {
       if (host === '') return `'addr' : invalid address: '${text}'.`;
       if (ports && ports.first !== ports.last) return `'addr' : port range not permitted here.`;
       server.settings.checkAddress = host;
-      if (ports) server.settings.checkPort = ports.first;
+      if (ports) server.settings.checkAddressPort = ports.first;
       return undefined;
     },
   },

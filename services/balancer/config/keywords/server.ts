@@ -214,6 +214,7 @@ function toConfig(
     backup: settings.backup,
     disabled: settings.disabled,
     check: settings.checked ? toCheck(settings) : undefined,
+    rise: settings.rise,
     sendProxy: settings.sendProxy,
     source: settings.source,
     cookie: settings.cookie,
@@ -238,7 +239,8 @@ function toCheckTls({ checkTls }: ServerSettings): CheckTlsConfig {
 }
 
 function toCheck(settings: ServerSettings): NonNullable<ServerConfig['check']> {
-  const { inter, checkAddress, checkPort, sendProxy } = settings;
+  const { inter, checkAddress, sendProxy } = settings;
+  const checkPort = settings.checkPort ?? settings.checkAddressPort;
   // HAProxy sends the header on checks to the server's own address, without being asked.
   const same = checkAddress === undefined && checkPort === undefined;
   return {
