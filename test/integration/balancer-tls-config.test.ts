@@ -8,6 +8,28 @@ import { Authority } from '../support/authority.ts';
 let authority: Authority;
 let file: string;
 
+/** Lines of a crt-list. */
+const LISTS = [
+  '@/good.pem [alpn http/1.1] good.test !bad.test',
+  '@/good.pem [verify required ca-file @/authority.pem ciphers ECDHE-ECDSA-AES128-GCM-SHA256]',
+  '@/good.pem [verify required]',
+  '@/good.pem [ssl-min-ver TLSv1.3 ssl-max-ver TLSv1.3 curves X25519] *.test',
+  '@/good.pem [ssl-min-ver]',
+  '@/good.pem [ssl-min-ver TLSv1.9]',
+  '@/good.pem [nonsense]',
+  '@/good.pem [verify]',
+  '@/good.pem [verify foo]',
+  '@/good.pem [crt @/good.pem]',
+  '@/good.pem [ca-file @/nope]',
+  '@/good.pem [ciphers FOO]',
+  '@/good.pem alpn http/1.1]',
+  '@/good.pem [[alpn http/1.1]',
+  '[alpn http/1.1] @/good.pem',
+  '@/good.pem []',
+  '@/good.pem !*',
+  '# nothing',
+];
+
 beforeAll(() => {
   authority = new Authority();
   file = authority.path('test.cfg');
@@ -22,6 +44,10 @@ beforeAll(() => {
   mkdirSync(authority.path('many'));
   writeFileSync(authority.path('many/a.pem'), key + certificate);
   writeFileSync(authority.path('list.txt'), `${authority.path('good.pem')} good.test\n`);
+  for (const [index, line] of LISTS.entries()) {
+    const text = line.replaceAll('@', authority.directory);
+    writeFileSync(authority.path(`list${index}.txt`), `${text}\n`);
+  }
   writeFileSync(authority.path('badlist.txt'), `${authority.path('nope.pem')}\n`);
 });
 afterAll(() => authority.remove());
@@ -105,6 +131,7 @@ describe('what HAProxy says of a bind line', () => {
     'ssl crt-list @/list.txt',
     'ssl crt-list @/badlist.txt',
     'ssl crt-list @/nope.txt',
+    ...LISTS.map((_line, index) => `ssl crt-list @/list${index}.txt`),
     `${GOOD} verify required`,
     `${GOOD} verify foo`,
     `${GOOD} ca-file @/nope`,

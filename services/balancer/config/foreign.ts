@@ -17,8 +17,7 @@ export const FOREIGN_GLOBAL = words(`
   maxsslconn pp2-never-send-local ssl-engine ssl-load-extra-del-ext
   ssl-load-extra-files ssl-propquery ssl-provider ssl-provider-path ssl-skip-self-issued-ca
   tune.fail-alloc tune.lua.forced-yield tune.lua.maxmem tune.lua.service-timeout
-  tune.lua.session-timeout tune.lua.task-timeout tune.ssl.capture-buffer-size
-  tune.ssl.capture-cipherlist-size tune.ssl.keylog unix-bind
+  tune.lua.session-timeout tune.lua.task-timeout tune.ssl.keylog unix-bind
 `);
 
 /** Keywords of defaults, frontend, backend and listen. */

@@ -2,7 +2,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { createWriteRequest, type TcpHandle } from '../tcp/handle.ts';
 import { Ticket, type TimerWheel, wheelNow } from '../tcp/timer-wheel.ts';
-import { choiceFor } from './choice.ts';
+import { choiceFor, type Terms } from './choice.ts';
 import type { BindTls } from './config.ts';
 import { SocketFacts, verifyResult } from './facts.ts';
 import { receiveHello } from './receive-hello.ts';
@@ -28,21 +28,12 @@ export interface Handshake {
 /** Makes TLS connections of accepted ones, for all addresses of a `bind` line. */
 export class TlsAcceptor {
   readonly #bind: BindTls;
-  readonly #options: tls.TLSSocketOptions;
+  readonly #options = new WeakMap<BindTls, tls.TLSSocketOptions>();
 
   /** Throws when OpenSSL refuses the certificates or ciphers; `config/` has tried. */
   constructor(bind: BindTls) {
     this.#bind = bind;
     choiceFor(bind);
-    const { alpn, verify, protocol } = bind;
-    this.#options = {
-      isServer: true,
-      requestCert: verify !== 'none',
-      // Without a certificate the handshake itself fails; a bad one is judged behind it.
-      rejectUnauthorized: verify === 'required',
-      ...(alpn && { ALPNProtocols: [...alpn] }),
-      ...(!protocol.tickets && { server: new SessionCache(bind).server }),
-    };
   }
 
   /** Takes over the handle, which nobody reads yet. */
@@ -63,8 +54,8 @@ export class TlsAcceptor {
       wheel.clear(ticket);
       done(result);
     };
-    const begin = (context: tls.SecureContext, bytes: Buffer | undefined): void => {
-      give = this.#shakeHands(handle, context, bytes, settle);
+    const begin = (terms: Terms, bytes: Buffer | undefined): void => {
+      give = this.#shakeHands(handle, terms, bytes, settle);
     };
     // Orders may have renewed it.
     const choice = choiceFor(this.#bind);
@@ -83,9 +74,9 @@ export class TlsAcceptor {
         );
         return;
       }
-      const context = choice.find(hello.serverName);
-      if (context) {
-        begin(context, hello.bytes);
+      const terms = choice.find(hello.serverName);
+      if (terms) {
+        begin(terms, hello.bytes);
         return;
       }
       handle.writeBuffer(
@@ -100,7 +91,7 @@ export class TlsAcceptor {
   /** Calls `settle` once; the returned function fails it from outside. */
   #shakeHands(
     handle: TcpHandle,
-    secureContext: tls.SecureContext,
+    { context: secureContext, demands }: Terms,
     bytes: Buffer | undefined,
     settle: (result: SocketFacts | HandshakeFault) => void,
   ): (fault: HandshakeFault) => void {
@@ -108,7 +99,7 @@ export class TlsAcceptor {
     const inside: object = { handle, allowHalfOpen: true, pauseOnCreate: true };
     const raw = new net.Socket({ ...inside, readable: true, writable: true });
     if (bytes) raw.unshift(bytes);
-    const socket = new tls.TLSSocket(raw, { ...this.#options, secureContext });
+    const socket = new tls.TLSSocket(raw, { ...this.#optionsFor(demands), secureContext });
     let open = true;
     const finish = (result: SocketFacts | HandshakeFault): void => {
       if (!open) return;
@@ -124,7 +115,7 @@ export class TlsAcceptor {
     socket.once('close', ended);
     socket.once('secure', () => {
       if (!open) return;
-      if (this.#trusts(socket)) {
+      if (trusts(socket, demands)) {
         socket.off('close', ended);
         releaseControl(socket);
         finish(new SocketFacts(socket));
@@ -135,14 +126,30 @@ export class TlsAcceptor {
     return finish;
   }
 
-  #trusts(socket: tls.TLSSocket): boolean {
-    const { verify, ignoredErrors } = this.#bind;
-    if (verify === 'none' || ignoredErrors === 'all') return true;
-    const result = verifyResult(socket);
-    if (result === 0 || ignoredErrors.has(result)) return true;
-    // A client that shows nothing is as good as one that was not asked, if it may do so.
-    return verify === 'optional' && !socket.getPeerX509Certificate();
+  #optionsFor(demands: BindTls): tls.TLSSocketOptions {
+    let options = this.#options.get(demands);
+    if (!options) {
+      const { alpn, verify, protocol } = demands;
+      options = {
+        isServer: true,
+        requestCert: verify !== 'none',
+        // Without a certificate the handshake itself fails; a bad one is judged behind it.
+        rejectUnauthorized: verify === 'required',
+        ...(alpn && { ALPNProtocols: [...alpn] }),
+        ...(!protocol.tickets && { server: new SessionCache(demands).server }),
+      };
+      this.#options.set(demands, options);
+    }
+    return options;
   }
+}
+
+function trusts(socket: tls.TLSSocket, { verify, ignoredErrors }: BindTls): boolean {
+  if (verify === 'none' || ignoredErrors === 'all') return true;
+  const result = verifyResult(socket);
+  if (result === 0 || ignoredErrors.has(result)) return true;
+  // A client that shows nothing is as good as one that was not asked, if it may do so.
+  return verify === 'optional' && !socket.getPeerX509Certificate();
 }
 
 /** A fatal alert (RFC 8446, 6.2): there is no such name here. */

@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { type Certificate, CertificateError, loadCertificate } from './certificate.ts';
-import { systemReason } from './system-reason.ts';
+import { type Certificate, loadCertificate } from './certificate.ts';
+import type { BindTls } from './config.ts';
 
 /** Certificates that share a place on the `bind` line, and the names they are asked by. */
 export interface CertificateEntry {
@@ -11,6 +11,8 @@ export interface CertificateEntry {
   readonly names: readonly string[] | undefined;
   /** Names that a wildcard above would cover and this entry does not. */
   readonly except: readonly string[];
+  /** What is asked of who gets them, where it is not what the `bind` line asks. */
+  readonly demands?: BindTls | undefined;
 }
 
 /** Kept in files of their own beside a certificate; never one themselves. */
@@ -41,37 +43,6 @@ export function loadEntries(where: string): CertificateEntry[] {
     if (bundle.length > 0) return [entry(...bundle.map(loadCertificate))];
   }
   return [entry(loadCertificate(where))];
-}
-
-/**
- * Reads a `crt-list`: a line has a file and the names that choose it, `!name` for exceptions
- * (HAProxy manual, section 5.1 "crt-list"). Throws CertificateError.
- */
-export function loadCrtList(file: string, base: string | undefined): CertificateEntry[] {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    const reason = systemReason(error);
-    throw new CertificateError(`'crt-list' : cannot open file '${file}' : ${reason}`);
-  }
-  return text.split('\n').flatMap((line, index) => {
-    const [where, ...words] = line.trim().split(/\s+/);
-    if (where === undefined || where === '' || where.startsWith('#')) return [];
-    if (words[0]?.startsWith('[')) {
-      const what = 'parameters of single certificates are not supported';
-      throw new CertificateError(`'crt-list' : ${what} in '${file}' line ${index + 1}.`);
-    }
-    const names = words.filter((word) => !word.startsWith('!')).map((word) => word.toLowerCase());
-    const except = words
-      .filter((word) => word.startsWith('!'))
-      .map((word) => word.slice(1).toLowerCase());
-    return loadEntries(resolveIn(base, where)).map((each) => ({
-      ...each,
-      names: names.length > 0 ? names : undefined,
-      except,
-    }));
-  });
 }
 
 /** A path below `crt-base` or `ca-base`, unless it is absolute. */

@@ -6,7 +6,19 @@ import { serverContext } from './context.ts';
 import { ticketKeysOf } from './ticket-keys.ts';
 
 /** Certificates of one name, by key type. */
-type Kinds = Map<string, Certificate>;
+type Kinds = Map<string, Offer>;
+
+/** A certificate, and what is asked of who gets it. */
+interface Offer {
+  readonly certificate: Certificate;
+  readonly demands: BindTls;
+}
+
+/** How a client is served. */
+export interface Terms {
+  readonly context: SecureContext;
+  readonly demands: BindTls;
+}
 
 /**
  * Which certificate answers to a name: one that has exactly this name, then one whose wildcard
@@ -16,12 +28,12 @@ type Kinds = Map<string, Certificate>;
  */
 export class CertificateChoice {
   /** Serves clients that ask for no name that is known. */
-  readonly fallback: SecureContext;
+  readonly fallback: Terms;
   readonly #bind: BindTls;
   readonly #exact = new Map<string, Kinds>();
   readonly #wild = new Map<string, Kinds>();
   readonly #except = new Map<string, Set<Certificate>>();
-  readonly #contexts = new Map<string, SecureContext>();
+  readonly #terms = new Map<string, Terms>();
   /** The same for all contexts, so that a session goes on whichever name it is asked by. */
   readonly #ticketKeys: Buffer;
 
@@ -29,13 +41,16 @@ export class CertificateChoice {
     this.#bind = bind;
     this.#ticketKeys = ticketKeysOf(bind);
     for (const entry of bind.entries) this.#add(entry);
-    this.fallback = this.#contextOf(bind.entries[0]?.certificates ?? []);
+    const [first] = bind.entries;
+    const demands = first?.demands ?? bind;
+    const offers = first?.certificates.map((certificate) => ({ certificate, demands })) ?? [];
+    this.fallback = this.#termsOf(offers);
   }
 
   /** Makes every context that a name can lead to. Throws OpenSSL's errors. */
   prepare(): void {
     for (const table of [this.#exact, this.#wild]) {
-      for (const kinds of table.values()) this.#contextOf([...kinds.values()]);
+      for (const kinds of table.values()) this.#termsOf([...kinds.values()]);
     }
   }
 
@@ -45,11 +60,11 @@ export class CertificateChoice {
   }
 
   /** undefined = nobody who asks so is served. */
-  find(name: string | undefined): SecureContext | undefined {
+  find(name: string | undefined): Terms | undefined {
     const wanted = name?.toLowerCase();
     const kinds =
       wanted === undefined ? undefined : (this.#exact.get(wanted) ?? this.#below(wanted));
-    if (kinds) return this.#contextOf([...kinds.values()]);
+    if (kinds) return this.#termsOf([...kinds.values()]);
     return this.#bind.strictSni ? undefined : this.fallback;
   }
 
@@ -58,18 +73,20 @@ export class CertificateChoice {
     const kinds = dot < 0 ? undefined : this.#wild.get(name.slice(dot));
     const except = kinds && this.#except.get(name);
     if (!except) return kinds;
-    const left = new Map([...kinds].filter(([, certificate]) => !except.has(certificate)));
+    const left = new Map([...kinds].filter(([, { certificate }]) => !except.has(certificate)));
     return left.size > 0 ? left : undefined;
   }
 
-  #add({ certificates, names, except }: CertificateEntry): void {
+  #add({ certificates, names, except, demands = this.#bind }: CertificateEntry): void {
     for (const certificate of certificates) {
       for (const name of names ?? certificate.names) {
         const wild = name.startsWith('*.');
         const table = wild ? this.#wild : this.#exact;
         const key = wild ? name.slice(1) : name;
         const kinds: Kinds = table.get(key) ?? new Map();
-        if (!kinds.has(certificate.keyType)) kinds.set(certificate.keyType, certificate);
+        if (!kinds.has(certificate.keyType)) {
+          kinds.set(certificate.keyType, { certificate, demands });
+        }
         table.set(key, kinds);
       }
       for (const name of except) {
@@ -79,14 +96,23 @@ export class CertificateChoice {
     }
   }
 
-  #contextOf(certificates: readonly Certificate[]): SecureContext {
-    const key = certificates.map(({ file }) => file).join('\n');
-    let context = this.#contexts.get(key);
-    if (!context) {
-      context = serverContext(this.#bind, certificates, this.#ticketKeys);
-      this.#contexts.set(key, context);
+  /** Of several key types those count that ask the same as the first. */
+  #termsOf(offers: readonly Offer[]): Terms {
+    const demands = offers[0]?.demands ?? this.#bind;
+    const certificates = offers
+      .filter((offer) => offer.demands === demands)
+      .map(({ certificate }) => certificate);
+    const place =
+      demands === this.#bind ? -1 : this.#bind.entries.findIndex((e) => e.demands === demands);
+    const key = [place, ...certificates.map(({ file }) => file)].join('\n');
+    let terms = this.#terms.get(key);
+    if (!terms) {
+      // A session is worth something only where the same is asked.
+      const keys = demands === this.#bind ? this.#ticketKeys : ticketKeysOf(demands);
+      terms = { context: serverContext(demands, certificates, keys), demands };
+      this.#terms.set(key, terms);
     }
-    return context;
+    return terms;
   }
 }
 

@@ -120,6 +120,12 @@ const NOBODY = { variable: () => undefined } as unknown as Scope;
 export const GLOBAL_TUNING: KeywordTable<Row> = {
   ...Object.fromEntries(NUMBERS.map((name) => [name, number(name)])),
   ...Object.fromEntries(Object.entries(FLAGS).map(([name, why]) => [name, flag(why)])),
+  ...Object.fromEntries(
+    ['tune.ssl.capture-buffer-size', 'tune.ssl.capture-cipherlist-size'].map((name) => [
+      name,
+      number(name, 'what clients offer is not kept'),
+    ]),
+  ),
   'tune.bufsize': fixed('tune.bufsize', 'a head may have 16384 bytes'),
   'tune.http.maxhdr': fixed('tune.http.maxhdr', 'a head may have 100 fields'),
   'cpu-map': words('the system places workers on processors'),

@@ -2,19 +2,16 @@ import { existsSync } from 'node:fs';
 import { describeError } from '#core/errors.ts';
 import { compileExpression, ExpressionError } from '../../samples/compile.ts';
 import { CertificateError, loadCertificate } from '../../tls/certificate.ts';
-import {
-  type CertificateEntry,
-  loadCrtList,
-  loadEntries,
-  resolveIn,
-} from '../../tls/certificate-files.ts';
+import { type CertificateEntry, loadEntries, resolveIn } from '../../tls/certificate-files.ts';
 import { choiceFor } from '../../tls/choice.ts';
 import type { BindTls, ServerTls, TlsProtocol } from '../../tls/config.ts';
 import { clientContext, serverContext } from '../../tls/context.ts';
+import { readCrtList } from '../../tls/crt-list.ts';
 import { loadTrust, type Trust } from '../../tls/trust.ts';
 import type { ConfigDraft, ProxyDraft } from '../draft.ts';
 import type { Environment } from '../lexer.ts';
 import type { Problems } from '../problem.ts';
+import { lineSettings } from './crt-list.ts';
 import {
   type BindTlsSettings,
   type GlobalTls,
@@ -47,45 +44,29 @@ function finishBind(
 ): void {
   const address = /^'bind (.*)' in section/.exec(subject)?.[1] ?? '';
   const where = `for bind '${address}'`;
+  const about = { where, owner: `Proxy '${proxy.name}'` };
   try {
-    const entries = loadCertificates(settings, global);
-    const authorities = trustOf('ca-file', settings.caFile, global);
-    const revoked = trustOf('crl-file', settings.crlFile, global);
-    if (!settings.enabled) return;
+    const tell = (): void =>
+      problems.warn(
+        position,
+        `${subject} : 'alpn' : h2 is not spoken here, clients are offered the other protocols.`,
+      );
+    const demandsOf = (own: BindTlsSettings): BindTls => demands(own, global, about, tell);
+    const entries = loadCertificates(settings, global, demandsOf);
+    if (!settings.enabled) {
+      trustOf('ca-file', settings.caFile, global);
+      trustOf('crl-file', settings.crlFile, global);
+      return;
+    }
     const strictSni = settings.strictSni ?? global.bind.strictSni ?? false;
     if (entries.length === 0) {
       const message = `Proxy '${proxy.name}': no SSL certificate specified ${where}`;
       if (!strictSni) throw new LineError(`${message} (use 'crt').`);
       problems.warn(position, `${message}, ssl connections will fail (use 'crt').`);
     }
-    const verify = settings.verify ?? global.bind.verify ?? 'none';
-    if (verify !== 'none' && settings.caFile === undefined) {
-      throw new LineError(
-        `Proxy '${proxy.name}': verify is enabled but no CA file specified ${where}.`,
-      );
-    }
-    const tls: BindTls = {
-      protocol: protocolOf(settings, global.bind, `${where}.`, `Proxy '${proxy.name}': `),
-      entries,
-      strictSni,
-      alpn: speakable(settings.alpn, () =>
-        problems.warn(
-          position,
-          `${subject} : 'alpn' : h2 is not spoken here, clients are offered the other protocols.`,
-        ),
-      ),
-      preferClientCiphers: settings.preferClientCiphers ?? global.bind.preferClientCiphers ?? false,
-      verify,
-      authorities: authorities.certificates,
-      crls: [...authorities.crls, ...revoked.crls],
-      ignoredErrors:
-        settings.ignoredErrors === 'all' ? 'all' : new Set(settings.ignoredErrors ?? []),
-      sessionLifetime: global.lifetime,
-      sessionCache: global.cacheSize,
-    };
-    tryProtocol(tls.protocol, `${where}.`, `Proxy '${proxy.name}': `, (protocol) =>
-      serverContext({ ...tls, protocol }, entries[0]?.certificates ?? []),
-    );
+    const tls: BindTls = { ...demandsOf(settings), entries };
+    tryAll(tls, about);
+    for (const own of entries.flatMap((entry) => entry.demands ?? [])) tryAll(own, about);
     prepare(tls, where);
     tellOfExtras(entries, (text) => problems.warn(position, `${subject} : ${text}`));
     for (const bind of binds) bind.tls = tls;
@@ -96,6 +77,45 @@ function finishBind(
     else throw error;
   }
 }
+
+/** Whom messages are about: `for bind '…'`, and its proxy. */
+interface About {
+  readonly where: string;
+  readonly owner: string;
+}
+
+/** What a `bind` line, or a line of a list, asks of clients; it has no certificates yet. */
+function demands(
+  settings: BindTlsSettings,
+  global: GlobalTls,
+  { where, owner }: About,
+  tell: () => void,
+): BindTls {
+  const authorities = trustOf('ca-file', settings.caFile, global);
+  const revoked = trustOf('crl-file', settings.crlFile, global);
+  const verify = settings.verify ?? global.bind.verify ?? 'none';
+  if (settings.enabled && verify !== 'none' && settings.caFile === undefined) {
+    throw new LineError(`${owner}: verify is enabled but no CA file specified ${where}.`);
+  }
+  return {
+    protocol: protocolOf(settings, global.bind, `${where}.`, `${owner}: `),
+    entries: [],
+    strictSni: settings.strictSni ?? global.bind.strictSni ?? false,
+    alpn: speakable(settings.alpn, tell),
+    preferClientCiphers: settings.preferClientCiphers ?? global.bind.preferClientCiphers ?? false,
+    verify,
+    authorities: authorities.certificates,
+    crls: [...authorities.crls, ...revoked.crls],
+    ignoredErrors: settings.ignoredErrors === 'all' ? 'all' : new Set(settings.ignoredErrors ?? []),
+    sessionLifetime: global.lifetime,
+    sessionCache: global.cacheSize,
+  };
+}
+
+const tryAll = (tls: BindTls, { where, owner }: About): void =>
+  tryProtocol(tls.protocol, `${where}.`, `${owner}: `, (protocol) =>
+    serverContext({ ...tls, protocol }, tls.entries[0]?.certificates ?? []),
+  );
 
 /** What HAProxy would read beside a certificate, and is of no use here. */
 function tellOfExtras(entries: readonly CertificateEntry[], warn: (text: string) => void): void {
@@ -115,10 +135,23 @@ function prepare(tls: BindTls, where: string): void {
   }
 }
 
-function loadCertificates(settings: BindTlsSettings, { crtBase }: GlobalTls): CertificateEntry[] {
+function loadCertificates(
+  settings: BindTlsSettings,
+  { crtBase }: GlobalTls,
+  demandsOf: (settings: BindTlsSettings) => BindTls,
+): CertificateEntry[] {
   return settings.certificates.flatMap(({ kind, file }) => {
-    const path = resolveIn(crtBase, file);
-    return kind === 'crt' ? loadEntries(path) : loadCrtList(file, crtBase);
+    if (kind === 'crt') return loadEntries(resolveIn(crtBase, file));
+    return readCrtList(file).flatMap((line) => {
+      const own = line.options.length > 0 ? lineSettings(settings, line, file) : undefined;
+      const demanded = own && demandsOf(own);
+      return loadEntries(resolveIn(crtBase, line.file)).map((entry) => ({
+        ...entry,
+        names: line.names,
+        except: line.except,
+        ...(demanded && { demands: demanded }),
+      }));
+    });
   });
 }
 
