@@ -7,6 +7,7 @@ import type { Server } from '../servers/server.ts';
 import type { Assignment, FrontendContext } from '../servers/types.ts';
 import type { StickySession } from '../stickiness/sticky-session.ts';
 import { countBytes } from '../stickiness/table/trackers.ts';
+import { eventDate, eventNow } from '../tcp/event-clock.ts';
 import type { HttpScope } from './http-scope.ts';
 
 /**
@@ -64,18 +65,18 @@ export class Account {
     this.requestLine = requestLine;
     const { counters } = this.frontend;
     counters.reqTot += 1;
-    counters.requestRate.hit();
+    counters.requestRate.hit(eventDate());
     this.requestTime = this.#lap();
   }
 
   backendChosen(backend: Backend, headBytes: number): void {
     this.backend = backend;
     const { counters } = backend;
-    const now = Date.now();
+    const now = eventDate();
     counters.sessionStarted(now);
     counters.lastSession = now;
     counters.reqTot += 1;
-    counters.requestRate.hit();
+    counters.requestRate.hit(eventDate());
     counters.bin += headBytes;
   }
 
@@ -92,7 +93,7 @@ export class Account {
   serverAssigned(assignment: Assignment, headBytes: number): void {
     const { server } = assignment;
     this.queueTime = Math.max(this.queueTime, 0) + Math.round(assignment.waited);
-    this.#phase = performance.now();
+    this.#phase = eventNow();
     this.placeHeld = true;
     if (this.server === server) return;
     this.server = server;
@@ -111,7 +112,7 @@ export class Account {
   /** The connection was there already. */
   reused(): void {
     this.connectTime = Math.max(this.connectTime, 0);
-    this.#phase = performance.now();
+    this.#phase = eventNow();
   }
 
   /** What the server said cannot be passed on, or it said nothing in time. */
@@ -143,7 +144,7 @@ export class Account {
     const { counters } = this.frontend;
     counters.ereq += 1;
     counters.reqTot += 1;
-    counters.requestRate.hit();
+    counters.requestRate.hit(eventDate());
     counters.response(status);
   }
 
@@ -233,7 +234,7 @@ export class Account {
     this.#closed = true;
     const { backend, server } = this;
     if (this.#session) backend?.counters.sessionEnded();
-    const total = Math.round(performance.now() - this.#began);
+    const total = Math.round(eventNow() - this.#began);
     if (server && this.responseTime >= 0) {
       this.#average(server.counters, total);
       if (backend) this.#average(backend.counters, total);
@@ -287,7 +288,7 @@ export class Account {
 
   /** What a log line of this moment would tell. */
   record(termination: string, total?: number, early = false): HttpRecord {
-    const totalTime = total ?? Math.round(performance.now() - this.#began);
+    const totalTime = total ?? Math.round(eventNow() - this.#began);
     const { client, frontend, backend, server } = this;
     return {
       kind: 'http',
@@ -328,7 +329,7 @@ export class Account {
 
   /** Milliseconds since the last lap. */
   #lap(): number {
-    const now = performance.now();
+    const now = eventNow();
     const spent = Math.round(now - this.#phase);
     this.#phase = now;
     return spent;

@@ -6,6 +6,7 @@ import type { LiveSession, SessionFacts } from '../servers/live-session.ts';
 import type { SeverReason } from '../servers/sever.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import { countEvent } from '../stickiness/table/trackers.ts';
+import { eventDate, eventNow } from '../tcp/event-clock.ts';
 import { Wire, type WireOwner } from '../tcp/wire.ts';
 import { Account } from './account.ts';
 import { LF } from './chars.ts';
@@ -89,7 +90,7 @@ export class ClientConnection implements ExchangeClient, LiveSession, WireOwner 
     this.tls = tls;
     this.#session = session;
     this.#headSince = acceptedAt;
-    this.#headBegan = performance.now();
+    this.#headBegan = eventNow();
   }
 
   get draining(): boolean {
@@ -287,8 +288,8 @@ export class ClientConnection implements ExchangeClient, LiveSession, WireOwner 
 
   #openHead(): void {
     this.#headOpen = true;
-    this.#headSince = Date.now();
-    this.#headBegan = performance.now();
+    this.#headSince = eventDate();
+    this.#headBegan = eventNow();
     const { httpRequest, client } = this.context.config.timeouts;
     this.#deadline.set(httpRequest ?? client);
   }

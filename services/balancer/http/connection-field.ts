@@ -6,9 +6,10 @@ export function connectionMode(
   frontend: ProxyConfig,
   backend: ProxyConfig,
 ): ProxyConfig['options']['httpConnection'] {
-  const modes = [frontend.options.httpConnection, backend.options.httpConnection];
-  if (modes.includes('close')) return 'close';
-  return modes.includes('server-close') ? 'server-close' : 'keep-alive';
+  const one = frontend.options.httpConnection;
+  const other = backend.options.httpConnection;
+  if (one === 'close' || other === 'close') return 'close';
+  return one === 'server-close' || other === 'server-close' ? 'server-close' : 'keep-alive';
 }
 
 /**

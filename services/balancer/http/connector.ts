@@ -139,7 +139,7 @@ export class Connector implements UpstreamUser {
 
   #assign(previous: Server | undefined): void {
     // Stickiness holds for the first attempt; a redispatch is free to go elsewhere.
-    const wanted = previous ? undefined : this.#wanted;
+    const wanted = previous ? undefined : this.#wanted();
     this.#direct = wanted !== undefined;
     let assignment: Assignment | undefined;
     try {
@@ -180,7 +180,7 @@ export class Connector implements UpstreamUser {
   }
 
   /** The server that rules, a cookie or a table name, in this order of weight. */
-  get #wanted(): Server | undefined {
+  #wanted(): Server | undefined {
     const { sticky, scope } = this.#account;
     return sticky?.wanted ?? scope?.wantedServer ?? scope?.sticking?.wanted;
   }

@@ -1,3 +1,5 @@
+import { eventNow } from '../tcp/event-clock.ts';
+
 /**
  * An inactivity limit that moves with every byte and costs nothing for it: the timer behind it is
  * set again only when it fires early or is needed earlier.
@@ -19,7 +21,7 @@ export class Deadline {
       this.#due = Number.POSITIVE_INFINITY;
       return;
     }
-    const now = performance.now();
+    const now = eventNow();
     this.#due = now + limit;
     if (this.#due < this.#fires) this.#arm(now);
   }

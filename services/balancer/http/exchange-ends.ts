@@ -136,8 +136,9 @@ export abstract class ExchangeEnds {
 
   /** Settles on a coding for the response; the head as servers are to see it. */
   protected negotiated(head: RequestHead, backend: Backend | undefined): RequestHead {
-    const sides = [backend?.config, this.client.context.config];
-    if (!sides.some((side) => side?.compression)) return head;
+    const { config } = this.client.context;
+    if (!config.compression && !backend?.config.compression) return head;
+    const sides = [backend?.config, config];
     this.#algorithm = algorithmFor(head, sides);
     return this.#algorithm ? offloaded(head, sides) : head;
   }

@@ -34,7 +34,13 @@ export const needsRules = (config: ProxyConfig | undefined): boolean =>
     config.logFormat !== undefined ||
     config.stats?.admin !== undefined ||
     config.balance.name === 'hash' ||
-    config.servers.some(({ tls }) => tls?.sni !== undefined));
+    asksByName(config));
+
+/** A loop, since every request comes by. */
+function asksByName({ servers }: ProxyConfig): boolean {
+  for (const { tls } of servers) if (tls?.sni !== undefined) return true;
+  return false;
+}
 
 /** The rules of one exchange, from its head to a server or an answer. */
 export class ExchangeRules implements RulesOwner {

@@ -2,6 +2,7 @@ import type { ProxyConfig, ServerConfig } from '../model.ts';
 import { isDynamic } from '../policies/create.ts';
 import { createHasher, type Hasher } from '../policies/hashing/hasher.ts';
 import { type HashSubject, NO_HASH } from '../policies/hashing/subject.ts';
+import { eventDate } from '../tcp/event-clock.ts';
 import { Counters } from './counters.ts';
 import { Place } from './place.ts';
 import { Selection } from './selection.ts';
@@ -260,7 +261,7 @@ export class Backend implements WaitingHost {
 
   /** Gives a session its place on the server. */
   seat(server: Server, waiter?: Waiter): Assignment {
-    const now = Date.now();
+    const now = eventDate();
     server.counters.sessionStarted(now);
     server.counters.lastSession = now;
     this.counters.lastSession = now;

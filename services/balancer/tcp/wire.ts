@@ -1,4 +1,5 @@
 import { TlsHandle } from '../tls/tls-handle.ts';
+import { beginEvent, endEvent } from './event-clock.ts';
 import {
   attachReader,
   createShutdownRequest,
@@ -198,7 +199,7 @@ export class Wire {
     spare = undefined;
     request.length = length;
     if (bytes) request.buffer = bytes;
-    if (scratch) {
+    if (scratch && !(this.handle instanceof TlsHandle && this.handle.consumed)) {
       request.scratch = scratch;
       request.whole = scratch.current;
       scratch.lend();
@@ -207,7 +208,12 @@ export class Wire {
   }
 
   read(length: number): void {
-    this.#owner.received(lastRead(length) as Buffer);
+    beginEvent();
+    try {
+      this.#owner.received(lastRead(length) as Buffer);
+    } finally {
+      endEvent();
+    }
   }
 
   readStopped(status: number): void {
