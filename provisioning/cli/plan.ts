@@ -38,7 +38,7 @@ files are shown as dots; a line that changed in them only is there twice.`,
       onEvent: (event) => reader.read(event),
     });
     const style = terminalStyle(process.stdout.isTTY === true);
-    for (const [name, plan] of reader.nodes) {
+    for (const [name, plan] of [...reader.nodes].sort(([a], [b]) => a.localeCompare(b))) {
       if (values.json)
         print(`${JSON.stringify({ node: name, changes: changesSomething(plan), ...plan })}\n`);
       else print(planText(name, plan, style));

@@ -15,6 +15,7 @@ import type { Command } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { configureCommand } from './configure.ts';
 import { devCommand } from './dev.ts';
+import { doctorCommand } from './doctor.ts';
 import { EXIT, exitCodeFor } from './exit-codes.ts';
 import { commandHelp, overview } from './help.ts';
 import { initCommand } from './init.ts';
@@ -53,6 +54,7 @@ export const COMMANDS: readonly Command[] = [
   applyCommand,
   statusCommand,
   logsCommand,
+  doctorCommand,
   drainCommand,
   undrainCommand,
   upgradeCommand,
