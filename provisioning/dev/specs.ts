@@ -11,7 +11,7 @@ const service = (name: string) =>
   fileURLToPath(new URL(`../../services/${name}/main.ts`, import.meta.url));
 
 /** As in the bridge's unit file: its memory fits a Pi. */
-export const BRIDGE_LIMITS = ['--max-semi-space-size=2', '--max-old-space-size=128'];
+export const BRIDGE_LIMITS = ['--max-semi-space-size=2', '--max-old-space-size=96'];
 export const BRIDGE_ENVIRONMENT = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072' };
 
 /** Ours run under the Node that runs us, with no shell in between: the pid is the process's own. */

@@ -37,8 +37,10 @@ export interface DeliveryOptions {
 
 /** Kafka topics that one mapping may write to at a time. */
 const TOPICS_MAX = 1_000;
-/** What a record costs beside its bytes. */
+/** What a record has beside its bytes in a batch, */
 const RECORD_OVERHEAD = 160;
+/** and what it costs in memory beyond that, as an object with its headers; bytes, as measured. */
+const OBJECT_OVERHEAD = 800;
 const UNKNOWN_TOPIC = 'UNKNOWN_TOPIC_OR_PARTITION';
 
 interface TopicState {
@@ -53,7 +55,7 @@ interface TopicState {
  * Kafka has them. What Kafka will never take goes to the dead-letter topic.
  */
 export class Delivery {
-  /** Bytes that wait or are on their way. */
+  /** Memory of what waits or is on its way, bytes. */
   pendingBytes = 0;
   pending = 0;
   /** Why the last attempt failed; undefined while all is well. */
@@ -122,7 +124,7 @@ export class Delivery {
       state = { queues: [], waiting: [], next: 0 };
       this.#topics.set(topic, state);
     }
-    this.pendingBytes += parcel.bytes;
+    this.pendingBytes += parcel.bytes + OBJECT_OVERHEAD;
     this.pending++;
     const partitions = this.#options.topics.get(topic);
     if (partitions === undefined || state.waiting.length > 0) {
@@ -242,7 +244,7 @@ export class Delivery {
   }
 
   #free(bytes: number): void {
-    this.pendingBytes -= bytes;
+    this.pendingBytes -= bytes + OBJECT_OVERHEAD;
     this.pending--;
   }
 

@@ -39,7 +39,9 @@ export interface ShardState {
   maxAge: number;
 }
 
-const RING_BYTES = 2 << 20;
+/** Less than a broker's: few read here, and all at about the same place. */
+const RING_BYTES = 1 << 20;
+const CACHE_BYTES = 2 << 20;
 const REORDER_WAIT = 10_000;
 const CARE_INTERVAL = 5_000;
 const TIMEOUT = 2_000;
@@ -76,7 +78,12 @@ export class LogConsumer implements Service {
       onMessage: () => {},
       onReset: () => this.#source.clear(),
     });
-    this.#source = new RecordSource({ rings: this.#follower.rings, gets, log });
+    this.#source = new RecordSource({
+      rings: this.#follower.rings,
+      gets,
+      log,
+      cacheBytes: CACHE_BYTES,
+    });
   }
 
   /** Waits for the streams, which the brokers make; resolves when `head` stands at their ends. */

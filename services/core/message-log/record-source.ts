@@ -8,9 +8,10 @@ export interface SourceOptions {
   rings: readonly RecordRing[];
   gets: DirectGets;
   log: Logger;
+  /** What stays of records from before the rings, for the next reader, bytes. */
+  cacheBytes?: number;
 }
 
-/** Records from before the rings that stay for the next reader, bytes. */
 const CACHE_BYTES = 8 << 20;
 /** Readers that load at once; the others wait for their turn. */
 const LOADING_MAX = 16;
@@ -95,8 +96,9 @@ export class RecordSource {
     if (this.#cache.has(key)) return;
     this.#cache.set(key, record);
     this.#cacheBytes += costOf(record);
+    const { cacheBytes = CACHE_BYTES } = this.#options;
     for (const [oldest, unused] of this.#cache) {
-      if (this.#cacheBytes <= CACHE_BYTES) break;
+      if (this.#cacheBytes <= cacheBytes) break;
       this.#cacheBytes -= costOf(unused);
       this.#cache.delete(oldest);
     }
