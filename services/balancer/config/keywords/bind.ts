@@ -30,7 +30,7 @@ interface BindKeyword extends KeywordInfo {
   /** Words after the name. */
   arguments: 0 | 1;
   /** Said where it is used. */
-  warning?: string;
+  notice?: string;
   /** Returns what is wrong with `value`, if anything. */
   set(bind: BindSettings, value: string): string | undefined;
 }
@@ -38,9 +38,9 @@ interface BindKeyword extends KeywordInfo {
 /** An option of the kernel's or of HAProxy's threads that has no counterpart here. */
 const without = (count: 0 | 1, usage: string, why: string): BindKeyword => ({
   usage,
-  summary: `accepted with a warning: ${why}`,
+  summary: `accepted with a notice: ${why}`,
   arguments: count,
-  warning: why,
+  notice: why,
   set: () => undefined,
 });
 
@@ -291,8 +291,8 @@ function parseParameters(
       problems.alert(statement.at(index), `${subject} : ${message}`);
       return false;
     }
-    if (row.warning !== undefined) {
-      problems.warn(statement.at(index), `${subject} : '${name}' : ${row.warning}.`);
+    if (row.notice !== undefined) {
+      problems.notice(statement.at(index), `${subject} : '${name}' : ${row.notice}.`);
     }
     const error = row.set(settings, row.arguments === 0 ? '' : statement.word(index + 1));
     index += row.arguments;

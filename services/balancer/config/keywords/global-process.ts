@@ -90,7 +90,7 @@ export const GLOBAL_PROCESS: KeywordTable<Keyword<GlobalDraft>> = {
   gid: byNumber('gid'),
   chroot: {
     usage: '<directory>',
-    summary: 'accepted with a warning: the service manager does that (RootDirectory=)',
+    summary: 'accepted with a notice: the service manager does that (RootDirectory=)',
     parse: (_global, statement, context) => {
       if (!onlyArguments(statement, 1, context)) return;
       const directory = statement.word(1);
@@ -99,7 +99,7 @@ export const GLOBAL_PROCESS: KeywordTable<Keyword<GlobalDraft>> = {
         return;
       }
       const message = `'chroot ${directory}' is not applied: the runtime cannot change its root. Let the service manager do it (RootDirectory= or ProtectSystem= of systemd).`;
-      context.problems.warn(statement.position, message);
+      context.problems.notice(statement.position, message);
     },
   },
   'ulimit-n': {

@@ -32,10 +32,10 @@ const number = (name: string, summary = 'the runtime sizes that by itself'): Row
 /** A limit of messages, which is the one that HAProxy has where nothing is said. */
 const fixed = (name: string, what: string): Row => ({
   usage: '<number>',
-  summary: `accepted with a warning: ${what}`,
+  summary: `accepted with a notice: ${what}`,
   parse: (global, statement, context) => {
     number(name).parse(global, statement, context);
-    context.problems.warn(statement.position, `'${name}' is not applied: ${what}.`);
+    context.problems.notice(statement.position, `'${name}' is not applied: ${what}.`);
   },
 });
 

@@ -17,11 +17,11 @@ const accepted = (side: OptionKeyword['side'], why: string): OptionKeyword => ({
 /** What has no counterpart here: said where it is used. */
 const without = (name: string, side: OptionKeyword['side'], why: string): OptionKeyword => ({
   usage: '',
-  summary: `accepted with a warning: ${why}`,
+  summary: `accepted with a notice: ${why}`,
   side,
   set: (_draft, statement, context) => {
     if (!onlyArguments(statement, 0, context, 2)) return;
-    context.problems.warn(statement.position, `'option ${name}' is not applied: ${why}.`);
+    context.problems.notice(statement.position, `'option ${name}' is not applied: ${why}.`);
   },
   unset: () => {},
 });

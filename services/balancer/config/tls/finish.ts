@@ -47,7 +47,7 @@ function finishBind(
   const about = { where, owner: `Proxy '${proxy.name}'` };
   try {
     const tell = (): void =>
-      problems.warn(
+      problems.notice(
         position,
         `${subject} : 'alpn' : h2 is not spoken here, clients are offered the other protocols.`,
       );
@@ -185,7 +185,10 @@ function finishServer(
           ? undefined
           : loadCertificate(resolveIn(global.crtBase, certificate)),
       alpn: speakable(settings.alpn, () =>
-        problems.warn(position, `${subject} : 'alpn' : h2 is not spoken here, it is not offered.`),
+        problems.notice(
+          position,
+          `${subject} : 'alpn' : h2 is not spoken here, it is not offered.`,
+        ),
       ),
       sni: settings.sni === undefined ? undefined : compileSni(settings.sni, environment),
       verifyHost: settings.verifyHost,
