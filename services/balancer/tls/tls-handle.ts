@@ -22,6 +22,8 @@ export class TlsHandle implements TcpHandle {
   owner: unknown;
   readonly socket: TLSSocket;
   readonly #inner: TcpHandle;
+  /** The last write is with the TLS layer, and its buffer free again. */
+  consumed = false;
   #busy = false;
   #queue: (Uint8Array | string)[] = [];
   /** Told when the queue is empty again. */
@@ -135,6 +137,7 @@ export class TlsHandle implements TcpHandle {
   }
 
   #enqueue(request: WriteRequest, data: Uint8Array | string): number {
+    this.consumed = !this.#busy;
     if (this.#busy) {
       this.#queue.push(data);
       this.#requests.push(request);
