@@ -92,6 +92,14 @@ export const VALUE_GROUPS: readonly RuleGroup[] = [
       http-request set-header X-C "%[req.fhdr(x-b),length] %[req.hdr(x-b),length]"`,
     requests: [get('/')],
   },
+  {
+    name: 'bytes as text, and fields without a value',
+    frontend: `
+      http-request set-header X-A "%[bin(61006162),length] <%[bin(61006162)]> %[bin(61006162),hex]"
+      http-request set-header X-B "%[bin(0001),length] <%[bin(0001)]>"
+      http-request return status 200 hdr X-None "%[req.hdr(x-none)]" hdr X-Some "%[path]" if { path /r }`,
+    requests: [get('/'), get('/r')],
+  },
   { name: 'masks of addresses', frontend: show(...MASKS), requests: shown(MASKS.length) },
   ...NORMALIZERS.map((normalizer) => ({
     name: `normalize-uri ${normalizer}`,

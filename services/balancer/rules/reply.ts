@@ -174,7 +174,10 @@ function fromSection(
 
 function compose(status: number, { type, body, fields }: Parts, scope: RuleScope): LocalResponse {
   const bytes = Buffer.from(body?.(scope) ?? '', 'latin1');
-  const lines = fields.map(({ name, value }) => `${name}: ${oneLine(value(scope))}`);
+  const lines = fields.flatMap(({ name, value }) => {
+    const text = oneLine(value(scope));
+    return text === '' ? [] : [`${name}: ${text}`];
+  });
   // RFC 9110, 8.6: not with 204.
   if (status !== 204) lines.push(`content-length: ${bytes.length}`);
   if (type !== undefined && bytes.length > 0) lines.push(`content-type: ${type}`);

@@ -11,6 +11,7 @@ import { SERVER_COMMANDS } from './commands/servers.ts';
 import { SESSION_COMMANDS } from './commands/sessions.ts';
 import { SET_SERVER_COMMANDS } from './commands/set-server.ts';
 import { TABLE_COMMANDS } from './commands/tables.ts';
+import { VARIABLE_COMMANDS } from './commands/variables.ts';
 import { WEIGHT_COMMANDS } from './commands/weights.ts';
 import { STATISTICS_COMMANDS } from './statistics.ts';
 
@@ -29,5 +30,6 @@ export const COMMANDS: CommandTable = [
   ...SET_SERVER_COMMANDS,
   ...STATISTICS_COMMANDS,
   ...TABLE_COMMANDS,
+  ...VARIABLE_COMMANDS,
   ...WEIGHT_COMMANDS,
 ].toSorted((a, b) => (a.usage < b.usage ? -1 : 1));

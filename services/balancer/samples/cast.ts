@@ -43,6 +43,10 @@ const toIpv4 = (value: bigint): Uint8Array => {
   return Uint8Array.of(number >>> 24, (number >> 16) & 255, (number >> 8) & 255, number & 255);
 };
 const ipv4Number = (value: Uint8Array): bigint => BigInt(Buffer.from(value).readUInt32BE(0));
+const untilNul = (value: string): string => {
+  const end = value.indexOf('\0');
+  return end < 0 ? value : value.slice(0, end);
+};
 const maybe = (value: Uint8Array | undefined): Sample | undefined => value && address(value);
 
 /** What may become what: the matrix of HAProxy 2.6. A pair that is missing is a configuration error. */
@@ -93,7 +97,8 @@ const CASTS: Record<Sample['type'], Partial<Record<SampleType, Cast>>> = {
     meth: (sample) => ({ type: 'meth', value: text(sample) }),
   },
   bin: {
-    str: (sample) => str(text(sample)),
+    // A text ends where a NUL is (HAProxy).
+    str: (sample) => str(untilNul(text(sample))),
     bin: same,
     meth: (sample) => ({ type: 'meth', value: text(sample) }),
   },
@@ -117,7 +122,7 @@ export function cast(sample: Sample, to: SampleType): Sample | undefined {
   return CASTS[sample.type][to]?.(sample);
 }
 
-/** The value as text; addresses and numbers as people write them, bytes as they are. */
+/** The value as text; addresses and numbers as people write them, bytes up to a NUL. */
 export function asText(sample: Sample): string | undefined {
   return cast(sample, 'str')?.value as string | undefined;
 }
