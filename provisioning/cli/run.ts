@@ -17,6 +17,7 @@ import { configureCommand } from './configure.ts';
 import { devCommand } from './dev.ts';
 import { doctorCommand } from './doctor.ts';
 import { EXIT, exitCodeFor } from './exit-codes.ts';
+import { flashCommand } from './flash.ts';
 import { commandHelp, overview } from './help.ts';
 import { initCommand } from './init.ts';
 import { logsCommand } from './logs.ts';
@@ -50,6 +51,7 @@ export const COMMANDS: readonly Command[] = [
   devCommand,
   initCommand,
   validateCommand,
+  flashCommand,
   planCommand,
   applyCommand,
   statusCommand,
