@@ -15,7 +15,7 @@ import { report } from './report.ts';
 
 const START = 300_000;
 const RATE = 500;
-const KILLS = LONG ? 50 : 8;
+const KILLS = LONG ? 50 : 4;
 /** What a hand-over may take, milliseconds. */
 const HAND_OVER = 5_000;
 
