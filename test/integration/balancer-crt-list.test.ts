@@ -146,4 +146,23 @@ describe('a crt-list, side by side with HAProxy', () => {
       'open.example.test',
     ]);
   });
+
+  test('looks at wildcards, too, for a kind of key that the whole name has not', async () => {
+    const rsa = authority.issue('rsa.pem', ['rsa.example.test'], { kind: 'rsa' });
+    const servername = 'open.example.test';
+    const old = { servername, maxVersion: 'TLSv1.2' } as const;
+    const seen = await sideBySide(
+      front([guarded.file, `${rsa.file} *.example.test`, `${open.file} ${servername}`]),
+      asks(
+        { ...old, ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' },
+        { ...old, ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' },
+        { servername },
+      ),
+    );
+    expect(seen.map(({ subject }) => subject)).toEqual([
+      'rsa.example.test',
+      'open.example.test',
+      'open.example.test',
+    ]);
+  });
 });

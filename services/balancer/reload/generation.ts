@@ -103,7 +103,7 @@ export class Generation {
   }
 
   #frontend(proxy: ProxyConfig, { log, admission, sharing }: GenerationDeps): Frontend {
-    const name = proxy.kind === 'listen' ? proxy.name : proxy.defaultBackend;
+    const name = proxy.defaultBackend;
     const backend = name === undefined ? undefined : this.backend(name);
     return new Frontend(proxy, backend, log.forProxy(proxy), admission, sharing);
   }

@@ -14,6 +14,8 @@ import { buildRows, type ServerConnections, type StatRow } from './rows.ts';
 const NO_CACHE = 'cache-control: no-cache';
 /** Longest form, bytes: what is held of a body. */
 const MAX_FORM = 15_360;
+/** Longest part of a name that is looked for, as HAProxy's form has it. */
+const MAX_SCOPE = 20;
 
 /**
  * Answers requests for the statistics (manual, `stats enable` and its options): the page, and
@@ -68,7 +70,12 @@ export class StatsResponder {
     const admin = scope !== undefined && (stats.admin?.some((when) => when(scope)) ?? false);
     if (head.method === 'POST') {
       const result = admin ? this.#obey(scope) : 'DENY';
-      const location = `location: ${stats.uri};st=${result}`;
+      const kept = pathOf(head.target).slice(stats.uri.length);
+      const known = stats.refresh === undefined ? [';up'] : [';up', ';norefresh'];
+      const flags = known.filter((flag) => kept.includes(flag)).join('');
+      const asked = scopeIn(kept);
+      const only = asked === '' ? '' : `?scope=${asked}`;
+      const location = `location: ${stats.uri};st=${result}${flags}${only}`;
       const fields = [NO_CACHE, 'content-type: text/plain', 'content-length: 0', location];
       return localResponse(303, 'See Other', fields, Buffer.alloc(0));
     }
@@ -97,7 +104,12 @@ export class StatsResponder {
     const upOnly = options.includes(';up');
     const { legends = false, scope = [] } = stats;
     const all = buildRows(this.#view, this.#connections, now);
-    const rows = scope.length === 0 ? all : all.filter((row) => isInScope(row, scope, proxy));
+    const asked = scopeIn(options).toLowerCase();
+    const rows = all.filter(
+      (row) =>
+        (scope.length === 0 || isInScope(row, scope, proxy)) &&
+        String(row.pxname).toLowerCase().includes(asked),
+    );
     if (options.includes(';csv')) {
       return { type: 'text/plain', body: Buffer.from(toCsv(shown(rows, upOnly), legends)) };
     }
@@ -116,6 +128,10 @@ export class StatsResponder {
 
 const isInScope = (row: StatRow, scope: readonly string[], own: string): boolean =>
   scope.some((name) => (name === '.' ? own : name) === row.pxname);
+
+/** `scope=` in a request's address: part of the names of the proxies that are asked for. */
+const scopeIn = (options: string): string =>
+  /scope=([^;&]*)/.exec(options)?.[1]?.slice(0, MAX_SCOPE) ?? '';
 
 /** `;up` leaves out servers that are down. */
 function shown(rows: StatRow[], upOnly: boolean): StatRow[] {

@@ -62,10 +62,18 @@ export class CertificateChoice {
   /** undefined = nobody who asks so is served. */
   find(name: string | undefined): Terms | undefined {
     const wanted = name?.toLowerCase();
-    const kinds =
-      wanted === undefined ? undefined : (this.#exact.get(wanted) ?? this.#below(wanted));
+    const kinds = wanted === undefined ? undefined : this.#named(wanted);
     if (kinds) return this.#termsOf([...kinds.values()]);
     return this.#bind.strictSni ? undefined : this.fallback;
+  }
+
+  /** By kind of key, a whole name counts before a wildcard: HAProxy looks at both. */
+  #named(name: string): Kinds | undefined {
+    const exact = this.#exact.get(name);
+    const wild = this.#below(name);
+    return exact && wild
+      ? new Map([...exact, ...[...wild].filter(([kind]) => !exact.has(kind))])
+      : (exact ?? wild);
   }
 
   #below(name: string): Kinds | undefined {
