@@ -15,6 +15,7 @@ import type { Command } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { configureCommand } from './configure.ts';
 import { devCommand } from './dev.ts';
+import { discoverCommand } from './discover.ts';
 import { doctorCommand } from './doctor.ts';
 import { EXIT, exitCodeFor } from './exit-codes.ts';
 import { flashCommand } from './flash.ts';
@@ -52,6 +53,7 @@ export const COMMANDS: readonly Command[] = [
   initCommand,
   validateCommand,
   flashCommand,
+  discoverCommand,
   planCommand,
   applyCommand,
   statusCommand,
