@@ -32,7 +32,8 @@ export async function buildBoot(options: BootOptions): Promise<void> {
       [
         ...['-xf', base, '-C', work, '--wildcards', '--no-same-owner'],
         ...['./usr/lib/modules/*/vmlinuz', './usr/lib/modules/*/dtb/broadcom/*'],
-        ...['./boot/initrd.img-*', './usr/lib/raspi-firmware/*'],
+        // The kernel among the modules is a link to the one in /boot.
+        ...['./boot/vmlinuz-*', './boot/initrd.img-*', './usr/lib/raspi-firmware/*'],
       ],
       { log },
     );

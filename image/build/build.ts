@@ -111,7 +111,7 @@ async function system(
   return { base, tar, version };
 }
 
-/** sqfstar keeps owners and dates of the tar file, so nobody needs to be root. */
+/** Owners and dates are those of the tar file, so nobody needs to be root. */
 async function squash(tar: string, out: string, date: number, log: string): Promise<void> {
   const options = [
     '-comp',
@@ -120,13 +120,15 @@ async function squash(tar: string, out: string, date: number, log: string): Prom
     '15',
     '-b',
     '256K',
+    // The tar file's own root, "./", is not looked at.
+    ...['-root-mode', '755', '-root-uid', '0', '-root-gid', '0', '-root-time', `${date}`],
     '-noappend',
     '-quiet',
     '-no-progress',
     '-reproducible',
   ];
   await rm(out, { force: true });
-  await run('sh', ['-c', 'exec sqfstar "$@" <"$TAR"', 'sh', ...options, out], {
+  await run('sh', ['-c', 'exec mksquashfs - "$@" <"$TAR"', 'sh', out, '-tar', ...options], {
     log,
     env: { TAR: tar, SOURCE_DATE_EPOCH: `${date}` },
   });

@@ -31,11 +31,21 @@ function entry({ name, mode, content }: Member, inode: number, date: number): Bu
   ]);
 }
 
+/** Whether an archive starts there. */
+export function isCpio(bytes: Buffer, at: number): boolean {
+  return bytes.toString('latin1', at, at + MAGIC.length) === MAGIC;
+}
+
 /** Throws where the bytes are no archive, or end early. */
 export function unpackCpio(archive: Buffer): Member[] {
+  return readCpio(archive, 0).members;
+}
+
+/** As unpackCpio, from an offset; with where the archive ends. */
+export function readCpio(archive: Buffer, from: number): { members: Member[]; end: number } {
   const members: Member[] = [];
-  for (let at = 0; ; ) {
-    if (archive.toString('latin1', at, at + MAGIC.length) !== MAGIC) {
+  for (let at = from; ; ) {
+    if (!isCpio(archive, at)) {
       throw new Error(`no cpio archive: its entry at ${at} has no ${MAGIC}`);
     }
     const field = (index: number): number =>
@@ -45,9 +55,9 @@ export function unpackCpio(archive: Buffer): Member[] {
       );
     const [mode, size, nameSize] = [field(1), field(6), field(11)];
     const name = archive.toString('latin1', at + HEADER, at + HEADER + nameSize - 1);
-    if (name === TRAILER) return members;
     const start = up(at + HEADER + nameSize);
     const end = start + size;
+    if (name === TRAILER) return { members, end: start };
     if (!(end <= archive.length)) throw new Error(`cpio archive ends within ${name}`);
     members.push({ name, mode, content: archive.subarray(start, end) });
     at = up(end);

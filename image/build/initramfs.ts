@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
-import { aligned, type Member, packCpio, unpackCpio } from './cpio.ts';
+import { aligned, isCpio, type Member, packCpio, readCpio, unpackCpio } from './cpio.ts';
 
 const SCRIPT = 0o100755;
 const FILE = 0o100644;
@@ -17,9 +17,7 @@ export async function withScripts(
   scripts: string,
   date: number,
 ): Promise<Buffer> {
-  const there = new Map(
-    unpackCpio(zstdDecompressSync(initramfs)).map((member) => [member.name, member]),
-  );
+  const there = new Map(unpack(initramfs).map((member) => [member.name, member]));
   const members: Member[] = [];
   for (const moment of (await readdir(scripts)).sort()) {
     const names = (await readdir(path.join(scripts, moment))).sort();
@@ -37,6 +35,23 @@ export async function withScripts(
   }
   // Uncompressed: the kernel takes it where a multiple of four starts.
   return Buffer.concat([aligned(initramfs), packCpio(members, date)]);
+}
+
+/** What an initramfs holds: archives as they are, with zeros between, and a compressed one behind. */
+function unpack(initramfs: Buffer): Member[] {
+  const members: Member[] = [];
+  for (let at = 0; at < initramfs.length; ) {
+    if (initramfs[at] === 0) {
+      at += 1;
+    } else if (isCpio(initramfs, at)) {
+      const archive = readCpio(initramfs, at);
+      members.push(...archive.members);
+      at = archive.end;
+    } else {
+      return [...members, ...unpackCpio(zstdDecompressSync(initramfs.subarray(at)))];
+    }
+  }
+  return members;
 }
 
 /** The list by which the initramfs runs its scripts, with ours at its end. */

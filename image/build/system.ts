@@ -34,7 +34,12 @@ const LEFT_OUT = [
     '/boot/firmware/*',
     '/dev/*',
   ],
-  ...['/usr/lib/modules/*/vmlinuz', '/usr/lib/modules/*/dtb/*', '/usr/lib/linux-image-*/*'],
+  ...[
+    '/usr/lib/modules/*/vmlinuz',
+    '/usr/lib/modules/*/config',
+    '/usr/lib/modules/*/dtb/*',
+    '/usr/lib/linux-image-*/*',
+  ],
   '/usr/lib/raspi-firmware/*',
 ];
 

@@ -127,7 +127,7 @@ export class Machine {
         ...['-device', 'virtio-blk-pci,drive=card'],
         ...second,
         ...['-netdev', `user,id=net,restrict=on${ports.join('')}`],
-        ...['-device', 'virtio-net-pci,netdev=net'],
+        ...['-device', 'virtio-net-pci,netdev=net,romfile='],
         ...['-device', 'i6300esb', '-action', 'watchdog=reset', '-no-reboot'],
       ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
