@@ -166,3 +166,20 @@ describe.each([
     } else expect(outcomes[1]).toEqual(outcomes[0]);
   });
 });
+
+test('option abortonclose tells a client that ended, and still listens, while its server thinks', async () => {
+  const stage: Stage = {
+    name: 'waiting',
+    script: SILENT,
+    pieces: [GET],
+    sees: { origin: 'GET /' },
+  };
+  const [theirs, ours] = await Promise.all(
+    BOTH.map(async (which) => {
+      await using setup = await startHttp(which, { timeouts: '    option abortonclose' });
+      return await vanish(setup, stage, 'FIN', 400);
+    }),
+  );
+  expect(ours).toEqual(theirs);
+  expect(ours?.got).toEqual(['HTTP/1.1 400']);
+});

@@ -197,8 +197,9 @@ export abstract class ExchangeEnds {
     const config = this.backend?.config ?? this.client.context.config;
     this.account.answeredLocally(status);
     const response = errorResponse(status, config, this.rules?.scope);
-    // HAProxy's own page of this status says `connection: close`, and only that one does.
-    const more = status === 408 && !config.errorFiles.has(408) ? CLOSE_SIZE : 0;
+    // HAProxy's own pages of these say `connection: close`.
+    const closes = status === 400 || status === 408;
+    const more = closes && !config.errorFiles.has(status) ? CLOSE_SIZE : 0;
     this.answer({ ...response, counted: response.counted + more }, termination);
   }
 

@@ -345,9 +345,16 @@ export class Exchange
 
   clientEnded(): void {
     this.#ended = true;
-    if (this.request.done && this.abortsOnClose) this.clientClosed();
+    if (this.request.done && this.abortsOnClose) this.#abandoned();
     else if (this.rules?.wantsBody) this.rules.bodyLost();
     else if (!this.request.done) this.cut('CD');
+  }
+
+  /** `option abortonclose`: who may still listen is told, once the request is at its server. */
+  #abandoned(): void {
+    if (this.phase !== 'wait') return this.clientClosed();
+    this.keepClient = false;
+    this.fail(400, 'CH');
   }
 
   clientClosed(): void {
