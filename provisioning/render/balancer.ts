@@ -34,7 +34,8 @@ defaults
     # A refused connection is tried on the other brokers at once.
     retries 3
     option  redispatch 1
-    timeout connect 3s
+    # In a house a broker answers within milliseconds: one that does not is gone, and the next is tried.
+    timeout connect 1s
     timeout queue   10s
     timeout check   2s
     # MQTT clients ping every 60 to 1200 s and the broker allows 1.5 times that: never cut them

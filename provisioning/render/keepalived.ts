@@ -48,7 +48,7 @@ ${unicast}
     }
 `
 }    track_file {
-        may_serve
+        ${rank === 0 ? 'may_serve' : 'may_take_over'}
     }
     virtual_ipaddress {
 ${linkLocal(address, id)}        ${address}/${address.includes(':') ? 128 : 32}
@@ -82,9 +82,14 @@ global_defs {
 }
 
 # bramble-vip writes 0 while this node can serve clients and is on the side of the majority, else
-# 1: then it gives its addresses away at once, and takes none.
+# 1: then it gives its addresses away at once, and takes none. After a start the second file, for
+# addresses that prefer another node, says so a little later, and all have started by then.
 track_file may_serve {
     file ${VIP_RUN}/fault
+    weight 0
+}
+track_file may_take_over {
+    file ${VIP_RUN}/fault-others
     weight 0
 }
 ${instances.join('')}`;

@@ -21,6 +21,8 @@ import { Serving } from './serving.ts';
 
 /** How long all must be well before this node may have the addresses, milliseconds. */
 const SETTLE = 1_000;
+/** How long after its start it leaves addresses that prefer another node to that one, milliseconds. */
+const YIELD = 3_000;
 /** Between two looks at what changes rarely: this machine's addresses, who drains it. */
 const LOOK = 500;
 /** Between two attempts to find the network card at the start. */
@@ -32,15 +34,15 @@ const JUDGED = 2;
 const INCARNATION = 8;
 
 /**
- * Decides whether this node may have the virtual addresses, and tells keepalived by a file that it
- * watches: `0`, or `1` for not. Nothing is started for that, and who has the addresses already
+ * Decides whether this node may have the virtual addresses, and tells keepalived by two files that
+ * it watches: `0`, or `1` for not; one for addresses that prefer this node, one for others. Nothing is started for that, and who has the addresses already
  * loses them within one heartbeat and `lost` of what went wrong.
  */
 export class Guard implements Service {
   readonly #config: VipConfig;
   readonly #log: Logger;
   readonly #peers: Peers;
-  readonly #verdict = new Verdict(SETTLE);
+  readonly #verdict = new Verdict(SETTLE, YIELD);
   readonly #incarnation = randomBytes(INCARNATION).toString('hex');
   readonly #sender: Sender;
   readonly #serving: Serving | undefined;
@@ -55,6 +57,7 @@ export class Guard implements Service {
   #card: string | undefined;
   #owned: string[] = [];
   #started = false;
+  #yields = true;
 
   /** `listen`: where heartbeats arrive, the node's own address. */
   constructor(config: VipConfig, log: Logger, listen = config.address) {
@@ -186,17 +189,25 @@ export class Guard implements Service {
       drainedBy: this.#drainedBy,
     });
     this.#reasons = reasons;
-    if (!this.#verdict.update(reasons, now)) return;
+    const changed = this.#verdict.update(reasons, now);
+    if (changed || this.#yields !== this.#verdict.yields(now)) this.#tell();
+    if (!changed) return;
     this.#since = Date.now();
-    this.#tell();
     const { fault } = this.#verdict;
     if (fault) this.#log.warn({ reasons }, `must not have the virtual addresses: ${reasons[0]}`);
     else this.#log.info('may have the virtual addresses');
   }
 
   #tell(): void {
+    const { run } = this.#config;
+    this.#yields = this.#verdict.yields(performance.now());
     try {
-      writeFileSync(path.join(this.#config.run, 'fault'), this.#verdict.fault ? '1\n' : '0\n');
+      for (const [file, fault] of [
+        ['fault', this.#verdict.fault],
+        ['fault-others', this.#yields],
+      ] as const) {
+        writeFileSync(path.join(run, file), fault ? '1\n' : '0\n');
+      }
     } catch (error) {
       this.#log.error({ err: error }, `keepalived cannot be told: ${describeError(error)}`);
     }

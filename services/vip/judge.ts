@@ -47,16 +47,28 @@ export function judge(facts: Facts): string[] {
  */
 export class Verdict {
   readonly #settle: number;
+  readonly #yield: number;
   #fault = true;
   #well: number | undefined;
+  /** When it was yes for the first time. */
+  #first = Infinity;
 
-  /** `settle`: milliseconds. */
-  constructor(settle: number) {
+  /**
+   * `settle` and `yielding` in milliseconds: for the latter a node that has just started leaves
+   * addresses that prefer another one to that one, so that each has its own after all have started.
+   */
+  constructor(settle: number, yielding = 0) {
     this.#settle = settle;
+    this.#yield = yielding;
   }
 
   get fault(): boolean {
     return this.#fault;
+  }
+
+  /** The same for addresses that prefer another node. */
+  yields(now: number): boolean {
+    return this.#fault || now - this.#first < this.#yield;
   }
 
   /** Returns true when the answer has changed. */
@@ -70,6 +82,7 @@ export class Verdict {
     this.#well ??= now;
     if (!this.#fault || now - this.#well < this.#settle) return false;
     this.#fault = false;
+    this.#first = Math.min(this.#first, now);
     return true;
   }
 }

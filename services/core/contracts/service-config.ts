@@ -158,7 +158,7 @@ export const vipConfigSchema = z.strictObject({
   health: listen,
   /** A directory whose files each ask that this node gives its addresses away: core/drain.ts. */
   drain: z.string().optional(),
-  /** Where keepalived is told: `fault` (0 or 1) and `interface.conf`. */
+  /** Where keepalived is told: `fault` and `fault-others` (0 or 1), and `interface.conf`. */
   run: z.string(),
 });
 export type VipConfig = z.output<typeof vipConfigSchema>;

@@ -68,7 +68,7 @@ export async function report(pis: readonly VirtualPi[]): Promise<void> {
 
 async function allFit(pis: readonly VirtualPi[]): Promise<void> {
   const willing = async (pi: VirtualPi): Promise<boolean> =>
-    (await pi.exec('cat', '/run/bramble-vip/fault').catch(() => '')).trim() === '0';
+    (await pi.exec('cat', '/run/bramble-vip/fault-others').catch(() => '')).trim() === '0';
   for (const pi of pis) await eventually(`${pi.name} may have it`, () => willing(pi), PATIENCE);
   // keepalived, too, hears that: and a backup listens for a while before it may take over.
   await wait(500);

@@ -4,6 +4,7 @@ import { builtVirtualPi } from '../../image/built.ts';
 import { sh } from './shell.ts';
 
 const PREFIX = 'tree-';
+const HOURS = 2 * 3_600_000;
 
 /**
  * The files of a virtual Pi (`make virtual-pi`; BRAMBLE_VIRTUAL_PI names another tar file), unpacked
@@ -17,7 +18,10 @@ export async function virtualPiTree(): Promise<string> {
   if (await stat(tree).catch(() => undefined)) return tree;
   await mkdir(cache, { recursive: true });
   for (const name of await readdir(cache)) {
-    if (name.startsWith(PREFIX)) await rm(path.join(cache, name), { recursive: true, force: true });
+    const old = path.join(cache, name);
+    // A younger one may have nodes of another run on it.
+    if (!name.startsWith(PREFIX) || Date.now() - (await stat(old)).ctimeMs < HOURS) continue;
+    await rm(old, { recursive: true, force: true });
   }
   const work = `${tree}.${process.pid}`;
   await mkdir(work);

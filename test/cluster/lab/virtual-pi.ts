@@ -171,7 +171,7 @@ export class VirtualPi {
     const pids = readFileSync(path.join(this.#cgroupPath, unit, 'cgroup.procs'), 'utf8')
       .split('\n')
       .filter((line) => line !== '');
-    for (const pid of pids) process.kill(Number(pid), 'SIGKILL');
+    for (const pid of pids) killIfThere(Number(pid));
     return pids.length;
   }
 
@@ -223,6 +223,11 @@ export class VirtualPi {
     this.#pid = Number(pid);
     return true;
   }
+}
+
+/** A child ends with its parent, so the next on a list may be gone. */
+function killIfThere(pid: number): void {
+  if (isThere(pid)) process.kill(pid, 'SIGKILL');
 }
 
 function isThere(pid: number): boolean {

@@ -74,4 +74,21 @@ describe('what keepalived is told', () => {
     expect(verdict.update([], 3_599)).toBe(false);
     expect(verdict.update([], 3_600)).toBe(true);
   });
+
+  test('after its first yes it leaves what prefers another node for a while, and later never', () => {
+    const verdict = new Verdict(1_000, 3_000);
+    verdict.update([], 0);
+    expect(verdict.yields(500)).toBe(true);
+    verdict.update([], 1_000);
+    expect([verdict.fault, verdict.yields(3_999), verdict.yields(4_000)]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    verdict.update(['no broker'], 5_000);
+    expect(verdict.yields(5_000)).toBe(true);
+    verdict.update([], 6_000);
+    verdict.update([], 7_000);
+    expect(verdict.yields(7_000)).toBe(false);
+  });
 });
