@@ -1,11 +1,12 @@
 import { X509Certificate } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import tls from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Authority } from '../support/certificates.ts';
 import { freePorts } from '../support/ports.ts';
 import { askRuntime } from '../support/runtime-socket.ts';
 import { startEither, type Which } from '../support/side-by-side.ts';
+import { until } from '../support/tcp-peers.ts';
 import { together } from '../support/webs.ts';
 
 let ca: Authority;
@@ -89,6 +90,7 @@ listen probe
     bind 127.0.0.1:${probe}
 `;
   await using _proxy = await startEither(which, { config, ports: [probe] });
+  await until(() => existsSync(socket));
   const seen: unknown[] = [];
   const say = async (command: string, payload?: string): Promise<void> => {
     const line = payload === undefined ? command : `${command} <<\n${payload.trim()}\n`;

@@ -2,6 +2,7 @@ import type { CommandTable } from './command.ts';
 import { CACHE_COMMANDS } from './commands/cache.ts';
 import { CERTIFICATE_COMMANDS } from './commands/certificates.ts';
 import { COUNTER_COMMANDS } from './commands/counters.ts';
+import { CRT_LIST_COMMANDS } from './commands/crt-lists.ts';
 import { DYNAMIC_SERVER_COMMANDS } from './commands/dynamic-servers.ts';
 import { FRONTEND_COMMANDS } from './commands/frontends.ts';
 import { LIMIT_COMMANDS } from './commands/limits.ts';
@@ -20,6 +21,7 @@ export const COMMANDS: CommandTable = [
   ...CACHE_COMMANDS,
   ...CERTIFICATE_COMMANDS,
   ...COUNTER_COMMANDS,
+  ...CRT_LIST_COMMANDS,
   ...DYNAMIC_SERVER_COMMANDS,
   ...FRONTEND_COMMANDS,
   ...LIMIT_COMMANDS,

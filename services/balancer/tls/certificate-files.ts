@@ -13,6 +13,18 @@ export interface CertificateEntry {
   readonly except: readonly string[];
   /** What is asked of who gets them, where it is not what the `bind` line asks. */
   readonly demands?: BindTls | undefined;
+  /** Where a `crt-list` or a directory has it. */
+  readonly listed?: Listed | undefined;
+}
+
+/** A line of a list. */
+export interface Listed {
+  /** The file, or the directory. */
+  readonly list: string;
+  /** Counts from 1; 0 in a directory. */
+  readonly line: number;
+  /** Options and names as `show ssl crt-list` has them. */
+  readonly text: string;
 }
 
 /** Kept in files of their own beside a certificate; never one themselves. */
@@ -37,7 +49,10 @@ export function loadEntries(where: string): CertificateEntry[] {
         .map((name) => path.join(where, name))
         .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile())
     : undefined;
-  if (files) return files.map((file) => entry(loadCertificate(file)));
+  if (files) {
+    const listed = { list: where.replace(/\/+$/, ''), line: 0, text: '' };
+    return files.map((file) => ({ ...entry(loadCertificate(file)), listed }));
+  }
   if (!existsSync(where)) {
     const bundle = BUNDLE.map((kind) => `${where}.${kind}`).filter((file) => existsSync(file));
     if (bundle.length > 0) return [entry(...bundle.map(loadCertificate))];

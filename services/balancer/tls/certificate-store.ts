@@ -13,6 +13,8 @@ import { renewServer } from './outgoing.ts';
 /** The lines that have certificates. */
 export interface CertificateUsers {
   readonly binds: readonly BindTls[];
+  /** Where a line of `binds` stands, `file:line`. */
+  placeOf(bind: BindTls): string;
   readonly servers: readonly ServerTls[];
 }
 
@@ -57,6 +59,10 @@ export class CertificateStore {
 
   get(file: string): Certificate | undefined {
     return this.#known.get(file);
+  }
+
+  get users(): CertificateUsers {
+    return this.#users();
   }
 
   /** PEM of the certificates that the transaction would put in force. */

@@ -11,6 +11,8 @@ export interface CrtListLine {
   /** Names that choose it; undefined = the certificate's own. */
   readonly names: readonly string[] | undefined;
   readonly except: readonly string[];
+  /** All that follows the file, options in HAProxy's order. */
+  readonly text: string;
   /** Counts from 1. */
   readonly line: number;
 }
@@ -37,21 +39,39 @@ export function readCrtList(file: string): CrtListLine[] {
   });
 }
 
-function parseCrtLine(content: string, file: string, line: number): CrtListLine {
+/** Reads one line of `file`. Throws CertificateError. */
+export function parseCrtLine(content: string, file: string, line: number): CrtListLine {
   const found = LINE.exec(content)?.groups;
   if (!found)
     throw new CertificateError(`'crt-list' : parsing [${file}:${line}]: misplaced '[' or ']'`);
-  const filters = wordsOf(found.names).map((word) => word.toLowerCase());
+  const written = wordsOf(found.names);
+  const options = wordsOf(found.options);
+  const filters = written.map((word) => word.toLowerCase());
   const except = filters.filter((word) => word.startsWith('!')).map((word) => word.slice(1));
   const names = filters.filter((word) => !word.startsWith('!'));
   const own = names.length === 0 && !except.includes('*');
   return {
     file: found.file!,
-    options: wordsOf(found.options),
+    options,
     names: own ? undefined : names,
     except,
+    text: [...(found.options === undefined ? [] : [`[${inOrder(options).join(' ')}]`]), ...written]
+      .map((word) => ` ${word}`)
+      .join(''),
     line,
   };
 }
+
+/** As HAProxy lists them, whatever their order in the file. */
+const ORDER =
+  'alpn verify ca-file crl-file ciphers ciphersuites curves ecdhe ssl-min-ver ssl-max-ver'.split(
+    ' ',
+  );
+
+const inOrder = (options: readonly string[]): string[] =>
+  ORDER.flatMap((name) => {
+    const at = options.lastIndexOf(name);
+    return at < 0 ? [] : [`${name} ${options[at + 1] ?? ''}`];
+  });
 
 const wordsOf = (text = ''): string[] => text.split(/\s+/).filter((word) => word !== '');

@@ -149,6 +149,7 @@ function loadCertificates(
         ...entry,
         names: line.names,
         except: line.except,
+        listed: { list: file, line: line.line, text: line.text },
         ...(demanded && { demands: demanded }),
       }));
     });

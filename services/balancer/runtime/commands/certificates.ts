@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { distinguishedName, sha1Of } from '../../samples/certificate.ts';
 import { CertificateError, pemBlocks } from '../../tls/certificate.ts';
 import { CertificateStore } from '../../tls/certificate-store.ts';
+import type { BindTls } from '../../tls/config.ts';
 import type { Call, CommandTable } from '../command.ts';
 import type { RuntimeHost } from '../host.ts';
 import { data, failure, notice, type Reply } from '../reply.ts';
@@ -9,13 +10,18 @@ import { data, failure, notice, type Reply } from '../reply.ts';
 const stores = new WeakMap<object, CertificateStore>();
 
 /** The certificates of the configuration in force. */
-function storeOf(host: RuntimeHost): CertificateStore {
+export function storeOf(host: RuntimeHost): CertificateStore {
   const { config } = host;
   let store = stores.get(config);
   if (!store) {
+    // Addresses of one line share it.
+    const places = new Map<BindTls, string>();
+    for (const { tls, position } of config.proxies.flatMap(({ binds }) => binds)) {
+      if (tls) places.set(tls, `${position.file}:${position.line}`);
+    }
     store = new CertificateStore(() => ({
-      // Addresses of one line share it.
-      binds: [...new Set(config.proxies.flatMap(({ binds }) => binds.flatMap((b) => b.tls ?? [])))],
+      binds: [...places.keys()],
+      placeOf: (bind) => places.get(bind) ?? '',
       servers: host.backends.flatMap(({ servers }) =>
         servers.flatMap((server) => server.config.tls ?? []),
       ),
@@ -111,7 +117,7 @@ function commit({ host, word }: Call): Reply {
 }
 
 /** What `change` gives, or why it could not be done. */
-function attempt<T>(change: () => T): T | string {
+export function attempt<T>(change: () => T): T | string {
   try {
     return change();
   } catch (error) {
