@@ -1,10 +1,12 @@
 # `make help` lists the targets. Each of them works on a fresh Debian-like machine with Node >= 20.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-image run test retest unit integration test-faults test-cluster check bench screenshot release image image-release image-pins virtual-pi clean
+.PHONY: help setup setup-ansible test-provision setup-test setup-image run test retest unit integration test-faults test-cluster check bench screenshot release image image-release image-pins virtual-pi clean
 
 NODES ?= 2
 ARCH ?= arm64
+# Virtual Pis of make test-provision.
+PROVISION_NODES ?= 1
 CONFIG ?= vitest.config.ts
 # KAFKA=1: a Kafka beside the cluster.
 KAFKA ?=
@@ -68,6 +70,10 @@ release: node_modules/.installed ## Build what a Pi runs of ours (ARCH=arm64, or
 
 setup-ansible: node_modules/.installed ## Install what `bramble plan` and `bramble apply` need here
 	@./provisioning/setup.sh ansible
+
+test-provision: setup-test virtual-pi ## Run the playbooks on virtual Pis (minutes; PROVISION_NODES=3)
+	@./provisioning/setup.sh test-ansible
+	BRAMBLE_PROVISION_NODES=$(PROVISION_NODES) vitest run test/integration/ansible.test.ts test/integration/provision.test.ts
 
 setup-image: node_modules/.installed
 	@./provisioning/setup.sh image

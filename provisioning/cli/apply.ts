@@ -7,9 +7,22 @@ import {
   openWorkspace,
 } from '../inventory/workspace.ts';
 import { usage } from './admin-options.ts';
-import type { Command, Values } from './command.ts';
+import type { Command, OptionSpec, Values } from './command.ts';
 
-const OPTIONS = { ...CLUSTER_OPTIONS, ...NODES_OPTION } as const;
+const PATIENCE_S = 180;
+const PATIENCE_MAX_S = 3_600;
+
+const OPTIONS = {
+  ...CLUSTER_OPTIONS,
+  ...NODES_OPTION,
+  patience: {
+    type: 'number',
+    value: 'S',
+    min: 5,
+    max: PATIENCE_MAX_S,
+    text: `seconds that a node gets until it serves (${PATIENCE_S})`,
+  },
+} as const satisfies Record<string, OptionSpec>;
 
 interface Playing {
   playbook: string;
@@ -20,7 +33,14 @@ interface Playing {
 function play(values: Values, { playbook, vars = {}, limit }: Playing): Promise<number> {
   const workspace = openWorkspace(values);
   const names = chosenNodes(workspace, limit ?? (values.nodes as string | undefined));
-  return runOnNodes({ workspace, playbook, vars, limit: names, json: values.json === true });
+  const patience = values.patience as number | undefined;
+  return runOnNodes({
+    workspace,
+    playbook,
+    vars: { ...vars, ...(patience === undefined ? {} : { bramble_gate_wait: String(patience) }) },
+    limit: names,
+    json: values.json === true,
+  });
 }
 
 export const applyCommand: Command = {

@@ -10,6 +10,7 @@ import {
 import { bansCommand } from './bans.ts';
 import { bridgeCommand } from './bridge.ts';
 import { brokersCommand } from './brokers.ts';
+import { addNodeCommand, replaceNodeCommand } from './change-nodes.ts';
 import { clientsCommand } from './clients.ts';
 import type { Command } from './command.ts';
 import { completionCommand } from './completion.ts';
@@ -63,6 +64,8 @@ export const COMMANDS: readonly Command[] = [
   undrainCommand,
   upgradeCommand,
   rollbackCommand,
+  addNodeCommand,
+  replaceNodeCommand,
   resetCommand,
   clientsCommand,
   sessionsCommand,
