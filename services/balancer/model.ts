@@ -40,6 +40,8 @@ export interface Address {
 
 export interface BindConfig extends Address {
   name: string | undefined;
+  /** Counts from 1 in its proxy (`so_id`). */
+  id?: number | undefined;
   acceptProxy: boolean;
   maxconn: number | undefined;
   /** Set where TLS ends here. */

@@ -4,12 +4,12 @@ import { formatPosition, type Problems } from './problem.ts';
 
 interface Numbered {
   /** 0 or undefined = give it one. */
-  id: number | undefined;
+  id?: number | undefined;
   position: Position;
 }
 
 /**
- * Numbers proxies (`iid`) and servers (`sid`) as HAProxy does: the position in the list, moved up
+ * Numbers proxies (`iid`), servers (`sid`) and listeners as HAProxy does: the position in the list, moved up
  * past numbers that `id` has taken. An `id` used twice is an alert.
  */
 export function numberAll(draft: ConfigDraft, problems: Problems): void {
@@ -25,6 +25,10 @@ export function numberAll(draft: ConfigDraft, problems: Problems): void {
       const where = `${formatPosition(first.position)} ('server ${first.name}')`;
       const message = `'server ${proxy.name}/${server.name}' : 'id' : custom id ${server.id} already used at ${where}.`;
       problems.alert(server.position, message);
+    });
+    number(proxy.binds, 1, (bind, first) => {
+      const where = formatPosition(first.position);
+      problems.alert(bind.position, `'id' : custom id ${bind.id} already used at ${where}.`);
     });
   }
 }

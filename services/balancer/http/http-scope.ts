@@ -47,6 +47,7 @@ export class HttpScope implements RuleScope {
   serverTimeout: number | undefined;
   tunnelTimeout: number | undefined;
   lastRule: Position | undefined;
+  accepted: ClientAddress | undefined;
   readonly captures: { request: (string | undefined)[]; response: (string | undefined)[] } = {
     request: [],
     response: [],
@@ -238,6 +239,7 @@ export class HttpScope implements RuleScope {
 
   setAddress(which: 'source' | 'target', what: 'host' | 'port', value: Sample): void {
     const { client } = this.#account;
+    this.accepted ??= client;
     if (what === 'port') {
       const port = Number(cast(value, 'sint')?.value ?? -1n);
       if (port < 0 || port > 65_535) return;

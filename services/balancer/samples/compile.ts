@@ -2,6 +2,7 @@ import { suggestion } from '../config/keyword.ts';
 import { cast, isCastable } from './cast.ts';
 import type { Convert } from './converter.ts';
 import { type CompileEnvironment, ExpressionError, type Fetch, type Source } from './fetch.ts';
+import { FOREIGN_CONVERTERS, FOREIGN_FETCHES } from './foreign.ts';
 import { parseChain } from './parse.ts';
 import type { Sample, SampleType } from './sample.ts';
 import type { Scope } from './scope.ts';
@@ -30,6 +31,7 @@ export function compileExpression(text: string, environment: CompileEnvironment)
   if (!first) throw new ExpressionError('missing fetch method');
   const fetch = Object.hasOwn(FETCHES, first.name) ? FETCHES[first.name]! : undefined;
   if (!fetch) {
+    if (FOREIGN_FETCHES.has(first.name)) throw unsupported('fetch method', first.name);
     throw new ExpressionError(
       `unknown fetch method '${first.name}'${suggestion(first.name, Object.keys(FETCHES))}`,
     );
@@ -52,6 +54,9 @@ export function compileExpression(text: string, environment: CompileEnvironment)
   return { text, out, source, keyword: first.name, converted, evaluate, values };
 }
 
+const unsupported = (what: string, name: string): ExpressionError =>
+  new ExpressionError(`unsupported ${what} '${name}': HAProxy has it, this balancer does not`);
+
 interface Step {
   readonly in: SampleType;
   readonly convert: Convert;
@@ -67,6 +72,7 @@ function compileSteps(
   for (const { name, args } of chain) {
     const row = Object.hasOwn(CONVERTERS, name) ? CONVERTERS[name]! : undefined;
     if (!row) {
+      if (FOREIGN_CONVERTERS.has(name)) throw unsupported('converter', name);
       throw new ExpressionError(
         `unknown converter '${name}'${suggestion(name, Object.keys(CONVERTERS))}`,
       );

@@ -21,7 +21,15 @@ import { type BindTlsSettings, newBindTls, proxyTls } from '../tls/settings.ts';
 import { BIND_TLS } from './bind-tls.ts';
 
 /** What applies to every address of one `bind` line. */
-type Settings = 'threads' | 'name' | 'acceptProxy' | 'maxconn' | 'backlog' | 'ipv6Only' | 'owner';
+type Settings =
+  | 'threads'
+  | 'id'
+  | 'name'
+  | 'acceptProxy'
+  | 'maxconn'
+  | 'backlog'
+  | 'ipv6Only'
+  | 'owner';
 interface BindSettings extends Pick<BindConfig, Settings> {
   readonly tls: BindTlsSettings;
 }
@@ -112,9 +120,13 @@ export const BIND_PARAMETERS: KeywordTable<BindKeyword> = {
   },
   id: {
     usage: '<number>',
-    summary: 'accepted: listeners have no rows of their own',
+    summary: 'number of the listener, where so_id asks for it',
     arguments: 1,
-    set: (_bind, value) => (/^[1-9]\d{0,9}$/.test(value) ? undefined : 'custom id has to be > 0'),
+    set: (bind, value) => {
+      if (!/^[1-9]\d{0,9}$/.test(value)) return 'custom id has to be > 0';
+      bind.id = Number(value);
+      return undefined;
+    },
   },
   proto: {
     usage: 'h1 | none',

@@ -32,6 +32,9 @@ function isLocal(host: string): boolean {
   return Object.values(networkInterfaces()).some((all) => all?.some((one) => one.address === host));
 }
 
+/** As it was accepted, whatever `http-request set-src` and its like say since. */
+const acceptedAs = ({ accepted, client }: Scope) => accepted ?? client;
+
 /** The connection: HAProxy 2.6 manual, sections 7.3.3 and 7.3.4. */
 export const CLIENT_FETCHES: FetchTable = {
   src: plain('addr', 'connection', "the client's address", source),
@@ -48,6 +51,33 @@ export const CLIENT_FETCHES: FetchTable = {
   ),
   so_name: plain('str', 'connection', 'name of the bind line', ({ client }) =>
     optional(client.bind?.name, str),
+  ),
+  fc_src: plain(
+    'addr',
+    'connection',
+    '`src`, as it was accepted',
+    ip((scope) => acceptedAs(scope).host),
+  ),
+  fc_src_port: plain('sint', 'connection', '`src_port`, as it was accepted', (scope) =>
+    int(acceptedAs(scope).port),
+  ),
+  fc_src_is_local: plain('bool', 'connection', '`src_is_local`, as it was accepted', (scope) =>
+    bool(isLocal(acceptedAs(scope).host)),
+  ),
+  fc_dst: plain(
+    'addr',
+    'connection',
+    '`dst`, as it was accepted',
+    ip((scope) => acceptedAs(scope).localHost),
+  ),
+  fc_dst_port: plain('sint', 'connection', '`dst_port`, as it was accepted', (scope) =>
+    int(acceptedAs(scope).localPort),
+  ),
+  fc_dst_is_local: plain('bool', 'connection', '`dst_is_local`, as it was accepted', (scope) =>
+    bool(isLocal(acceptedAs(scope).localHost)),
+  ),
+  so_id: plain('sint', 'connection', 'number of the listener', ({ client }) =>
+    optional(client.bind?.id, int),
   ),
   fc_pp_authority: plain(
     'str',

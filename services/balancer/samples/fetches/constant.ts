@@ -143,6 +143,7 @@ export const CONSTANT_FETCHES: FetchTable = {
     },
   },
   hostname: plain('str', 'internal', 'name of this machine', () => str(hostname())),
+  nbproc: plain('sint', 'internal', 'number of processes', () => int(1)),
   proc: plain('sint', 'internal', 'number of the process', () => int(1)),
   thread: plain('sint', 'internal', 'number of the thread', () => int(worker())),
   stopping: plain('bool', 'internal', 'whether the process is stopping', () => FALSE),
