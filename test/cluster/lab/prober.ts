@@ -5,9 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { eventually } from '../../support/broker.ts';
 
 const PROGRAM = fileURLToPath(new URL('prober-process.ts', import.meta.url));
-/** A good while without a failed attempt. */
-const CALM = 500;
-const PATIENCE = 60_000;
+/** So long without a failed attempt, milliseconds, and so many answered: all of a hundred are rarely
+ * through on a machine that six nodes share. */
+const CALM = 1_000;
+const GOOD = 10;
+const PATIENCE = 120_000;
 
 export interface Blackout {
   /** From the last attempt that was answered to the next one that was, milliseconds. */
@@ -44,7 +46,7 @@ export class Prober {
         const now = Date.now();
         const since = Math.max(from, now - CALM);
         const good = this.#answered.filter((began) => began > since).length;
-        return now - from > CALM && good > CALM / 25 && !this.#failed.some((at) => at > since);
+        return now - from > CALM && good >= GOOD && !this.#failed.some((at) => at > since);
       },
       PATIENCE,
     );
