@@ -2,6 +2,7 @@ import type { Entrance } from '../listeners/entrance.ts';
 import type { Level, LogRecord } from '../log/record.ts';
 import type { ProxyConfig } from '../model.ts';
 import type { Directory } from '../samples/scope.ts';
+import type { StickTable } from '../stickiness/table/table.ts';
 import type { Backend } from './backend.ts';
 import type { Counters } from './counters.ts';
 import type { LiveSession } from './live-session.ts';
@@ -142,6 +143,8 @@ export interface StatsView {
   readonly backends: readonly Backend[];
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
+  /** Stick-tables of the configuration in force. */
+  readonly tables?: Iterable<Pick<StickTable, 'config' | 'used'>>;
   /** Sessions under way. */
   sessions?(): Iterable<LiveSession>;
   /** Carries out a form of the page where that is another worker's to do. */

@@ -102,7 +102,7 @@ reuse Counter u64
 cache_lookups Counter u64
 cache_hits Counter u64
 srv_icur Gauge u32
-src_ilim
+src_ilim Config/Limit u32
 qtime_max Max u32
 ctime_max Max u32
 rtime_max Max u32

@@ -94,6 +94,11 @@ const STATES = {
   backend: ['DOWN', 'UP'],
   server: ['DOWN', 'UP', 'MAINT', 'DRAIN', 'NOLB'],
 };
+/** Those of checks that are over. */
+const CHECK_STATES =
+  'HANA SOCKERR L4OK L4TOUT L4CON L6OK L6TOUT L6RSP L7TOUT L7RSP L7OK L7OKC L7STS PROCERR PROCTOUT PROCOK'.split(
+    ' ',
+  );
 const CODES = ['1xx', '2xx', '3xx', '4xx', '5xx', 'other'] as const;
 
 /** Metrics of the process, from the fields of `show info`. */
@@ -166,7 +171,13 @@ function scopeText(rows: readonly StatRow[], scope: Scope, letter: string): stri
   const responses = http.flatMap(([labels, row]) =>
     CODES.map((code) => `{${labels},code="${code}"} ${numberOf(row[`hrsp_${code}`])}`),
   );
+  const checks = checked
+    .filter(([, { status }]) => !String(status).startsWith('MAINT'))
+    .flatMap(([labels, { check_status: now }]) =>
+      CHECK_STATES.map((state) => `{${labels},state="${state}"} ${Number(state === now)}`),
+    );
   let text = family(`haproxy_${scope}_status`, states);
+  text += family(`haproxy_${scope}_check_status`, checks);
   for (const { metric, column, scopes, divisor } of METRICS) {
     if (!scopes.includes(letter)) continue;
     const subjects = scopes.endsWith('H') ? http : scopes.endsWith('C') ? checked : labelled;
@@ -182,10 +193,24 @@ function scopeText(rows: readonly StatRow[], scope: Scope, letter: string): stri
 function processText(fields: readonly InfoField[]): string {
   return fields
     .map(({ name, value }) => {
+      if (name === 'Version') {
+        const label = `{version=${quoted(String(value))}} 1`;
+        return family('haproxy_process_build_info', [label]);
+      }
       const metric = Object.hasOwn(PROCESS, name) ? PROCESS[name] : undefined;
       return metric === undefined ? '' : family(`haproxy_process_${metric}`, [` ${value}`]);
     })
     .join('');
+}
+
+function tablesText(tables: StatsView['tables'] = []): string {
+  const labelled = [...tables].map(
+    (table) =>
+      [`{name=${quoted(table.config.name)},type=${quoted(table.config.type)}}`, table] as const,
+  );
+  const sizes = labelled.map(([labels, { config }]) => `${labels} ${config.size}`);
+  const used = labelled.map(([labels, table]) => `${labels} ${table.used}`);
+  return family('haproxy_sticktable_size', sizes) + family('haproxy_sticktable_used', used);
 }
 
 /**
@@ -217,5 +242,5 @@ export function prometheusText(
         letter,
       );
   }
-  return text;
+  return has('sticktable') ? text + tablesText(view.tables) : text;
 }

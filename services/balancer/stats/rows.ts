@@ -184,6 +184,7 @@ function serverRow(
     safe_conn_cur: safe,
     used_conn_cur: http ? (connections?.used(server) ?? 0) : counters.scur,
     need_conn_est: connections?.need(server) ?? 0,
+    ...(config.pool && config.pool.max >= 0 ? { src_ilim: config.pool.max } : {}),
   };
 }
 
