@@ -64,6 +64,19 @@ export const VALUE_GROUPS: readonly RuleGroup[] = [
     requests: [get('/')],
   },
   {
+    name: 'variables of the process',
+    global: [
+      'set-var proc.twelve int(12)',
+      'set-var proc.five var(proc.none,60),div(proc.twelve)',
+      'set-var proc.text str("a text")',
+      'set-var-fmt proc.more "%[var(proc.text)] and %[var(proc.five)]"',
+    ].join('\n    '),
+    frontend: ['five', 'text', 'more', 'none']
+      .map((name) => `http-request set-header X-${name} "<%[var(proc.${name})]>"`)
+      .join('\n'),
+    requests: [get('/')],
+  },
+  {
     name: 'targets that are written anew',
     frontend: `
       http-request set-uri http://other.example.com/abs if { path /absolute }

@@ -8,6 +8,7 @@ const FEATURES: ReadonlySet<string> = new Set([
   'GETADDRINFO',
   'LIBCRYPT',
   'OPENSSL',
+  'PCRE2',
   'POLL',
   'PROMEX',
   'SLZ',

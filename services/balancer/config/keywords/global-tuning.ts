@@ -1,7 +1,6 @@
-import { compileExpression } from '../../samples/compile.ts';
+import { setByExpression, setByFormat } from '../../rules/process-variable.ts';
 import { ExpressionError } from '../../samples/fetch.ts';
-import type { Scope } from '../../samples/scope.ts';
-import { PROCESS_VARIABLES, parseVariable } from '../../samples/variables.ts';
+import { parseVariable } from '../../samples/variables.ts';
 import type { GlobalDraft } from '../draft.ts';
 import { type Keyword, type KeywordTable, onlyArguments, parseInteger } from '../keyword.ts';
 import { environmentOf } from '../rule-context.ts';
@@ -93,28 +92,16 @@ function setVariable(format: boolean): Row['parse'] {
       .slice(2)
       .map((token) => token.text)
       .join(' ');
-    if (format) {
-      PROCESS_VARIABLES.set(name.name, { type: 'str', value: text });
-      return;
-    }
+    const environment = environmentOf(context, statement.position);
     try {
-      const expression = compileExpression(text, environmentOf(context, statement.position));
-      if (expression.source !== 'internal') {
-        const what = `extracts information, none of which is available here`;
-        fail(`fetch method '${keyword}(${written})' ${what}`);
-        return;
-      }
-      const value = expression.evaluate(NOBODY);
-      if (value) PROCESS_VARIABLES.set(name.name, value);
+      if (format) setByFormat(name.name, text, environment);
+      else setByExpression(name.name, text, environment);
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
       fail(`'${keyword}' : ${error.message}`);
     }
   };
 }
-
-/** There is no traffic yet. */
-const NOBODY = { variable: () => undefined } as unknown as Scope;
 
 /** What tunes HAProxy's own machinery: manual, sections 3.1 and 3.2. */
 export const GLOBAL_TUNING: KeywordTable<Row> = {

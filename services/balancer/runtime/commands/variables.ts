@@ -1,19 +1,12 @@
-import { compileLogFormat } from '../../log/log-format.ts';
+import { setByExpression, setByFormat } from '../../rules/process-variable.ts';
 import { asText } from '../../samples/cast.ts';
-import { compileExpression } from '../../samples/compile.ts';
 import { type CompileEnvironment, ExpressionError } from '../../samples/fetch.ts';
-import { str } from '../../samples/sample.ts';
-import type { Scope } from '../../samples/scope.ts';
 import { PROCESS_VARIABLES, parseVariable } from '../../samples/variables.ts';
 import type { Call, CommandTable } from '../command.ts';
 import { bareFailure, failure, info, NOTHING, type Reply } from '../reply.ts';
 
 const MISSING = failure('Missing process-wide variable identifier.');
 
-/** There is no traffic that an expression could look at. */
-const NOBODY = {
-  variable: ({ scope, name }) => (scope === 'proc' ? PROCESS_VARIABLES.get(name) : undefined),
-} as Pick<Scope, 'variable'> as Scope;
 const ENVIRONMENT: CompileEnvironment = { variable: (name) => process.env[name] };
 
 function get({ word }: Call): Reply {
@@ -45,21 +38,8 @@ function set({ words }: Call): Reply {
     );
   }
   try {
-    if (second === 'fmt') {
-      const format = compileLogFormat(third, {
-        place: 'request',
-        environment: ENVIRONMENT,
-        inRule: true,
-      });
-      PROCESS_VARIABLES.set(name.name, str(format.format(NOBODY, undefined)));
-      return NOTHING;
-    }
-    const expression = compileExpression(third === '' ? second : third, ENVIRONMENT);
-    if (expression.source !== 'internal') {
-      return failure("'set var': this fetch method looks at traffic, and there is none here.");
-    }
-    const value = expression.evaluate(NOBODY);
-    if (value) PROCESS_VARIABLES.set(name.name, value);
+    if (second === 'fmt') setByFormat(name.name, third, ENVIRONMENT);
+    else setByExpression(name.name, third === '' ? second : third, ENVIRONMENT);
     return NOTHING;
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
