@@ -14,6 +14,8 @@ export interface DiskOptions {
 }
 
 const MIB = 1024 * 1024;
+/** 1 TiB in blocks of 4096 bytes. */
+const GROWN_BLOCKS = 2 ** 28;
 /** Sizes of the partitions, MiB; the last one grows to the card's end at the first boot. */
 export const SIZES = { firmware: 512, slot: 640, data: 64 } as const;
 
@@ -80,10 +82,17 @@ async function fat(boot: string, file: string, signature: string, ways: Ways): P
 async function ext4(file: string, signature: string, ways: Ways): Promise<void> {
   // A file system of one image is like that of another until it is grown.
   const uuid = `${signature}-0000-4000-8000-${signature}0000`;
-  const same = ['-U', uuid, '-E', `hash_seed=${uuid},lazy_itable_init=0,lazy_journal_init=0`];
+  // Small as it is now, it is laid out for what it becomes: large blocks, room to grow to 1 TiB.
+  const large = ['-b', '4096', '-i', '16384'];
+  const same = [
+    '-U',
+    uuid,
+    '-E',
+    `resize=${GROWN_BLOCKS},hash_seed=${uuid},lazy_itable_init=0,lazy_journal_init=0`,
+  ];
   await writeFile(file, '');
   await truncate(file, SIZES.data * MIB);
-  await run('mke2fs', ['-q', '-t', 'ext4', '-L', 'data', ...same, '-m', '1', file], ways);
+  await run('mke2fs', ['-q', '-t', 'ext4', '-L', 'data', ...large, ...same, '-m', '1', file], ways);
 }
 
 /** genimage's own language. */
