@@ -7,7 +7,8 @@ export default defineConfig({
     include: ['test/image/**/*.test.ts'],
     pool: 'forks',
     fileParallelism: false,
-    testTimeout: 900_000,
+    // Under emulation on a busy machine; what waits has bounds of its own.
+    testTimeout: 3_600_000,
     hookTimeout: 900_000,
     reporters: ['default', './test/support/count-reporter.ts'],
   },
