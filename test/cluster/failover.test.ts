@@ -1,5 +1,8 @@
+import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseCluster } from '#core/config/cluster.ts';
 import { DRAIN_DIRECTORY } from '#core/drain.ts';
+import { renderNode } from '../../provisioning/render/node.ts';
 import { eventually } from '../support/broker.ts';
 import { FAULTS, type Fault } from './lab/faults.ts';
 import { type Lab, LONG, lab, report } from './lab/lab.ts';
@@ -139,6 +142,23 @@ test("keepalived's own check accepts its configuration", async () => {
     const check = ['-t', '-l', '-f', '/etc/bramble/keepalived.conf'];
     expect(await pi.exec('keepalived', ...check)).toBe('');
   }
+});
+
+test.each([
+  [
+    'a virtual MAC and two addresses',
+    'vip: 10.0.0.9\nvrrp: { virtualMac: true, addresses: [10.0.0.8] }',
+  ],
+  ['a slow network', 'vip: 10.0.0.9\nvrrp: { advert: 10 s }'],
+])('and one for %s', async (_, more) => {
+  const [pi] = home.pis;
+  const cluster = parseCluster(`cluster: { name: home, secret: 0123456789abcdef }
+nodes: [{ name: pi1, address: 10.0.0.1 }, { name: pi2, address: 10.0.0.2 }]
+${more}`);
+  const by = { clusterFile: 'cluster.yaml', by: 'a test', natsSyncInterval: true };
+  const text = renderNode({ cluster, name: 'pi1', ...by }).get('keepalived.conf')!;
+  await writeFile(pi!.file('root/keepalived.conf'), text);
+  expect(await pi!.exec('keepalived', '-t', '-l', '-f', '/root/keepalived.conf')).toBe('');
 });
 
 test('nobody complains in the journals', async () => {

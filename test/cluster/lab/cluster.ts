@@ -31,6 +31,9 @@ export interface Cluster {
  * process, however that ends.
  */
 export async function cluster(count: number, options: ClusterOptions = {}): Promise<Cluster> {
+  if (process.getuid?.() !== 0) throw new Error('virtual Pis need root: namespaces and mounts');
+  // Who started this process has ended (Ctrl-C): so does it, and its nodes with it.
+  process.once('disconnect', () => process.exit(1));
   await reap();
   const tree = await virtualPiTree();
   const work = await mkdtemp(path.join(tmpdir(), `${PREFIX}${process.pid}-`));
