@@ -26,7 +26,7 @@ export class HttpPlane {
 
   #handle(given: AcceptedHandle, context: FrontendContext, done: () => void): void {
     const { tls } = given;
-    const accepted = tls ? { ...given, handle: new TlsHandle(tls.socket) } : given;
+    const accepted = tls ? { ...given, handle: new TlsHandle(tls.carrier) } : given;
     const { handle } = accepted;
     handle.setNoDelay(true);
     if (context.config.options.clitcpka) handle.setKeepAlive(true, KEEPALIVE_IDLE);

@@ -4,7 +4,7 @@ import type { Server } from '../servers/server.ts';
 import { Dial } from '../tcp/dial.ts';
 import type { SocketName } from '../tcp/handle.ts';
 import { Wire, type WireOwner } from '../tcp/wire.ts';
-import type { SocketFacts } from '../tls/facts.ts';
+import type { TlsState } from '../tls/facts.ts';
 import { Deadline } from './deadline.ts';
 
 /** How long the last bytes may take that a server was sent, milliseconds. */
@@ -74,7 +74,7 @@ export class Upstream implements WireOwner {
   }
 
   /** Its TLS, where it has any. */
-  get tls(): SocketFacts | undefined {
+  get tls(): TlsState | undefined {
     return this.#dial.tls;
   }
 

@@ -5,7 +5,7 @@ import type { FrontendContext } from '../servers/types.ts';
 import type { TcpHandle } from '../tcp/handle.ts';
 import type { ProxyEnds } from '../tcp/proxy-header.ts';
 import type { TcpScope } from '../tcp/tcp-scope.ts';
-import type { SocketFacts } from '../tls/facts.ts';
+import type { TlsState } from '../tls/facts.ts';
 
 /** The client's connection, as the PROXY header or else the socket tells it. */
 export interface ClientAddress extends ProxyEnds {
@@ -22,8 +22,8 @@ interface Accepted {
   readonly head: Buffer | undefined;
   /** Variables that rules on the connection have set. */
   readonly session?: SessionState | undefined;
-  /** Set where TLS ends here; its socket takes the place of the plain handle. */
-  readonly tls?: SocketFacts | undefined;
+  /** Set where TLS ends here; its carrier takes the place of the plain handle. */
+  readonly tls?: TlsState | undefined;
 }
 
 /**

@@ -10,7 +10,7 @@ import { adoptLocal, isLocal } from '../tcp/local-handle.ts';
 import { TcpScope } from '../tcp/tcp-scope.ts';
 import type { TimerWheel } from '../tcp/timer-wheel.ts';
 import { acceptorFor, type HandshakeFault, type TlsAcceptor } from '../tls/acceptor.ts';
-import type { SocketFacts } from '../tls/facts.ts';
+import type { TlsState } from '../tls/facts.ts';
 import type { Admission, Waiting } from './admission.ts';
 import type { AcceptedHandle, ClientAddress, HandleHandler } from './handler.ts';
 import { type OpenSocket, openSocket } from './open-socket.ts';
@@ -270,7 +270,7 @@ export class Listener implements Waiting {
     }
     const { handle, head } = accepted;
     const limit = context.config.timeouts.client ?? DEFAULT_HEADER_TIMEOUT;
-    const done = (result: SocketFacts | HandshakeFault): void => {
+    const done = (result: TlsState | HandshakeFault): void => {
       if (typeof result !== 'string') {
         this.#hand({ ...accepted, head: undefined, tls: result }, context, ended);
         return;

@@ -2,7 +2,8 @@ import net from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Address } from '../model.ts';
 import type { Server } from '../servers/server.ts';
-import { SocketFacts } from '../tls/facts.ts';
+import { SocketCarrier } from '../tls/carrier.ts';
+import { TlsState } from '../tls/facts.ts';
 import { startTls } from '../tls/outgoing.ts';
 import { TlsHandle } from '../tls/tls-handle.ts';
 import { isLocalPath } from './endpoint.ts';
@@ -36,8 +37,8 @@ export class Dial {
   }
 
   /** What its TLS is like, where it has any. */
-  get tls(): SocketFacts | undefined {
-    return this.#handle instanceof TlsHandle ? new SocketFacts(this.#handle.socket) : undefined;
+  get tls(): TlsState | undefined {
+    return this.#handle instanceof TlsHandle ? new TlsState(this.#handle.carrier) : undefined;
   }
 
   /** `done` gets 0 or a negative errno, once, never before this returns; nothing after `cancel`. */
@@ -92,7 +93,7 @@ export class Dial {
     socket.once('secureConnect', () => {
       if (!this.#open) return;
       socket.off('close', failed);
-      this.#handle = new TlsHandle(socket);
+      this.#handle = new TlsHandle(new SocketCarrier(socket));
       this.#secured = undefined;
       settle(0);
     });

@@ -20,7 +20,7 @@ export interface TcpHandle {
   /** FIN, or whatever the kernel deems right. */
   close(done?: (this: TcpHandle) => void): void;
   /** RST. */
-  reset(done?: () => void): number;
+  reset(done?: (this: TcpHandle) => void): number;
   setNoDelay(on: boolean): number;
   /** `idle` in seconds. */
   setKeepAlive(on: boolean, idle: number): number;

@@ -32,7 +32,7 @@ export class TcpPlane {
 
   readonly handle: HandleHandler = (connection, context, done) => {
     const { tls } = connection;
-    const accepted = tls ? { ...connection, handle: new TlsHandle(tls.socket) } : connection;
+    const accepted = tls ? { ...connection, handle: new TlsHandle(tls.carrier) } : connection;
     if (needsInspection(context, context.backendFor())) this.#inspect(accepted, context, done);
     else this.#open(accepted, context, done);
   };

@@ -1,12 +1,14 @@
 import net from 'node:net';
 import tls from 'node:tls';
-import { createWriteRequest, type TcpHandle } from '../tcp/handle.ts';
+import { createWriteRequest, END_OF_STREAM, readResult, type TcpHandle } from '../tcp/handle.ts';
 import { Ticket, type TimerWheel, wheelNow } from '../tcp/timer-wheel.ts';
+import { LayerCarrier, SocketCarrier } from './carrier.ts';
 import { choiceFor, type Terms } from './choice.ts';
 import type { BindTls } from './config.ts';
-import { SocketFacts, verifyResult } from './facts.ts';
+import { TlsState, verifyResult } from './facts.ts';
 import { receiveHello } from './receive-hello.ts';
 import { SessionCache } from './session-cache.ts';
+import { serverLayer, type TlsLayer } from './tls-layer.ts';
 
 /** How a handshake went wrong, in the words of HAProxy's log. */
 export type HandshakeFault =
@@ -22,7 +24,7 @@ export interface Handshake {
   /** Milliseconds. */
   readonly limit: number;
   /** Called once. The socket is the receiver's; it has an error listener of ours. */
-  readonly done: (result: SocketFacts | HandshakeFault) => void;
+  readonly done: (result: TlsState | HandshakeFault) => void;
 }
 
 /** Makes TLS connections of accepted ones, for all addresses of a `bind` line. */
@@ -49,13 +51,14 @@ export class TlsAcceptor {
       },
     });
     wheel.set(ticket, wheelNow() + limit);
-    const settle = (result: SocketFacts | HandshakeFault): void => {
+    const settle = (result: TlsState | HandshakeFault): void => {
       give = undefined;
       wheel.clear(ticket);
       done(result);
     };
     const begin = (terms: Terms, bytes: Buffer | undefined): void => {
-      give = this.#shakeHands(handle, terms, bytes, settle);
+      const shake = terms.demands.protocol.tickets ? shakeHands : this.#shakeHandsAsSocket;
+      give = shake.call(this, handle, terms, bytes, settle);
     };
     // Orders may have renewed it.
     const choice = choiceFor(this.#bind);
@@ -88,12 +91,12 @@ export class TlsAcceptor {
     });
   }
 
-  /** Calls `settle` once; the returned function fails it from outside. */
-  #shakeHands(
+  /** As `shakeHands`; sessions that are kept need the runtime's own socket. */
+  #shakeHandsAsSocket(
     handle: TcpHandle,
     { context: secureContext, demands }: Terms,
     bytes: Buffer | undefined,
-    settle: (result: SocketFacts | HandshakeFault) => void,
+    settle: (result: TlsState | HandshakeFault) => void,
   ): (fault: HandshakeFault) => void {
     // How net.Server makes its sockets.
     const inside: object = { handle, allowHalfOpen: true, pauseOnCreate: true };
@@ -101,7 +104,7 @@ export class TlsAcceptor {
     if (bytes) raw.unshift(bytes);
     const socket = new tls.TLSSocket(raw, { ...this.#optionsFor(demands), secureContext });
     let open = true;
-    const finish = (result: SocketFacts | HandshakeFault): void => {
+    const finish = (result: TlsState | HandshakeFault): void => {
       if (!open) return;
       open = false;
       socket.off('end', ended);
@@ -115,10 +118,11 @@ export class TlsAcceptor {
     socket.once('close', ended);
     socket.once('secure', () => {
       if (!open) return;
-      if (trusts(socket, demands)) {
+      const carrier = new SocketCarrier(socket);
+      if (trusts(carrier.layer, demands)) {
         socket.off('close', ended);
         releaseControl(socket);
-        finish(new SocketFacts(socket));
+        finish(new TlsState(carrier));
       } else {
         finish('SSL client certificate not trusted');
       }
@@ -144,12 +148,70 @@ export class TlsAcceptor {
   }
 }
 
-function trusts(socket: tls.TLSSocket, { verify, ignoredErrors }: BindTls): boolean {
+/** Calls `settle` once; the returned function fails it from outside. */
+function shakeHands(
+  handle: TcpHandle,
+  { context, demands }: Terms,
+  bytes: Buffer | undefined,
+  settle: (result: TlsState | HandshakeFault) => void,
+): (fault: HandshakeFault) => void {
+  const layer = serverLayer(handle, context);
+  const carrier = new LayerCarrier(layer, handle);
+  const { verify } = demands;
+  // Without a certificate the handshake itself fails; a bad one is judged behind it.
+  if (verify !== 'none') layer.setVerifyMode(true, verify === 'required');
+  const alpn = alpnOf(demands);
+  if (alpn) layer.setALPNProtocols(alpn);
+  let open = true;
+  const fail = (fault: HandshakeFault): void => {
+    if (!open) return;
+    open = false;
+    carrier.close();
+    settle(fault);
+  };
+  layer.onerror = () => fail('SSL handshake failure');
+  layer.onread = () => {
+    const result = readResult();
+    if (result === END_OF_STREAM) fail('Connection closed during SSL handshake');
+    else if (result < 0) fail('Connection error during SSL handshake');
+    return undefined;
+  };
+  layer.onhandshakedone = () => {
+    layer.onhandshakedone = undefined;
+    if (!open) return;
+    if (!trusts(layer, demands)) {
+      fail('SSL client certificate not trusted');
+      return;
+    }
+    open = false;
+    settle(new TlsState(carrier));
+  };
+  if (bytes) layer.receive(bytes);
+  if (open && layer.readStart() !== 0) fail('Connection error during SSL handshake');
+  return fail;
+}
+
+const alpnLists = new WeakMap<BindTls, Buffer>();
+
+/** In the form of the extension (RFC 7301, 3.1). */
+function alpnOf(demands: BindTls): Buffer | undefined {
+  if (!demands.alpn) return undefined;
+  let list = alpnLists.get(demands);
+  if (!list) {
+    list = Buffer.concat(
+      demands.alpn.map((name) => Buffer.from(String.fromCharCode(name.length) + name, 'latin1')),
+    );
+    alpnLists.set(demands, list);
+  }
+  return list;
+}
+
+function trusts(layer: TlsLayer | undefined, { verify, ignoredErrors }: BindTls): boolean {
   if (verify === 'none' || ignoredErrors === 'all') return true;
-  const result = verifyResult(socket);
+  const result = verifyResult(layer);
   if (result === 0 || ignoredErrors.has(result)) return true;
   // A client that shows nothing is as good as one that was not asked, if it may do so.
-  return verify === 'optional' && !socket.getPeerX509Certificate();
+  return verify === 'optional' && !layer?.getPeerX509Certificate();
 }
 
 /** A fatal alert (RFC 8446, 6.2): there is no such name here. */

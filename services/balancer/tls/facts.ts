@@ -1,53 +1,48 @@
-import type { TLSSocket } from 'node:tls';
 import type { TlsFacts } from '../samples/scope.ts';
+import type { Carrier } from './carrier.ts';
+import type { TlsLayer } from './tls-layer.ts';
 import { verifyNumber } from './verify-errors.ts';
 
-/** What the runtime's socket has beside its documented methods. */
-interface Inside {
-  readonly _handle: { verifyError(): Error | null } | null;
-}
-
 /** OpenSSL's number for the verification of the peer's certificate; 0 = well, or there is none. */
-export function verifyResult(socket: TLSSocket): number {
-  const error = (socket as unknown as Inside)._handle?.verifyError() ?? null;
-  return error === null ? 0 : verifyNumber((error as NodeJS.ErrnoException).code);
+export function verifyResult(layer: TlsLayer | undefined): number {
+  const error = layer?.verifyError() ?? null;
+  return error === null ? 0 : verifyNumber(error.code);
 }
 
 /** The runtime tells a client its server's certificate once: asked again, it has the next above it. */
-const peers = new WeakMap<TLSSocket, { readonly raw: Uint8Array | undefined }>();
+const peers = new WeakMap<Carrier, { readonly raw: Uint8Array | undefined }>();
 
-function peerOf(socket: TLSSocket): Uint8Array | undefined {
-  let known = peers.get(socket);
+function peerOf(carrier: Carrier): Uint8Array | undefined {
+  let known = peers.get(carrier);
   if (!known) {
-    known = { raw: socket.getPeerX509Certificate()?.raw };
-    peers.set(socket, known);
+    known = { raw: carrier.layer?.getPeerX509Certificate()?.raw() };
+    peers.set(carrier, known);
   }
   return known.raw;
 }
 
-/** A connection's TLS facts, asked of the socket when somebody wants them. */
-export class SocketFacts implements TlsFacts {
-  readonly socket: TLSSocket;
+/** A connection's TLS facts, asked of its layer when somebody wants them. */
+export class TlsState implements TlsFacts {
+  readonly carrier: Carrier;
   readonly sni: string | undefined;
   readonly protocol: string;
 
-  constructor(socket: TLSSocket) {
-    this.socket = socket;
-    const { servername } = socket as unknown as { servername?: unknown };
-    this.sni = typeof servername === 'string' && servername !== '' ? servername : undefined;
-    this.protocol = socket.getProtocol() ?? '';
+  constructor(carrier: Carrier) {
+    this.carrier = carrier;
+    this.sni = carrier.layer?.getServername() || undefined;
+    this.protocol = carrier.layer?.getProtocol() ?? '';
   }
 
   get cipher(): string {
-    return this.socket.getCipher()?.name ?? '';
+    return this.carrier.layer?.getCipher()?.name ?? '';
   }
 
   get alpn(): string | undefined {
-    return this.socket.alpnProtocol || undefined;
+    return this.carrier.layer?.getALPNNegotiatedProtocol() || undefined;
   }
 
   get resumed(): boolean {
-    return this.socket.isSessionReused();
+    return this.carrier.layer?.isSessionReused() ?? false;
   }
 
   get keySize(): number | undefined {
@@ -60,15 +55,15 @@ export class SocketFacts implements TlsFacts {
   }
 
   get peerCertificate(): Uint8Array | undefined {
-    return peerOf(this.socket);
+    return peerOf(this.carrier);
   }
 
   get ownCertificate(): Uint8Array | undefined {
-    return this.socket.getX509Certificate()?.raw;
+    return this.carrier.layer?.getX509Certificate()?.raw();
   }
 
   get verifyResult(): number | undefined {
     // Nobody who showed nothing failed at it.
-    return this.peerCertificate === undefined ? 0 : verifyResult(this.socket);
+    return this.peerCertificate === undefined ? 0 : verifyResult(this.carrier.layer);
   }
 }

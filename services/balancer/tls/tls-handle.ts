@@ -1,5 +1,3 @@
-import type net from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import {
   createShutdownRequest,
   createWriteRequest,
@@ -11,6 +9,7 @@ import {
   type TcpHandle,
   type WriteRequest,
 } from '../tcp/handle.ts';
+import type { Carrier } from './carrier.ts';
 
 /**
  * A TLS connection as the planes see a plain one. Underneath, one write may be under way at a time
@@ -20,7 +19,7 @@ import {
 export class TlsHandle implements TcpHandle {
   onread: TcpHandle['onread'] = () => undefined;
   owner: unknown;
-  readonly socket: TLSSocket;
+  readonly #carrier: Carrier;
   readonly #inner: TcpHandle;
   /** The last write is with the TLS layer, and its buffer free again. */
   consumed = false;
@@ -32,12 +31,16 @@ export class TlsHandle implements TcpHandle {
   #finished = false;
   #closed = false;
 
-  /** Takes over a socket whose handshake is complete, before it has read anything. */
-  constructor(socket: TLSSocket) {
-    this.socket = socket;
-    this.#inner = (socket as unknown as { _handle: TcpHandle })._handle;
-    socket.on('error', () => this.#failed());
-    socket.on('close', () => this.#failed());
+  /** Takes over a connection whose handshake is complete, before it has read anything. */
+  constructor(carrier: Carrier) {
+    this.#carrier = carrier;
+    this.#inner = carrier.layer!;
+    carrier.onFault(() => this.#failed());
+  }
+
+  /** What it rests on, for who wants to know what the TLS is like. */
+  get carrier(): Carrier {
+    return this.#carrier;
   }
 
   useUserBuffer(buffer: Uint8Array): void {
@@ -80,26 +83,13 @@ export class TlsHandle implements TcpHandle {
       request.oncomplete = () => undefined;
       this.#inner.shutdown(request);
     }
-    if (done) this.#afterClose(() => done.call(this));
-    this.socket.destroy();
+    this.#carrier.close(done && (() => done.call(this)));
   }
 
-  /** Its faults are told by a socket that is closed already. */
-  #afterClose(done: () => void): void {
-    if (this.socket.closed) process.nextTick(done);
-    else this.socket.once('close', done);
-  }
-
-  /**
-   * Through the socket below: its end takes this one along once nothing native is on the stack any
-   * more. Ending both at once would free the TLS state in the middle of its own callback.
-   */
-  reset(): number {
+  reset(done?: (this: TcpHandle) => void): number {
     if (this.#closed) return 0;
     this.#closed = true;
-    const { _parent: raw } = this.socket as unknown as { _parent?: net.Socket };
-    if (raw && !raw.destroyed) raw.resetAndDestroy();
-    else this.socket.destroy();
+    this.#carrier.reset(done && (() => done.call(this)));
     return 0;
   }
 
