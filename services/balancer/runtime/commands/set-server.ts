@@ -123,6 +123,42 @@ function changeAddress(server: Server, words: readonly string[]): Reply {
   return warning(`${[...changed, ...same].join(', ')} ${BY}`);
 }
 
+/** `disable` and `enable` of what looks after a server. */
+function switches(
+  what: 'health' | 'agent',
+  title: string,
+  { has, set }: { has(server: Server): boolean; set(server: Server, on: boolean): void },
+): CommandTable {
+  const level = 'admin';
+  return [
+    {
+      name: `disable ${what}`,
+      usage: `disable ${what}`,
+      summary: `disable ${what} checks`,
+      level,
+      run: onServer((server) => {
+        set(server, false);
+        return NOTHING;
+      }),
+    },
+    {
+      name: `enable ${what}`,
+      usage: `enable ${what}`,
+      summary: `enable ${what} checks`,
+      level,
+      run: onServer((server, { host }) => {
+        if (!has(server)) {
+          return failure(`${title} was not configured on this server, cannot enable.`);
+        }
+        set(server, true);
+        // Who came at run time is looked after from here on.
+        if (server.dynamic && !host.checks.has(server)) host.checks.add(server);
+        return NOTHING;
+      }),
+    },
+  ];
+}
+
 /** Runs `use` on the server that the first word names. */
 const onServer =
   (use: (server: Server, call: Call) => Reply) =>
@@ -175,54 +211,18 @@ export const SET_SERVER_COMMANDS: CommandTable = [
       return NOTHING;
     }),
   },
-  {
-    name: 'disable health',
-    usage: 'disable health',
-    summary: 'disable health checks',
-    level: 'admin',
-    run: onServer((server) => {
-      server.checksEnabled = false;
-      return NOTHING;
-    }),
-  },
-  {
-    name: 'enable health',
-    usage: 'enable health',
-    summary: 'enable health checks',
-    level: 'admin',
-    run: onServer((server, { host }) => {
-      if (!server.config.check) {
-        return failure('Health check was not configured on this server, cannot enable.');
-      }
-      server.checksEnabled = true;
-      if (server.dynamic && !host.checks.has(server)) host.checks.add(server);
-      return NOTHING;
-    }),
-  },
-  {
-    name: 'disable agent',
-    usage: 'disable agent',
-    summary: 'disable agent checks',
-    level: 'admin',
-    run: onServer((server) => {
-      server.agentEnabled = false;
-      return NOTHING;
-    }),
-  },
-  {
-    name: 'enable agent',
-    usage: 'enable agent',
-    summary: 'enable agent checks',
-    level: 'admin',
-    run: onServer((server, { host }) => {
-      if (!server.agent) {
-        return failure('Agent was not configured on this server, cannot enable.');
-      }
-      server.agentEnabled = true;
-      if (server.dynamic && !host.checks.has(server)) host.checks.add(server);
-      return NOTHING;
-    }),
-  },
+  ...switches('health', 'Health check', {
+    has: ({ config }) => config.check !== undefined,
+    set: (server, on) => {
+      server.checksEnabled = on;
+    },
+  }),
+  ...switches('agent', 'Agent', {
+    has: ({ agent }) => agent !== undefined,
+    set: (server, on) => {
+      server.agentEnabled = on;
+    },
+  }),
   {
     name: 'disable dynamic-cookie backend',
     workers: 'each',
