@@ -17,9 +17,12 @@ frontend f
  bind 127.0.0.1:${ports[2]}-${ports[3]}
  bind 127.0.0.1:${ports[4]} id 2
  bind 127.0.0.1:${ports[5]}
+ tcp-request connection set-src ipv4(10.0.0.1)
+ tcp-request connection set-dst-port int(77) if { dst_port ${ports[5]} }
+ tcp-request session set-dst ipv4(10.0.0.3) if { dst_port ${ports[0]} }
  http-request set-src hdr(x-ip) if { hdr(x-ip) -m found }
  http-request set-dst-port int(99)
- http-request return status 200 content-type text/plain lf-string "%[so_id] %[so_name] %[src] %[fc_src] %[dst_port] %[fc_dst_port]"
+ http-request return status 200 content-type text/plain lf-string "%[so_id] %[so_name] %[src] %[fc_src] %[dst_port] %[fc_dst_port] %[dst] %[fc_dst]"
 `;
   await using _proxy = await startEither(which, { config, ports });
   const seen: string[] = [];
@@ -33,6 +36,6 @@ frontend f
 test('listeners are numbered, and the connection stays what it was when rules give it addresses', async () => {
   const { haproxy, bramble } = await together(run);
   expect(bramble).toEqual(haproxy);
-  expect(haproxy[1]).toBe('7 seven 10.1.2.3 127.0.0.1 99 PORT');
+  expect(haproxy[1]).toBe('7 seven 10.1.2.3 10.0.0.1 99 PORT 127.0.0.1 127.0.0.1');
   console.log(haproxy.join(' | '));
 });

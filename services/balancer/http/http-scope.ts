@@ -1,6 +1,6 @@
 import type { Cache } from '../cache/cache.ts';
 import { CacheSession } from '../cache/cache-session.ts';
-import type { ClientAddress } from '../listeners/handler.ts';
+import { type ClientAddress, rememberAccepted } from '../listeners/handler.ts';
 import { encodeUnsafe } from '../log/format.ts';
 import type { SessionRecord } from '../log/log-variables.ts';
 import type { CapturedTexts } from '../log/record.ts';
@@ -47,7 +47,6 @@ export class HttpScope implements RuleScope {
   serverTimeout: number | undefined;
   tunnelTimeout: number | undefined;
   lastRule: Position | undefined;
-  accepted: ClientAddress | undefined;
   readonly captures: { request: (string | undefined)[]; response: (string | undefined)[] } = {
     request: [],
     response: [],
@@ -238,8 +237,7 @@ export class HttpScope implements RuleScope {
   }
 
   setAddress(which: 'source' | 'target', what: 'host' | 'port', value: Sample): void {
-    const { client } = this.#account;
-    this.accepted ??= client;
+    const client = rememberAccepted(this.#account.client);
     if (what === 'port') {
       const port = Number(cast(value, 'sint')?.value ?? -1n);
       if (port < 0 || port > 65_535) return;

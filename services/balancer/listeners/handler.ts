@@ -11,7 +11,15 @@ import type { TlsState } from '../tls/facts.ts';
 export interface ClientAddress extends ProxyEnds {
   /** Where it came in. */
   readonly bind?: BindConfig | undefined;
+  /** Before rules behind `tcp-request connection` gave it other addresses; undefined = none did. */
+  readonly accepted?: ClientAddress | undefined;
 }
+
+/** For who is about to give it other addresses: remembers the first ones. */
+export const rememberAccepted = (client: ClientAddress): ClientAddress => ({
+  ...client,
+  accepted: client.accepted ?? client,
+});
 
 interface Accepted {
   readonly bind: BindConfig;

@@ -15,6 +15,7 @@ export function ruleConnections(handler: HandleHandler): HandleHandler {
     }
     const scope = new TcpScope(context, connection);
     for (const list of [rules.tcpConnection, rules.tcpSession]) {
+      scope.connecting = list === rules.tcpConnection;
       const verdict = runList(list, scope);
       if (verdict === 'pass') continue;
       scope.sessionTrackers?.close();

@@ -54,8 +54,6 @@ export interface Scope extends TrackerPair {
   readonly backend: Backend | undefined;
   readonly server: Server | undefined;
   readonly client: ClientAddress;
-  /** The client before a rule gave its requests other addresses; undefined = nobody did. */
-  readonly accepted?: ClientAddress | undefined;
   readonly tls: TlsFacts | undefined;
   readonly request: Message | undefined;
   readonly response: Message | undefined;

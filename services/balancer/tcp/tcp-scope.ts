@@ -1,5 +1,5 @@
 import { SessionState } from '../http/session-state.ts';
-import type { AcceptedHandle, ClientAddress } from '../listeners/handler.ts';
+import { type AcceptedHandle, type ClientAddress, rememberAccepted } from '../listeners/handler.ts';
 import type { SessionRecord } from '../log/log-variables.ts';
 import type { Position } from '../model.ts';
 import type { RuleScope } from '../rules/model.ts';
@@ -22,6 +22,8 @@ export class TcpScope implements RuleScope {
   missing = false;
   logLevel: string | undefined;
   lastRule: Position | undefined;
+  /** Rules of `tcp-request connection` run: what they say of addresses is what was accepted. */
+  connecting = false;
   /** Why it came to nothing. */
   fault: string | undefined;
   /** What it counts in stick-tables. */
@@ -126,7 +128,7 @@ export class TcpScope implements RuleScope {
   }
 
   setAddress(which: 'source' | 'target', what: 'host' | 'port', value: Sample): void {
-    const { client } = this;
+    const client = this.connecting ? this.client : rememberAccepted(this.client);
     if (what === 'port') {
       const port = Number(cast(value, 'sint')?.value ?? -1n);
       if (port < 0 || port > 65_535) return;

@@ -33,7 +33,7 @@ function isLocal(host: string): boolean {
 }
 
 /** As it was accepted, whatever `http-request set-src` and its like say since. */
-const acceptedAs = ({ accepted, client }: Scope) => accepted ?? client;
+const acceptedAs = ({ client }: Scope) => client.accepted ?? client;
 
 /** The connection: HAProxy 2.6 manual, sections 7.3.3 and 7.3.4. */
 export const CLIENT_FETCHES: FetchTable = {
