@@ -41,6 +41,7 @@ afterAll(async () => {
 async function failOver(fault: Fault): Promise<Row> {
   await home.allFit();
   await home.prober.calm();
+  await home.owners.settled();
   const owner = home.owner();
   const from = Date.now();
   await fault.act(home, owner);

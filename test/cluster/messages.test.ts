@@ -17,7 +17,7 @@ const PATIENCE = 90_000;
  * Upper bound of a client's absence: it notices by its own ping, waits as long as it was told to,
  * and is taken in once the brokers that are left have agreed. Milliseconds; generous.
  */
-const BACK = KEEPALIVE * 1_000 * 1.5 + RECONNECT + 15_000;
+const BACK = KEEPALIVE * 1_000 * 1.5 + RECONNECT + 60_000;
 
 let home: Lab;
 
