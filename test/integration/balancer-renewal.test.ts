@@ -90,7 +90,7 @@ listen probe
     bind 127.0.0.1:${probe}
 `;
   await using _proxy = await startEither(which, { config, ports: [probe] });
-  await until(() => existsSync(socket));
+  await until(() => existsSync(socket), 'the socket is there');
   const seen: unknown[] = [];
   const say = async (command: string, payload?: string): Promise<void> => {
     const line = payload === undefined ? command : `${command} <<\n${payload.trim()}\n`;

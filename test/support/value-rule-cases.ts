@@ -113,6 +113,14 @@ export const VALUE_GROUPS: readonly RuleGroup[] = [
       http-request return status 200 hdr X-None "%[req.hdr(x-none)]" hdr X-Some "%[path]" if { path /r }`,
     requests: [get('/'), get('/r')],
   },
+  {
+    name: 'a match that is said twice',
+    frontend: `
+      http-request return status 211 if { hdr_dom(host) -m end ample.com } { path /a }
+      http-request return status 212 if { hdr_dom(host) ample.com } { path /b }
+      http-request return status 213 if { path_beg -m end c }`,
+    requests: [get('/a'), get('/b'), get('/c'), get('/cd')],
+  },
   { name: 'masks of addresses', frontend: show(...MASKS), requests: shown(MASKS.length) },
   ...NORMALIZERS.map((normalizer) => ({
     name: `normalize-uri ${normalizer}`,

@@ -64,7 +64,7 @@ export function compileCriterion(
   if (criterion === '') throw new ExpressionError('missing ACL expression');
   const derived = splitDerivative(criterion);
   const expression = compileExpression(derived.text, environment);
-  const flags = readFlags(words, derived.method);
+  const flags = readFlags(words);
   const method = flags.method ?? derived.method ?? DEFAULT_METHOD[expression.out];
   if (method === undefined) {
     throw new ExpressionError(
@@ -121,7 +121,7 @@ const anyOf =
     return false;
   };
 
-function readFlags(words: readonly string[], derived: MatchMethod | undefined): Flags {
+function readFlags(words: readonly string[]): Flags {
   const flags: Flags = { method: undefined, ignoreCase: false, files: [], at: 1, ended: false };
   for (; flags.at < words.length; flags.at++) {
     const word = words[flags.at]!;
@@ -149,9 +149,7 @@ function readFlags(words: readonly string[], derived: MatchMethod | undefined): 
           `unknown matching method '${next ?? ''}' when parsing ACL expression`,
         );
       }
-      if (derived !== undefined && derived !== method) {
-        throw new ExpressionError(`'-m ${method}' contradicts the match of '${words[0]}'`);
-      }
+      // It wins over the match in a keyword's name (HAProxy).
       flags.method = method;
       flags.at += 1;
     } else {
