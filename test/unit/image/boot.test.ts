@@ -19,6 +19,7 @@ const FILES = [
   `${MODULES}/dtb/broadcom/bcm2712-rpi-5-b.dtb`,
   `${MODULES}/dtb/broadcom/bcm2837-rpi-zero-2-w.dtb`,
   `${MODULES}/dtb/broadcom/bcm4906-netgear-r8000p.dtb`,
+  'boot/vmlinuz-7.3.4-arm64',
   'boot/initrd.img-7.3.4-arm64',
   'usr/lib/raspi-firmware/bootcode.bin',
   'usr/lib/raspi-firmware/start4.elf',
