@@ -352,7 +352,10 @@ export class Exchange
 
   /** `option abortonclose`: who may still listen is told, once the request is at its server. */
   #abandoned(): void {
-    if (this.phase !== 'wait') return this.clientClosed();
+    if (this.phase !== 'wait') {
+      this.clientClosed();
+      return;
+    }
     this.keepClient = false;
     this.fail(400, 'CH');
   }
@@ -368,7 +371,9 @@ export class Exchange
   clientExpired(): void {
     if (this.phase === 'wait' || this.phase === 'rules') {
       this.keepClient = false;
-      this.fail(408, this.phase === 'rules' ? 'cR' : 'cD');
+      const ruled = this.phase === 'rules';
+      if (ruled) this.account.requestTime = -1;
+      this.fail(408, ruled ? 'cR' : 'cD');
     } else {
       this.cut('cD');
     }
