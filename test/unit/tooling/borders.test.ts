@@ -27,6 +27,8 @@ describe('the linter keeps the borders between rooms', () => {
     ['services/stats', '../../broker/main.ts'],
     ['services/bridge', '../../broker/main.ts'],
     ['services/bridge', '../../broker/log/log-writer.ts'],
+    ['services/vip', '../../watchdog/service.ts'],
+    ['services/watchdog', '../../vip/guard.ts'],
     ['services/stats', '../../../provisioning/main.ts'],
     ['services/broker', '../../../test/support/ports.ts'],
     ['provisioning', '../../services/balancer/model.ts'],
