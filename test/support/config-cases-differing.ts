@@ -24,12 +24,6 @@ export const STRICTER: readonly [string, string, number[]][] = [
     backend('server a 127.0.0.1:80 port 99999', 'server b 127.0.0.1:80 port abc'),
     [2, 3],
   ],
-  [
-    'a server without a port',
-    backend('server a 127.0.0.1', 'server b 127.0.0.1:0', 'server c 127.0.0.1:+1'),
-    [2, 3, 4],
-  ],
-  ['a server without a host', backend('server a :80', 'server b *:80'), [2, 3]],
   ['an unclosed brace in an address', listen('server a ${HOST:80'), [3]],
   ['listening words behind the name', 'frontend f 127.0.0.1:80\n', [1]],
   ['odd names of defaults', 'defaults a/b\ndefaults a b\n', [1, 2]],
