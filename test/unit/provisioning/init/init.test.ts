@@ -21,16 +21,19 @@ const THREE = 'pi1=192.168.1.11,pi2=192.168.1.12,pi3=192.168.1.13';
 describe('the file', () => {
   const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?$/);
   test('says what was answered, whatever the names are, and is never twice the same', () => {
-    const answers = fc.record({
-      name: label,
-      user: fc.string({ minLength: 1, maxLength: 30 }).filter((text) => !/\p{Cs}/u.test(text)),
-      nodes: fc
-        .uniqueArray(label, { minLength: 1, maxLength: 6 })
-        .map((names) =>
-          names.map((name, i) => ({ name, address: i % 2 ? `fd00::${i + 1}` : `10.0.0.${i + 1}` })),
-        ),
-      vip: fc.constantFrom(undefined, '10.0.0.200', 'fd00::200'),
-    });
+    // Nodes and their virtual address are of one kind.
+    const addresses = (six: boolean) =>
+      fc.record({
+        name: label,
+        user: fc.string({ minLength: 1, maxLength: 30 }).filter((text) => !/\p{Cs}/u.test(text)),
+        nodes: fc
+          .uniqueArray(label, { minLength: 1, maxLength: 6 })
+          .map((names) =>
+            names.map((name, i) => ({ name, address: `${six ? 'fd00::' : '10.0.0.'}${i + 1}` })),
+          ),
+        vip: fc.constantFrom(undefined, six ? 'fd00::200' : '10.0.0.200'),
+      });
+    const answers = fc.boolean().chain(addresses);
     fc.assert(
       fc.property(answers, (given) => {
         const text = newCluster(given);
