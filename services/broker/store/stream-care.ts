@@ -100,7 +100,9 @@ export class StreamCare {
     for (const [index, { limits }] of families.entries()) {
       if (await this.#change(infos[index]!, limits?.())) return;
     }
-    for (const family of infos) if (await this.#spread(family)) return;
+    // The last ones first: of three streams that decide by majority, two leaders on one server stop
+    // what they decide, while each shard of the log stalls alone.
+    for (const family of infos.toReversed()) if (await this.#spread(family)) return;
   }
 
   async #infos({ names, optional = false }: StreamFamily): Promise<StreamInfo[]> {
