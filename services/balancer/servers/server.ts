@@ -215,7 +215,13 @@ export class Server extends Condition<Server> {
 
   /** Moves it to another address; connections to the old one live on. */
   setAddress(host: string, port: number): void {
-    this.config = { ...this.config, host, port };
+    // What it is told replaces what it took over from its clients.
+    const { takesOver: before } = this.config;
+    const takesOver = before && {
+      host: before.host && host === this.config.host,
+      port: before.port && port === this.config.port,
+    };
+    this.config = { ...this.config, host, port, takesOver };
     this.#dynamicCookie = dynamicCookieOf(this.backend.config, this.config);
     this.backend.changed(this);
     this.emit('moved');

@@ -17,6 +17,17 @@ function checked(rise: number, fall: number) {
 }
 
 describe('Server', () => {
+  it('has an address and a port of its own once it is told them', () => {
+    const config = proxyConfig([
+      { takesOver: { host: true, port: true }, host: '0.0.0.0', port: 5 },
+    ]);
+    const server = new Backend(config, () => {}).servers[0]!;
+    server.setAddress('10.0.0.1', 5);
+    expect(server.config.takesOver).toEqual({ host: false, port: true });
+    server.setAddress('10.0.0.1', 80);
+    expect(server.config.takesOver).toEqual({ host: false, port: false });
+  });
+
   it('serves before its first check, and goes down at once if that fails', () => {
     const { server, backend, told } = checked(2, 3);
     expect([server.state, server.usable]).toEqual(['going-down', true]);
