@@ -49,11 +49,14 @@ export class Pump {
   readonly #fences = new Fences();
   #mark: Mark;
   #inMark = 0;
+  /** Where the last mark was closed. */
+  #closed: Cursor;
 
   constructor(options: PumpOptions) {
     this.#options = options;
     this.#ledger = new Ledger((cursor) => options.onReached(cursor));
     this.#reader = options.consumer.reader(options.from);
+    this.#closed = options.from.clone();
     this.#mark = this.#ledger.open();
   }
 
@@ -138,10 +141,13 @@ export class Pump {
     return true;
   }
 
+  /** Records without a message, probes and copies, move the place as well. */
   #closeMark(): void {
-    if (this.#inMark === 0) return;
+    const { cursor } = this.#reader;
+    if (this.#inMark === 0 && cursor.equals(this.#closed)) return;
     this.#inMark = 0;
-    this.#ledger.close(this.#reader.cursor.clone());
+    this.#closed = cursor.clone();
+    this.#ledger.close(this.#closed);
     this.#mark = this.#ledger.open();
   }
 }
