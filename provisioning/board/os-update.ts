@@ -12,6 +12,7 @@ import {
   type Slot,
   STATE_FILE,
   setSlotState,
+  slotState,
   startFrom,
 } from './slots.ts';
 import { contents, refused, type UpdateManifest, type UpdatePart } from './update-file.ts';
@@ -53,7 +54,8 @@ export function thisCard(firmware: string, notes = BOOT_NOTES): Card {
 /**
  * Writes an update into the slot that does not run, and has the firmware start it from now on.
  * Whenever the power goes, either the old system or the whole new one starts. Resolves to the slot.
- * Rejects with CONFIG_INVALID for an update that is damaged, STORAGE for a card that refuses it.
+ * Rejects with CONFIG_INVALID for an update that is damaged, STORAGE for a card that refuses it,
+ * or while the running system is on trial itself.
  */
 export async function writeUpdate(
   file: string,
@@ -62,6 +64,7 @@ export async function writeUpdate(
   progress: (done: number, all: number) => void = () => {},
 ): Promise<Slot> {
   const slot = otherSlot(card.running);
+  expectNoTrial(card, slot);
   const device = card.device(slot);
   const room = deviceSize(device);
   if (manifest.root.size > room) {
@@ -86,6 +89,17 @@ export async function writeUpdate(
   // Only now, with all of the rest on the card.
   await whileWritable(card.firmware, () => startFrom(card.firmware, slot));
   return slot;
+}
+
+/** The system from before is what a trial falls back to: until that has ended it stays. */
+function expectNoTrial({ firmware, running }: Card, before: Slot): void {
+  if (!slotState(firmware, running)?.startsWith('try')) return;
+  if (slotState(firmware, before) !== 'good') return;
+  throw new BrambleError(
+    ERROR_CODES.STORAGE,
+    `the system that runs (slot ${running}) is still being tried`,
+    { hint: 'wait until it is kept, ten minutes at most, then try again' },
+  );
 }
 
 /** The update's command line, for this card and this slot. */

@@ -1,15 +1,14 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { connect } from 'mqtt';
-import { eventually } from '../support/broker.ts';
 import { freePorts } from '../support/ports.ts';
 import { builtImage } from './built.ts';
 import { Machine, type MachineOptions } from './machine.ts';
-import { readFat, readMbr, writeFat } from './partitions.ts';
-import { succeeds } from './virtual-pi.ts';
+import { type Door, roundTrip } from './mqtt.ts';
+import { readAt, readFat, readMbr, writeFat } from './partitions.ts';
 
 const run = promisify(execFile);
 /** Upper bounds under emulation on a busy machine, milliseconds. */
@@ -17,8 +16,14 @@ export const BOOT = 900_000;
 export const READY = 600_000;
 /** Larger than the image, and not by a round number. */
 const SIZE = 3_000_000_000 - 512 * 7;
-const ROUND_TRIP = 30_000;
+/** From one look to the next: each costs the machine a login or a connection. */
+const BETWEEN = 1_000;
 const USER = 'jane';
+
+export interface FlashOptions extends Partial<MachineOptions> {
+  /** Texts that its owner puts on the FAT partition, by name. */
+  files?: Record<string, string>;
+}
 
 /** A card with the image on it, in a machine that its owner can reach. */
 export class CardMachine {
@@ -45,7 +50,7 @@ export class CardMachine {
   }
 
   /** Flashes a card, has Raspberry Pi Imager's files name its owner, and powers on. */
-  static async flash(options: Partial<MachineOptions> = {}): Promise<CardMachine> {
+  static async flash({ files = {}, ...options }: FlashOptions = {}): Promise<CardMachine> {
     const work = await mkdtemp(path.join(tmpdir(), 'bramble-card-'));
     const card = path.join(work, 'card.img');
     await run('cp', ['--sparse=always', await builtImage(), card]);
@@ -56,7 +61,9 @@ export class CardMachine {
     const { parts } = await readMbr(card);
     const firmware = parts[0]!.start;
     const userData = `#cloud-config\nhostname: attic\nusers:\n- name: ${USER}\n  ssh_authorized_keys:\n  - ${publicKey}\n`;
-    await writeFat(card, firmware, 'user-data', userData);
+    for (const [file, text] of Object.entries({ 'user-data': userData, ...files })) {
+      await writeFat(card, firmware, file, text);
+    }
     const [ssh, mqtt, page] = (await freePorts(3)) as [number, number, number];
     const forward = { 22: ssh, 1883: mqtt, 80: page };
     const machine = await Machine.start({ image: card, forward, ...options });
@@ -89,49 +96,38 @@ export class CardMachine {
 
   /** Waits until a condition holds; fails at once when the machine has ended. */
   async until(what: string, act: () => Promise<unknown>, limit = READY): Promise<void> {
-    let last: unknown;
-    await eventually(
-      what,
-      async () => {
-        this.machine.expectRunning();
-        return act().then(
-          (value) => value !== false,
-          (error: unknown) => {
-            last = error;
-            return false;
-          },
-        );
-      },
-      limit,
-    ).catch((error: unknown) => {
-      throw new Error(`${error}\n${last ?? ''}\n${this.machine.console.slice(-3_000)}`);
-    });
+    const end = performance.now() + limit;
+    for (let last: unknown; ; await sleep(BETWEEN)) {
+      this.machine.expectRunning();
+      try {
+        if ((await act()) !== false) return;
+      } catch (error) {
+        last = error;
+      }
+      if (performance.now() < end) continue;
+      const console = this.machine.console.slice(-3_000);
+      throw new Error(`not within ${limit} ms: ${what}\n${last ?? ''}\n${console}`);
+    }
   }
 
-  /** Sends a message from outside and gets it back, with the login that STATUS.txt tells. */
-  async roundTrip(): Promise<void> {
+  /** Its MQTT, with the login that STATUS.txt tells. */
+  async door(): Promise<Door> {
     const text = await this.read('STATUS.txt');
     const username = /^MQTT user: (\S+)\r$/m.exec(text)?.[1] ?? '';
     const password = /^Password: +(\S+)\r$/m.exec(text)?.[1] ?? '';
-    const options = { username, password, protocolVersion: 5, reconnectPeriod: 0 } as const;
-    const client = connect(`mqtt://127.0.0.1:${this.#ports.mqtt}`, options);
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    // QEMU takes a connection that nobody in the machine takes, and says nothing.
-    const late = setTimeout(() => reject(new Error('no answer over MQTT')), ROUND_TRIP);
-    client.once('message', (_, body) => resolve(`${body}`));
-    client.once('error', reject);
-    client.once('close', () => reject(new Error('MQTT: closed')));
-    client.once('connect', () =>
-      client.subscribe('attic/door', { qos: 1 }, () =>
-        client.publish('attic/door', 'open', { qos: 1 }),
-      ),
-    );
-    try {
-      if ((await promise) !== 'open') throw new Error('another message came back');
-    } finally {
-      clearTimeout(late);
-      client.end(true);
-    }
+    return { port: this.#ports.mqtt, username, password };
+  }
+
+  /** Whether partition and file system of the data end where the card does. */
+  async isGrown(): Promise<boolean> {
+    const { parts } = await readMbr(this.card);
+    const data = parts[3]!;
+    // ext4's superblock: blocks at 4, the block size as a power of two over 1024 at 24.
+    const superblock = await readAt(this.card, data.start + 1024, 32);
+    const bytes = superblock.readUInt32LE(4) * (1024 << superblock.readUInt32LE(24));
+    const { size } = await stat(this.card);
+    const slack = 2 * 1024 * 1024;
+    return data.start + data.size > size - slack && bytes > data.size - slack;
   }
 
   async page(): Promise<string> {
@@ -142,12 +138,8 @@ export class CardMachine {
 
   /** Until MQTT and the page serve. */
   async serves(limit = BOOT): Promise<void> {
-    await this.until('a message goes round', () => this.roundTrip(), limit);
+    await this.until('a message goes round', async () => roundTrip(await this.door()), limit);
     await this.until('the page is there', () => this.page());
-  }
-
-  async isUp(): Promise<boolean> {
-    return succeeds(() => this.ssh('true'));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,8 +10,8 @@ export interface MachineOptions {
   image: string;
   /** Ports of this machine by those of the emulated one. */
   forward: Record<number, number>;
-  /** A file that the machine sees as its second disk, and cannot change. */
-  disk?: string;
+  /** Files that the machine sees as /dev/vdb and so on, and cannot change. */
+  disks?: readonly string[];
   /** MiB; the smallest board has 512. */
   memory?: number;
 }
@@ -108,14 +108,10 @@ export class Machine {
     const ports = Object.entries(forward).map(
       ([guest, host]) => `,hostfwd=tcp:127.0.0.1:${host}-:${guest}`,
     );
-    const { disk } = this.#options;
-    const second =
-      disk === undefined
-        ? []
-        : [
-            ...['-drive', `if=none,id=disk,format=raw,readonly=on,file=${disk}`],
-            ...['-device', 'virtio-blk-pci,drive=disk'],
-          ];
+    const more = (this.#options.disks ?? []).flatMap((file, at) => [
+      ...['-drive', `if=none,id=disk${at},format=raw,readonly=on,file=${file}`],
+      ...['-device', `virtio-blk-pci,drive=disk${at}`],
+    ]);
     const child = spawn(
       'qemu-system-aarch64',
       [
@@ -125,7 +121,7 @@ export class Machine {
         ...['-append', `${line} systemd.default_device_timeout_sec=600`],
         ...['-drive', `if=none,id=card,format=raw,file=${image},cache=writeback`],
         ...['-device', 'virtio-blk-pci,drive=card'],
-        ...second,
+        ...more,
         ...['-netdev', `user,id=net,restrict=on${ports.join('')}`],
         ...['-device', 'virtio-net-pci,netdev=net,romfile='],
         ...['-device', 'i6300esb', '-action', 'watchdog=reset', '-no-reboot'],

@@ -142,6 +142,17 @@ test('a system that is larger than its partition is refused before anything is w
   expect(slotState(card.firmware, 'b')).toBeUndefined();
 });
 
+test('while a system is on trial the good one beside it stays', async () => {
+  const manifest = await readManifest(update, publicPem(key));
+  const on = { ...card, running: 'b' } as const;
+  writeFileSync(path.join(work, 'firmware/b/state'), 'try1\n');
+  await expect(writeUpdate(update, manifest, on)).rejects.toThrow('still being tried');
+  expect(slotState(card.firmware, 'a')).toBe('good');
+  // With nothing good beside it there is nothing to lose.
+  writeFileSync(path.join(work, 'firmware/a/state'), 'bad \n');
+  expect(await writeUpdate(update, manifest, on)).toBe('a');
+});
+
 test('a machine that has no such card says so', () => {
   expect(() => thisCard('/boot/firmware', path.join(work, 'nothing'))).toThrow('two systems');
   expect(ownCommandLine('', '0badcafe', 'a')).toBe('root=PARTUUID=0badcafe-02 bramble.slot=a\n');

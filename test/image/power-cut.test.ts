@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { builtUpdate } from './built.ts';
+import { CardMachine } from './card.ts';
+import { Ledger } from './mqtt.ts';
+
+const CUTS = process.env.BRAMBLE_IMAGE === 'long' ? 10 : 3;
+/** The disk on which the machine finds an update. */
+const DISK = '/dev/vdb';
+/**
+ * What was acknowledged so long before the power went has to be there, milliseconds: the second of
+ * `durability.flush`, and what emulation makes of it.
+ */
+const FLUSHED = 5_000;
+
+const random = (from: number, to: number): number => from + Math.random() * (to - from);
+const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(0)} s`;
+
+test(`power goes ${CUTS} times while an update is written, and nothing is lost`, async () => {
+  await using pi = await CardMachine.flash({ disks: [await builtUpdate()] });
+  await pi.serves();
+  const ledger = new Ledger();
+  /** How long an update takes to be written, which gives the moments of the cuts; first a guess. */
+  let whole = 120_000;
+  for (let cut = 0; cut < CUTS; cut++) {
+    await pi.until('SSH', () => pi.ssh('true'));
+    const running = pi.machine.slot;
+    const publishing = ledger.publish(await pi.door());
+    const from = performance.now();
+    let written = false;
+    const writing = pi.ssh(`bramble os-update ${DISK} --unsigned`).then(
+      () => {
+        written = true;
+        whole = performance.now() - from;
+      },
+      () => {},
+    );
+    await Promise.race([writing, sleep(random(1_000, whole))]);
+    const off = performance.now();
+    await pi.machine.powerOff();
+    const after = written ? 'written' : `cut after ${seconds(off - from)}`;
+    await Promise.all([writing, publishing]);
+    await pi.machine.powerOn();
+    // A system is started that was whole: the one from before, or all of the new one.
+    expect(pi.machine.slot === running || written).toBe(true);
+    await pi.serves();
+    const { acknowledged, lost } = await ledger.missing(await pi.door(), off - FLUSHED);
+    console.log(
+      `${after}: slot ${running}, then ${pi.machine.slot}; ${acknowledged} acknowledged, ${lost.length} lost`,
+    );
+    expect(acknowledged).toBeGreaterThan(0);
+    expect(lost).toEqual([]);
+    await pi.until('it is kept', async () => {
+      return (await pi.read(`${pi.machine.slot}/state`)) === 'good\n';
+    });
+  }
+});
+
+test(`power goes during the first start of ${CUTS} cards, and the second comes to its end`, async () => {
+  /** How long a first start takes, which gives the moments of the cuts; first a guess. */
+  let whole = 90_000;
+  for (let cut = 0; cut < CUTS; cut++) {
+    await using pi = await CardMachine.flash();
+    const wait = random(2_000, whole);
+    await sleep(wait);
+    await pi.machine.powerOff();
+    const from = performance.now();
+    await pi.machine.powerOn();
+    await pi.serves();
+    whole = performance.now() - from;
+    console.log(`power went after ${seconds(wait)}; served ${seconds(whole)} after it came back`);
+    await pi.until('the data partition has grown', () => pi.isGrown());
+    await pi.until('SSH', () => pi.ssh('true'));
+    expect(await pi.ssh('ls /run/bramble-boot')).not.toContain('no-data');
+    expect(await pi.ssh('systemctl list-units --failed --no-legend --plain')).toBe('');
+    expect(await pi.read('STATUS.txt')).toContain('Bramble on attic, ');
+  }
+});
