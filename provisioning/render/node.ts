@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net';
 import { stringify } from 'yaml';
 import type { z } from 'zod';
 import type { ClusterConfig } from '#core/config/cluster.ts';
-import { piPorts } from '#core/contracts/ports.ts';
+import { piPorts, VIP_PORTS } from '#core/contracts/ports.ts';
 import type { statsConfigSchema } from '#core/contracts/service-config.ts';
 import { DRAIN_DIRECTORY } from '#core/drain.ts';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
@@ -133,6 +133,7 @@ function renderNodeStats(plan: Plan, name: string): string {
               }),
           ...(bridges.has(name) ? { bridge: own(ports.bridgeHealth[0]!, '/status') } : {}),
           watchdog: own(ports.supervisorHealth, '/status'),
+          ...(cluster.vip === undefined ? {} : { vip: own(VIP_PORTS.health, '/status') }),
         };
       }
       const { address } = node;
@@ -144,6 +145,7 @@ function renderNodeStats(plan: Plan, name: string): string {
           : { broker: page(address, 'node/broker'), nats: page(address, 'node/nats') }),
         ...(bridges.has(node.name) ? { bridge: page(address, 'node/bridge') } : {}),
         watchdog: page(address, 'node/watchdog'),
+        ...(cluster.vip === undefined ? {} : { vip: page(address, 'node/vip') }),
       };
     }),
   };

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import type { z } from 'zod';
+import { VIP_PORTS } from '#core/contracts/ports.ts';
 import type { watchdogConfigSchema } from '#core/contracts/service-config.ts';
 import { bridgeNodes } from './bridge.ts';
 import { at, header, type Plan } from './plan.ts';
@@ -74,6 +75,13 @@ function servicesOf(plan: Plan, name: string): Watched[] {
         { tcp: { host: plan.publicHost === '::' ? '::1' : host, port: ports.mqtt } },
       ],
       reboot: true,
+    });
+  }
+  if (cluster.vip !== undefined) {
+    services.push({
+      name: 'vip',
+      unit: 'bramble-vip.service',
+      alive: [{ http: health(VIP_PORTS.health, 'healthz') }],
     });
   }
   if (bridgeNodes(plan).some((node) => node.name === name)) {

@@ -55,7 +55,8 @@ export class Guard implements Service {
   #reasons: string[] = ['starting'];
   #drainedBy: string[] = [];
   #card: string | undefined;
-  #owned: string[] = [];
+  /** Since when, by address. */
+  #owned = new Map<string, number>();
   #started = false;
   #yields = true;
 
@@ -153,13 +154,16 @@ export class Guard implements Service {
     const { address, addresses, drain } = this.#config;
     const { card, owned } = readCards(address, addresses);
     for (const one of owned) {
-      if (!this.#owned.includes(one)) this.#log.info({ address: one }, `has ${one} now`);
+      if (this.#owned.has(one)) continue;
+      this.#owned.set(one, Date.now());
+      this.#log.info({ address: one }, `has ${one} now`);
     }
-    for (const one of this.#owned) {
-      if (!owned.includes(one)) this.#log.info({ address: one }, `does not have ${one} any more`);
+    for (const one of this.#owned.keys()) {
+      if (owned.includes(one)) continue;
+      this.#owned.delete(one);
+      this.#log.info({ address: one }, `does not have ${one} any more`);
     }
     this.#card = card;
-    this.#owned = owned;
     try {
       if (drain !== undefined) this.#drainedBy = drainedBy(drain);
     } catch (error) {
@@ -239,7 +243,8 @@ export class Guard implements Service {
       reasons: this.#reasons,
       fault: this.#verdict.fault,
       since: this.#since,
-      owned: this.#owned,
+      owned: [...this.#owned.keys()],
+      held: [...this.#owned].map(([address, since]) => ({ address, since })),
       peers: this.#peers.list(performance.now()),
     };
   }

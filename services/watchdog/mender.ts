@@ -29,6 +29,8 @@ export interface MenderOptions {
   report: (level: ClusterEvent['level'], subject: string, text: string) => void;
   /** Called before the node goes down, to be remembered; rejects when it cannot be. */
   beforeReboot: () => Promise<void>;
+  /** Factor on `LEAVE`. */
+  pace: number;
 }
 
 /** After saying what this node is about to do, the others' next look must have come. Milliseconds. */
@@ -42,6 +44,7 @@ const GOOD = 5;
 export class Mender {
   readonly #options: MenderOptions;
   #working: number | undefined;
+  #acting = false;
   #drainedFor: Charge | undefined;
 
   constructor(options: MenderOptions) {
@@ -51,6 +54,11 @@ export class Mender {
   /** Since when this node takes itself down to be mended, wall-clock milliseconds. */
   get working(): number | undefined {
     return this.#working;
+  }
+
+  /** Whether it has begun with that, and is not just asking whether it may. */
+  get acting(): boolean {
+    return this.#acting;
   }
 
   /**
@@ -78,13 +86,21 @@ export class Mender {
     if (charge === undefined || charge.watched.goods < GOOD) return;
     await this.#options.drain.end();
     this.#drainedFor = undefined;
-    this.#working = undefined;
+    this.#rest();
     this.#options.report('info', charge.name, `is well again (${GOOD} checks): takes clients`);
   }
 
   /** A wish of an earlier watchdog process, which ended in between: nobody else takes it back. */
   adopt(charges: readonly Charge[]): void {
-    if (this.#options.drain.wanted) this.#drainedFor = charges.find(({ drain }) => drain);
+    if (!this.#options.drain.wanted) return;
+    this.#drainedFor = charges.find(({ drain }) => drain);
+    this.#working = Date.now();
+    this.#acting = true;
+  }
+
+  #rest(): void {
+    this.#working = undefined;
+    this.#acting = false;
   }
 
   async #restart(charge: Charge, what: string): Promise<void> {
@@ -101,7 +117,7 @@ export class Mender {
     report('warning', charge.name, 'is down again: the watchdog sends clients to other nodes');
     await drain.begin();
     this.#drainedFor = charge;
-    await pause(LEAVE);
+    await pause(LEAVE * this.#options.pace);
     await this.#restart(charge, 'restarts it without clients');
   }
 
@@ -118,6 +134,8 @@ export class Mender {
   async #quarantine(charge: Charge, why: string | undefined): Promise<void> {
     const { systemd, report } = this.#options;
     const { name, unit, watched } = charge;
+    // It waits for minutes now, and so must nobody else.
+    this.#rest();
     if (why !== undefined) {
       report('critical', name, `is down and is not restarted: ${why}`);
       return;
@@ -155,6 +173,7 @@ export class Mender {
       } else if (whole && !keepsMajority(nodes, well, takesPart())) {
         log.warn({ well, nodes }, `${charge.name}: waits, the cluster would lose its majority`);
       } else {
+        this.#acting = true;
         await work();
         done = true;
       }
@@ -165,7 +184,7 @@ export class Mender {
       });
     } finally {
       // While clients are away for it, it is at work still.
-      if (!done || this.#drainedFor === undefined) this.#working = undefined;
+      if (!done || this.#drainedFor === undefined) this.#rest();
     }
   }
 }

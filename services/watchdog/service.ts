@@ -54,6 +54,7 @@ export class Watchdog implements Service {
         name: service.name,
         alive: service.alive.map(checkOf),
         ready: service.ready === undefined ? undefined : new URL(service.ready),
+        pace: config.pace,
         supported: () => service.needs.every((need) => this.#charge(need)?.watched.ready ?? true),
       }),
       stopped: false,
@@ -64,6 +65,7 @@ export class Watchdog implements Service {
       systemd: this.#systemd,
       drain: new OwnDrain(config.drain),
       peers: config.peers.map(({ name, status }) => ({ name, status: new URL(status) })),
+      pace: config.pace,
       takesPart: () => this.#charge(ENGINE)?.watched.state === 'up',
       log,
       report: (level, subject, text) => this.#report(level, subject, text),
@@ -171,10 +173,11 @@ export class Watchdog implements Service {
   #situation(charge: State, never: string) {
     const { watched, name } = charge;
     const now = performance.now();
+    const { pace } = this.#config;
     return {
       state: watched.state,
-      lasted: now - watched.since,
-      sinceAct: now - charge.actedAt,
+      lasted: (now - watched.since) / pace,
+      sinceAct: (now - charge.actedAt) / pace,
       climb: this.#memory.climbs[name],
       mayDrain: charge.drain && this.#config.peers.length > 0,
       mayReboot: charge.reboot && rebootsLeft(this.#memory.reboots, Date.now()) > 0,
@@ -208,7 +211,7 @@ export class Watchdog implements Service {
 
   async #reset({ name }: State): Promise<void> {
     delete this.#memory.climbs[name];
-    this.#report('info', name, 'has been well for 10 min: what was done for it is forgotten');
+    this.#report('info', name, 'has been well for long: what was done for it is forgotten');
     await this.#remember().catch((error) => this.#forgetful(error));
   }
 
@@ -234,7 +237,7 @@ export class Watchdog implements Service {
 
   #status(): WatchdogStatus {
     const now = { wall: Date.now(), monotonic: performance.now() };
-    const { working } = this.#mender;
+    const { working, acting } = this.#mender;
     return {
       service: 'watchdog',
       node: this.#config.node,
@@ -250,6 +253,7 @@ export class Watchdog implements Service {
         };
       }),
       ...(working === undefined ? {} : { working }),
+      ...(acting ? { acting } : {}),
       rebootsLeft: rebootsLeft(this.#memory.reboots, now.wall),
       events: this.#memory.events,
     };

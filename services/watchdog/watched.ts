@@ -10,6 +10,8 @@ export interface WatchedOptions {
   ready: URL | undefined;
   /** Whether what it stands on is well: without that it cannot be ready. */
   supported: () => boolean;
+  /** Factor on `GRACE` and `STUCK`; default 1. */
+  pace?: number;
 }
 
 /** Milliseconds for one check; a busy Pi takes its time. */
@@ -28,6 +30,7 @@ const DRAINED = /^drained by /;
 export class Watched {
   readonly name: string;
   readonly #options: WatchedOptions;
+  readonly #pace: number;
   #state: 'starting' | 'up' | 'down' = 'starting';
   #since = performance.now();
   #fails = 0;
@@ -38,6 +41,7 @@ export class Watched {
   constructor(options: WatchedOptions) {
     this.name = options.name;
     this.#options = options;
+    this.#pace = options.pace ?? 1;
   }
 
   get state(): 'starting' | 'up' | 'down' {
@@ -91,7 +95,8 @@ export class Watched {
     } else {
       this.#goods = 0;
       this.#fails++;
-      const starts = this.#state === 'starting' && performance.now() - this.#since < GRACE;
+      const starts =
+        this.#state === 'starting' && performance.now() - this.#since < GRACE * this.#pace;
       if (this.#fails >= FALL && this.#state !== 'down' && !starts) this.#enter('down');
     }
   }
@@ -111,8 +116,9 @@ export class Watched {
       return;
     }
     this.#unreadySince ??= performance.now();
-    if (performance.now() - this.#unreadySince < STUCK) return;
-    throw new Error(`not ready for ${STUCK / 60_000} min: ${reasons.join(', ')}`);
+    const stuck = STUCK * this.#pace;
+    if (performance.now() - this.#unreadySince < stuck) return;
+    throw new Error(`not ready for ${stuck / 60_000} min: ${reasons.join(', ')}`);
   }
 }
 

@@ -85,6 +85,8 @@ export const statsConfigSchema = z.strictObject({
       broker: z.string().optional(),
       /** `/status` of the node's watchdog. */
       watchdog: z.string().optional(),
+      /** `/status` of what decides whether the node may have the virtual addresses. */
+      vip: z.string().optional(),
       /** `/status` of the node's bridge. */
       bridge: z.string().optional(),
       /** nats-server's monitoring URL. */
@@ -100,6 +102,8 @@ export const watchdogConfigSchema = z.strictObject({
   health: listen,
   /** From one round of checks to the next, milliseconds. */
   interval: z.number().int().min(50).default(5000),
+  /** Factor on the times that a service is given to start, to settle and to prove itself well. */
+  pace: z.number().min(0.01).max(10).default(1),
   /** Directory for what outlives a reboot. */
   state: z.string(),
   /** Where the services keep their data: full or read-only, nothing is restarted. */

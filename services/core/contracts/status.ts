@@ -125,6 +125,8 @@ export const watchdogStatusSchema = z.object({
   ),
   /** Since when it takes this node down to mend it: one node of a cluster at a time. */
   working: z.number().optional(),
+  /** Whether it has begun: others wait for it then, whatever their clocks say. */
+  acting: z.boolean().optional(),
   /** How many reboots it may still ask for now. */
   rebootsLeft: z.number(),
   events: z.array(eventSchema),
@@ -141,6 +143,8 @@ export const vipStatusSchema = z.object({
   /** Since when that is so. */
   since: z.number(),
   owned: z.array(z.string()),
+  /** The same with since when, as far as this process knows; older releases do not say. */
+  held: z.array(z.object({ address: z.string(), since: z.number() })).optional(),
   peers: z.array(
     z.object({
       name: z.string(),

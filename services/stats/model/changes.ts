@@ -32,6 +32,7 @@ export function changesBetween(before: State, now: State): ClusterEvent[] {
     answers(`${node.name} broker`, old?.broker?.status, node.broker?.status);
     answers(`${node.name} nats-server`, old?.nats, node.nats);
     answers(`${node.name} watchdog`, old?.watchdog, node.watchdog);
+    answers(`${node.name} vip`, old?.vip, node.vip);
     answers(`${node.name} bridge`, old?.bridge?.status, node.bridge?.status);
     const bridges = [lastKnown(old?.bridge?.status), lastKnown(node.bridge?.status)] as const;
     if (bridges[0] && bridges[1] && isOtherProcess(bridges[0], bridges[1])) {
@@ -51,12 +52,26 @@ export function changesBetween(before: State, now: State): ClusterEvent[] {
     if (isOtherProcess(last, current)) restarted(subject, last, current);
     else rowChanges(subject, last, current, report);
   }
+  addressChanges(before.addresses, now.addresses, report);
   bridgeChanges(before.bridge, now.bridge, report);
   answers('supervisor', before.supervisor, now.supervisor);
   return events;
 }
 
 type Report = (level: ClusterEvent['level'], subject: string, text: string) => void;
+
+/** Virtual addresses that change hands. */
+function addressChanges(
+  before: State['addresses'],
+  now: State['addresses'] = [],
+  report: Report,
+): void {
+  for (const { address, last, previous } of now) {
+    const old = before?.find((one) => one.address === address)?.last;
+    if (last === undefined || old === undefined || last === old) continue;
+    report('warning', address, `is at ${last} now, and was at ${previous ?? old}`);
+  }
+}
 
 /** Kafka away and back, and mappings that change hands. */
 function bridgeChanges(

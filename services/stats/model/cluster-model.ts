@@ -18,6 +18,7 @@ import {
   type Series,
 } from './snapshot.ts';
 import { lastKnown } from './sourced.ts';
+import { VirtualAddresses } from './virtual-addresses.ts';
 
 /** What is remembered of one node from one snapshot to the next. */
 interface NodeMemory {
@@ -35,6 +36,8 @@ interface NodeMemory {
 export interface ClusterFacts {
   name: string;
   connect: Connect;
+  /** The virtual ones. */
+  addresses: readonly string[];
   /** By node name. */
   nodes: ReadonlyMap<string, ClusterConfig['nodes'][number]>;
 }
@@ -44,6 +47,7 @@ export class ClusterModel {
   readonly #sources: Sources;
   readonly #log = new EventLog();
   readonly #memory = new Map<string, NodeMemory>();
+  readonly #addresses = new VirtualAddresses();
   #facts: ClusterFacts;
   #sequence = 0;
   #snapshot: ClusterSnapshot | undefined;
@@ -68,6 +72,7 @@ export class ClusterModel {
     const before = this.#snapshot;
     const nodes = this.#sources.nodes.map((source) => this.#node(source, monotonic));
     const bridge = bridgeOf(nodes);
+    const addresses = this.#addresses.view(this.#facts.addresses, nodes, at);
     const state = {
       cluster: this.#facts.name,
       sequence: ++this.#sequence,
@@ -76,6 +81,7 @@ export class ClusterModel {
       nodes,
       balancers: balancers.map(({ node, status }) => ({ node, status: status.state })),
       ...(bridge ? { bridge } : {}),
+      ...(addresses.length > 0 ? { addresses } : {}),
       ...(supervisor ? { supervisor: supervisor.state } : {}),
     };
     if (before) this.#log.add(changesBetween(before, state));
@@ -100,6 +106,7 @@ export class ClusterModel {
       ...(source.broker ? { broker: broker(source.broker, memory, monotonic) } : {}),
       ...(source.nats ? { nats: source.nats.state } : {}),
       ...(source.watchdog ? { watchdog: source.watchdog.state } : {}),
+      ...(source.vip ? { vip: source.vip.state } : {}),
       ...(source.bridge
         ? { bridge: memory.bridge.view(source.bridge.state, source.bridge.answeredAt) }
         : {}),

@@ -3,6 +3,7 @@ import { bridgeProblems } from './bridge-problems.ts';
 import { isUp, kindOf, stateOf, textOf } from './haproxy-row.ts';
 import type { BalancerView, ClusterSnapshot, Health, NodeView, Problem } from './snapshot.ts';
 import { lastKnown, type Sourced } from './sourced.ts';
+import { vipFault, vipProblems } from './vip-problems.ts';
 
 /** A problem before it is known since when; `since` only where the source itself says. */
 type Finding = Omit<Problem, 'since'> & { readonly since?: number };
@@ -16,6 +17,8 @@ type State = Omit<ClusterSnapshot, 'health' | 'events'>;
 export function assess(now: State, before: Health | undefined): Health {
   const findings: Finding[] = [
     ...now.nodes.flatMap(ofNode),
+    ...now.nodes.flatMap((node) => vipFault(node, now.at)),
+    ...vipProblems(now.addresses, now.at),
     ...brokersTogether(now.nodes),
     ...now.balancers.flatMap(ofBalancer),
     ...bridgeProblems(now.bridge),
@@ -50,6 +53,7 @@ export function sourcesOf(now: State): Sourced<unknown>[] {
       ...optional(n.nats),
       ...optional(n.bridge?.status),
       ...optional(n.watchdog),
+      ...optional(n.vip),
     ]),
     ...now.balancers.map((balancer) => balancer.status),
     ...optional(now.supervisor),
@@ -76,8 +80,8 @@ function unready(
 
 function ofNode(node: NodeView): Finding[] {
   const { name } = node;
-  const { vitals: own, broker: front, nats, bridge, watchdog } = node;
-  const sources = [own, front?.status, nats, bridge?.status, watchdog].filter(
+  const { vitals: own, broker: front, nats, bridge, watchdog, vip } = node;
+  const sources = [own, front?.status, nats, bridge?.status, watchdog, vip].filter(
     (source) => source !== undefined,
   );
   // A node that is gone altogether is one problem, not one for each thing on it.
@@ -91,6 +95,7 @@ function ofNode(node: NodeView): Finding[] {
   found.push(...unready(front?.status, name, `${name} broker`));
   found.push(...unready(bridge?.status, `bridge ${name}`, `${name} bridge`));
   found.push(...silent(watchdog, `watchdog ${name}`, `${name} watchdog`));
+  found.push(...silent(vip, `vip ${name}`, `${name} vip`));
   found.push(...mended(watchdog, name));
   const vitals = lastKnown(node.vitals);
   for (const disk of vitals?.disks ?? []) {

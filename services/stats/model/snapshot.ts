@@ -3,6 +3,7 @@ import type {
   BrokerStatus,
   ClusterEvent,
   SupervisorStatus,
+  VipStatus,
   WatchdogStatus,
 } from '#core/contracts/status.ts';
 import type { Vitals } from '#core/contracts/vitals.ts';
@@ -10,6 +11,7 @@ import type { BridgeView, ClusterBridge } from './bridge.ts';
 import type { LoggedEvent } from './event-log.ts';
 import type { Rates } from './rates.ts';
 import type { Sourced } from './sourced.ts';
+import type { VirtualAddress } from './virtual-addresses.ts';
 
 /** Counters of a broker of which the page shows rates. */
 export const BROKER_COUNTERS = ['messagesIn', 'messagesOut', 'bytesIn', 'bytesOut'] as const;
@@ -53,6 +55,7 @@ export interface NodeView {
   readonly nats?: Sourced<NatsStatus>;
   readonly bridge?: BridgeView;
   readonly watchdog?: Sourced<WatchdogStatus>;
+  readonly vip?: Sourced<VipStatus>;
 }
 
 export interface BalancerView {
@@ -105,6 +108,8 @@ export interface ClusterSnapshot {
   readonly connect: Connect;
   readonly nodes: readonly NodeView[];
   readonly balancers: readonly BalancerView[];
+  /** The virtual addresses; absent where there are none. */
+  readonly addresses?: readonly VirtualAddress[];
   /** Absent where no node has a bridge. */
   readonly bridge?: ClusterBridge;
   /** Absent where no supervisor is configured. */

@@ -9,6 +9,7 @@ import type { Live } from './live.ts';
 import { meter, metersOf } from './meters.ts';
 import { sparkline } from './sparkline.ts';
 import { count, duration, percent, UNKNOWN } from './units.ts';
+import { partOf } from './virtual.ts';
 
 export function nodes(snapshot: ClusterSnapshot, live: Live): Html {
   return live.block('section', 'nodes', { 'aria-labelledby': 'h-nodes' }, () => [
@@ -44,6 +45,7 @@ ${live.cell('div', id('cpu'), { class: 'trend' }, trend && [html`<span>CPU, 5 mi
 <footer>
 ${live.cell('span', id('load'), { title: 'load averages over 1, 5 and 15 minutes' }, ['load ', html`<b>${load}</b>`])}
 ${node.watchdog && live.cell('span', id('watchdog'), { title: 'reboots that the watchdog may still ask for in these six hours' }, watchdogOf(node.watchdog, now))}
+${node.vip && node.roles.includes('balancer') && live.cell('span', id('vip'), {}, partOf(node, now))}
 ${live.cell('span', id('up'), { title: seconds && `${seconds} s` }, ['up ', html`<b>${up}</b>`])}
 <span class="push">${node.roles.map((role) => html`<span class="chip">${role}</span> `)}</span>
 </footer>

@@ -5,6 +5,7 @@ import { type Html, html } from './html.ts';
 import type { Live } from './live.ts';
 import { sparkline } from './sparkline.ts';
 import { count, exact, moment, rate, UNKNOWN } from './units.ts';
+import { ownersOf } from './virtual.ts';
 
 const STATES: Record<HealthState, { tone: Tone; word: string; text: string }> = {
   healthy: { tone: 'ok', word: 'Healthy', text: 'Everything answers and takes traffic.' },
@@ -26,6 +27,7 @@ export function summary(snapshot: ClusterSnapshot, live: Live): Html {
     (problem) =>
       html`<li>${problem.level === 'critical' ? badge('bad', 'critical') : badge('warn', 'warning')} <span class="what"><b>${problem.subject}</b> ${problem.text}</span> <span class="since">since ${moment(problem.since, at)}</span></li>`,
   );
+  const virtual = ownersOf(snapshot.addresses ?? [], at);
   const state = html`<p class="state ${tone}">${icon(tone)}<strong>${word}</strong> <span>since ${moment(health.since, at)}</span></p><p class="meaning">${text}</p><p class="meaning">${inventory(snapshot)}</p>`;
   return live.block(
     'section',
@@ -34,6 +36,7 @@ export function summary(snapshot: ClusterSnapshot, live: Live): Html {
     () => [
       live.cell('div', 'alerts', { 'aria-live': 'polite', role: 'status' }, [
         state,
+        virtual,
         problems.length > 0 && html`<ul class="problems">${problems}</ul>`,
       ]),
       figures(snapshot, live),

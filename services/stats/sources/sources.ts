@@ -9,6 +9,8 @@ import {
   brokerStatusSchema,
   type SupervisorStatus,
   supervisorStatusSchema,
+  type VipStatus,
+  vipStatusSchema,
   type WatchdogStatus,
   watchdogStatusSchema,
 } from '#core/contracts/status.ts';
@@ -28,6 +30,7 @@ export interface NodeSources {
   readonly nats: Poller<NatsStatus> | undefined;
   readonly bridge: Poller<BridgeStatus> | undefined;
   readonly watchdog: Poller<WatchdogStatus> | undefined;
+  readonly vip: Poller<VipStatus> | undefined;
 }
 
 export interface SourcesOptions {
@@ -62,7 +65,7 @@ export class Sources implements Service {
     const { nodes, balancers, supervisor } = options.config;
     const local = new LocalVitals();
     this.own = this.#poller('own vitals', () => local.sample());
-    this.nodes = nodes.map(({ name, vitals, broker, nats, bridge, watchdog }) => ({
+    this.nodes = nodes.map(({ name, vitals, broker, nats, bridge, watchdog, vip }) => ({
       name,
       vitals: vitals === LOCAL ? this.own : this.#http(`vitals ${name}`, vitals, vitalsSchema),
       broker:
@@ -74,6 +77,7 @@ export class Sources implements Service {
         watchdog === undefined
           ? undefined
           : this.#http(`watchdog ${name}`, watchdog, watchdogStatusSchema),
+      vip: vip === undefined ? undefined : this.#http(`vip ${name}`, vip, vipStatusSchema),
     }));
     this.balancers = balancers.map(({ node, status }) => ({
       node,
@@ -87,12 +91,15 @@ export class Sources implements Service {
 
   /** What this machine's own services say, served to the other nodes. */
   get here(): Readonly<
-    Record<'broker' | 'balancer' | 'nats' | 'bridge' | 'watchdog', Poller<unknown> | undefined>
+    Record<
+      'broker' | 'balancer' | 'nats' | 'bridge' | 'watchdog' | 'vip',
+      Poller<unknown> | undefined
+    >
   > {
     const node = this.nodes.find(({ vitals }) => vitals === this.own);
     const balancer = this.balancers.find((one) => one.node === node?.name);
-    const { broker, nats, bridge, watchdog } = node ?? {};
-    return { broker, balancer: balancer?.status, nats, bridge, watchdog };
+    const { broker, nats, bridge, watchdog, vip } = node ?? {};
+    return { broker, balancer: balancer?.status, nats, bridge, watchdog, vip };
   }
 
   /** Every poller, each once. */
@@ -100,7 +107,7 @@ export class Sources implements Service {
     const pollers = [
       this.own,
       ...this.nodes.flatMap((node) => [
-        ...[node.vitals, node.broker, node.nats, node.bridge, node.watchdog],
+        ...[node.vitals, node.broker, node.nats, node.bridge, node.watchdog, node.vip],
       ]),
       ...this.balancers.map(({ status }) => status),
       this.supervisor,

@@ -1,5 +1,6 @@
 import { readdir, readFile, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { hasLostWrites, MOUNTINFO, type Mount, mountOf, parseMounts } from '#core/mounts.ts';
 
 /** Less free space than this on the data partition is a full disk, bytes. */
 const FULL = 32 << 20;
@@ -11,10 +12,10 @@ const VOLTAGE = 'rpi_volt';
  * Why nothing should be restarted by itself: a fault that a restart makes worse, or hides. Empty
  * when there is none. `data` is where the services keep what must not be lost.
  */
-export async function neverBecause(data: string, mounts = '/proc/mounts'): Promise<string> {
-  const [mount] = mountsAbove(data, await readFile(mounts, 'utf8'));
-  if (mount?.readOnly === true) {
-    return `${mount.at} is mounted read-only: the card may be worn out; back it up and replace it`;
+export async function neverBecause(data: string, mounts = MOUNTINFO): Promise<string> {
+  const mount = readOnlyUnder(data, parseMounts(await readFile(mounts, 'utf8')));
+  if (mount !== undefined) {
+    return `${mount.at} is read-only: the card may be worn out; back it up and replace it`;
   }
   const { bavail, bsize } = await statfs(data).catch(() => ({ bavail: Infinity, bsize: 1 }));
   if (bavail * bsize < FULL) return `the disk under ${data} is full: make room on it`;
@@ -22,29 +23,14 @@ export async function neverBecause(data: string, mounts = '/proc/mounts'): Promi
   return '';
 }
 
-interface Mount {
-  at: string;
-  readOnly: boolean;
-}
-
-/** The mounts that `file` lies on, the innermost first (proc_mounts(5)). */
-export function mountsAbove(file: string, table: string): Mount[] {
-  const above: Mount[] = [];
-  for (const line of table.split('\n')) {
-    const [, where = '', , options = ''] = line.split(' ');
-    const at = where.replace(/\\([0-7]{3})/g, (_, octal) =>
-      String.fromCharCode(Number.parseInt(octal, 8)),
-    );
-    if (at === '' || !isBelow(file, at)) continue;
-    above.push({ at, readOnly: options.split(',').includes('ro') });
-  }
-  // A later line covers an earlier one at the same place.
-  return above.reverse().sort((a, b) => b.at.length - a.at.length);
-}
-
-function isBelow(file: string, directory: string): boolean {
-  const relative = path.relative(directory, file);
-  return !relative.startsWith('..') && !path.isAbsolute(relative);
+/**
+ * What keeps `data` from being written: the file system that it lies on or, where that is a layer
+ * above another one (the image's /var), any that is there for data.
+ */
+function readOnlyUnder(data: string, mounts: ReadonlyMap<string, Mount>): Mount | undefined {
+  const own = mountOf(data, mounts);
+  if (own?.readOnly === true) return own;
+  return own?.type === 'overlay' ? [...mounts.values()].find(hasLostWrites) : undefined;
 }
 
 async function undervoltage(): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { watchdogStatusSchema } from '#core/contracts/status.ts';
+import { type WatchdogStatus, watchdogStatusSchema } from '#core/contracts/status.ts';
 import { ask } from '../checks/http-check.ts';
 
 export interface Peer {
@@ -40,10 +40,20 @@ export async function lookAtPeers(peers: readonly Peer[], own: Intent): Promise<
   const answers = views.filter((view) => view !== undefined);
   return {
     well: answers.filter(({ services }) => services.every(({ state }) => state === 'up')).length,
-    busy: answers.find(
-      ({ node, working }) => working !== undefined && goesFirst({ node, since: working }, own),
-    )?.node,
+    busy: answers.find((view) => isBefore(view, own))?.node,
   };
+}
+
+/**
+ * Whether another node's work goes before our own. One that has begun does, whatever the clocks say:
+ * a Pi's may be hours off, or jump.
+ */
+export function isBefore(
+  { node, working, acting }: Pick<WatchdogStatus, 'node' | 'working' | 'acting'>,
+  own: Intent,
+): boolean {
+  if (acting === true) return true;
+  return working !== undefined && goesFirst({ node, since: working }, own);
 }
 
 /** Who said so first goes first; of two at the same moment, the lesser name. */

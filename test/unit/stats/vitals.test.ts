@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { vitalsSchema } from '#core/contracts/vitals.ts';
 import { CpuUsage, parseCpuTimes } from '../../../services/stats/sources/cpu-usage.ts';
-import { readOnlyMounts } from '../../../services/stats/sources/disks.ts';
 import { parseOsRelease } from '../../../services/stats/sources/identity.ts';
 import { LocalVitals } from '../../../services/stats/sources/local-vitals.ts';
 import { natsVarzSchema, toNatsStatus } from '../../../services/stats/sources/nats.ts';
@@ -31,17 +30,6 @@ test('throttling flags, from sysfs and from vcgencmd', () => {
   });
   expect(parseThrottled('80008')).toEqual({ now: ['soft-limit'], sinceBoot: ['soft-limit'] });
   expect(parseThrottled('VCHI initialization failed')).toBeUndefined();
-});
-
-test('read-only mounts, with escaped names and later mounts on the same point', () => {
-  const mounts = [
-    '/dev/a / ext4 rw,relatime 0 0',
-    '/dev/b /mnt/my\\040disk ext4 ro,noatime 0 0',
-    '/dev/c /data ext4 ro 0 0',
-    '/dev/c /data ext4 rw,errors=remount-ro 0 0',
-    '',
-  ].join('\n');
-  expect([...readOnlyMounts(mounts)]).toEqual(['/mnt/my disk']);
 });
 
 test('the name of the system, quoted or not', () => {

@@ -1,31 +1,35 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { mountsAbove, neverBecause } from '../../../services/watchdog/guards/never.ts';
-import { goesFirst, keepsMajority } from '../../../services/watchdog/guards/peers.ts';
+import { neverBecause } from '../../../services/watchdog/guards/never.ts';
+import { goesFirst, isBefore, keepsMajority } from '../../../services/watchdog/guards/peers.ts';
 
-const TABLE = `/dev/root / squashfs ro,relatime 0 0
-overlay /etc overlay rw,lowerdir=/a 0 0
-/dev/mmcblk0p4 /data ext4 rw,noatime 0 0
-tmpfs /data/with\\040space tmpfs ro 0 0
+/** As systemd's ProtectSystem=strict shows the image's mounts to a service (mountinfo). */
+const table = (data: string): string => `20 1 259:2 / / ro,relatime - squashfs /dev/root ro
+21 20 0:30 / /var ro,relatime - overlay overlay-var rw,lowerdir=/a,upperdir=/b
+22 20 259:4 / /data ro,noatime shared:1 - ext4 /dev/mmcblk0p4 ${data}
+23 21 0:30 /lib/own /var/lib/own rw - overlay overlay-var rw,lowerdir=/a,upperdir=/b
 `;
 
-test('the innermost mount is the one that a file lies on', () => {
-  expect(mountsAbove('/data/x/y', TABLE)[0]).toEqual({ at: '/data', readOnly: false });
-  expect(mountsAbove('/data/with space/x', TABLE)[0]).toEqual({
-    at: '/data/with space',
-    readOnly: true,
-  });
-  expect(mountsAbove('/database', TABLE)[0]).toEqual({ at: '/', readOnly: true });
-  const again = `${TABLE}/dev/mmcblk0p4 /data ext4 ro,noatime 0 0\n`;
-  expect(mountsAbove('/data', again)[0]).toEqual({ at: '/data', readOnly: true });
-});
-
-test('any table of mounts is read without a fault', () => {
-  fc.assert(
-    fc.property(fc.string(), fc.string(), (file, table) => {
-      mountsAbove(`/${file}`, table);
-    }),
-  );
+test('a data partition that takes no writes is named, a sandbox and a read-only root are not', async () => {
+  const work = mkdtempSync(path.join(tmpdir(), 'bramble-guards-'));
+  try {
+    const file = path.join(work, 'mountinfo');
+    const why = (options: string, data: string): Promise<string> => {
+      writeFileSync(file, table(options));
+      return neverBecause(data, file);
+    };
+    expect(await why('rw,commit=60', '/var/lib/bramble')).toBe('');
+    for (const options of ['ro,commit=60', 'rw,emergency_ro']) {
+      expect(await why(options, '/var/lib/bramble')).toContain('/data is read-only');
+      expect(await why(options, '/data/x')).toContain('/data is read-only');
+    }
+    expect(await why('rw', '/usr/lib')).toContain('/ is read-only');
+  } finally {
+    rmSync(work, { recursive: true });
+  }
 });
 
 test('this machine can be mended', async () => {
@@ -40,6 +44,14 @@ test('of two nodes that want to work on themselves exactly one goes first', () =
       expect(goesFirst(a, b)).toBe(!goesFirst(b, a));
     }),
   );
+});
+
+test('who has begun goes first, also where its clock is ahead', () => {
+  const own = { node: 'pi1', since: 1_000 };
+  expect(isBefore({ node: 'pi2', working: 2_000 }, own)).toBe(false);
+  expect(isBefore({ node: 'pi2', working: 2_000, acting: true }, own)).toBe(true);
+  expect(isBefore({ node: 'pi2', working: 500 }, own)).toBe(true);
+  expect(isBefore({ node: 'pi2' }, own)).toBe(false);
 });
 
 test('a node goes down only where a majority stays', () => {
