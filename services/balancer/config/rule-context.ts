@@ -10,7 +10,7 @@ import { PatternRegistry } from '../samples/pattern-registry.ts';
 import type { KeyType } from '../stickiness/table/config.ts';
 import type { CacheDraft } from './cache-section.ts';
 import { hasBackend, type ProxyDraft } from './draft.ts';
-import type { Context } from './keyword.ts';
+import { type Context, suggestion } from './keyword.ts';
 import { systemReason } from './source.ts';
 
 /** What sections define for rules anywhere in the configuration. */
@@ -118,6 +118,16 @@ export function ruleContext(
     },
     errorPages: (section) => context.shared.errorSections.get(section),
     cache: (name) => context.shared.cache(name, { proxy: draft.name, position }),
+    resolvers: (name, user) => {
+      const { shared } = context;
+      shared.serverResolvers.push(() => {
+        if (shared.resolvers.has(name)) return;
+        const hint = suggestion(name, shared.resolvers.keys());
+        const message = `Proxy '${draft.name}': Can't find resolvers section '${name}' for ${user}.${hint}`;
+        context.problems.alert(position, message);
+      });
+      return () => shared.resolvers.get(name)!;
+    },
     warn: (message) => context.problems.warn(position, message),
   };
 }

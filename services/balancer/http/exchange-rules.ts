@@ -58,6 +58,8 @@ export class ExchangeRules implements RulesOwner {
   #silence: number | undefined;
   #lost = false;
   #delay: NodeJS.Timeout | undefined;
+  /** Calls off what a rule waits for. */
+  #cancel: (() => void) | undefined;
 
   constructor(
     exchange: RuledExchange,
@@ -115,6 +117,7 @@ export class ExchangeRules implements RulesOwner {
 
   close(): void {
     clearTimeout(this.#delay);
+    this.#cancel?.();
     this.#wanted = undefined;
   }
 
@@ -142,6 +145,10 @@ export class ExchangeRules implements RulesOwner {
 
   vanish(drop: boolean): void {
     this.#exchange.vanish(drop);
+  }
+
+  awaitAction(cancel: () => void): void {
+    this.#cancel = cancel;
   }
 
   statistics(config: ProxyConfig, service?: ServiceName): LocalResponse | undefined {

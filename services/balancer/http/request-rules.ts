@@ -36,6 +36,8 @@ export interface RulesOwner {
   vanish(drop: boolean): void;
   /** Waits until `bytes` of the body are here (0 = all), at most `limit` ms, then `resume`. */
   awaitBody(limit: number | undefined, bytes: number): boolean;
+  /** Waits for what an action has begun, then `resume`; `cancel` calls it off. */
+  awaitAction(cancel: () => void): void;
   /** An answer of the statistics of this proxy. */
   statistics(config: ProxyConfig, service?: ServiceName): LocalResponse | undefined;
 }
@@ -149,6 +151,12 @@ export class RequestRules {
         return 'over';
       case 'wait-for-body':
         return this.#owner.awaitBody(action.limit, action.atLeast) ? 'wait' : 'next';
+      case 'await': {
+        const cancel = action.begin(this.#scope, () => this.resume());
+        if (!cancel) return 'next';
+        this.#owner.awaitAction(cancel);
+        return 'wait';
+      }
       case 'service':
         return this.#statistics(action.service);
       case 'deny':

@@ -1,6 +1,9 @@
 import { Resolver } from 'node:dns/promises';
 import { BlockList, isIPv6 } from 'node:net';
-import type { HoldStatus, ServerResolution } from './config.ts';
+import type { HoldStatus, ResolversConfig, ServerResolution } from './config.ts';
+
+/** What is asked for. */
+type Question = Pick<ServerResolution, 'hostname' | 'prefer' | 'networks'>;
 
 export interface Endpoint {
   readonly host: string;
@@ -30,13 +33,13 @@ const failureOf = (error: unknown): Answer => ({
 export class Lookup {
   readonly #resolver: Resolver;
 
-  constructor({ resolvers }: ServerResolution) {
+  constructor(resolvers: ResolversConfig) {
     this.#resolver = new Resolver({ timeout: resolvers.retry, tries: resolvers.retries });
     const servers = resolvers.nameservers.map(({ address }) => address);
     if (servers.length > 0) this.#resolver.setServers(servers);
   }
 
-  async ask(resolution: ServerResolution): Promise<Answer> {
+  async ask(resolution: Question): Promise<Answer> {
     const { hostname } = resolution;
     if (!hostname.startsWith('_')) return this.#addresses(hostname, resolution);
     try {
@@ -60,7 +63,7 @@ export class Lookup {
   }
 
   /** The preferred family's, the other one's where it has none. */
-  async #addresses(name: string, { prefer, networks }: ServerResolution): Promise<Answer> {
+  async #addresses(name: string, { prefer, networks }: Question): Promise<Answer> {
     let failure: Answer = { failure: 'nx' };
     for (const family of [prefer, prefer === 4 ? 6 : 4]) {
       try {

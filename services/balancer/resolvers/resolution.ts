@@ -22,7 +22,7 @@ class NameWatch {
     this.#resolution = resolution;
     this.#servers = servers;
     this.#report = report;
-    this.#lookup = new Lookup(resolution);
+    this.#lookup = new Lookup(resolution.resolvers);
     this.#lastValid = Date.now();
   }
 

@@ -1,5 +1,6 @@
 import type { Cache } from '../cache/cache.ts';
 import { compileLogFormat, type LogFormatter } from '../log/log-format.ts';
+import type { ResolversConfig } from '../resolvers/config.ts';
 import { compileExpression, type Expression } from '../samples/compile.ts';
 import { type CompileEnvironment, ExpressionError } from '../samples/fetch.ts';
 import { type AclTable, type Condition, compileCondition } from './condition.ts';
@@ -27,6 +28,8 @@ export interface RuleContext {
   errorPages(section: string): ReadonlyMap<number, string> | undefined;
   /** The cache of that name, whose section may come later. */
   cache(name: string): Cache;
+  /** The `resolvers` section of that name, once all sections are read; `user` is who wants it. */
+  resolvers(name: string, user: string): () => ResolversConfig;
   warn(message: string): void;
 }
 

@@ -12,6 +12,7 @@ import type { HttpAction, RuleScope } from './model.ts';
 import { PATTERN_ACTIONS } from './pattern-actions.ts';
 import { parseRedirect } from './redirect.ts';
 import { parseReply } from './reply.ts';
+import { resolveAction } from './resolve-action.ts';
 import { SERVICE_ACTIONS } from './service-actions.ts';
 import {
   captureAction,
@@ -309,6 +310,7 @@ export const HTTP_ACTIONS: Readonly<Record<string, HttpActionRow>> = {
   'set-var-fmt': setVarFormatAction,
   'unset-var': unsetVarAction,
   capture: captureAction,
+  'do-resolve': resolveAction,
   'set-src': setAddressAction('source', 'host'),
   'set-src-port': setAddressAction('source', 'port'),
   'set-dst': setAddressAction('target', 'host'),

@@ -31,15 +31,26 @@ export interface RuleScope extends Scope {
 /** A response of our own; undefined = none after all (`redirect … ignore-empty`). */
 export type Reply = (scope: RuleScope, proxy: ProxyConfig) => LocalResponse | undefined;
 
+/**
+ * Something to wait for: `begin` starts it and returns what calls it off, or undefined where it is
+ * done already. `done` is called once, never before `begin` returns.
+ */
+export interface AwaitAction {
+  readonly kind: 'await';
+  begin(scope: RuleScope, done: () => void): (() => void) | undefined;
+}
+
 export type HttpAction =
   | { readonly kind: 'run'; run(scope: RuleScope): void }
   | { readonly kind: 'allow' | 'reject' | 'drop' }
   | { readonly kind: 'deny' | 'tarpit' | 'return'; readonly reply: Reply }
   | { readonly kind: 'service'; readonly service: ServiceName }
+  | AwaitAction
   /** Milliseconds, and bytes (0 = all). */
   | { readonly kind: 'wait-for-body'; readonly limit: number; readonly atLeast: number };
 
 export type TcpAction =
+  | AwaitAction
   | { readonly kind: 'run'; run(scope: RuleScope): void }
   | { readonly kind: 'accept' | 'reject' | 'drop' | 'close' | 'expect-proxy' };
 

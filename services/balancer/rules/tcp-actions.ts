@@ -3,6 +3,7 @@ import type { RuleContext } from './context.ts';
 import type { HttpActionRow } from './http-actions.ts';
 import { LIMIT_ACTIONS } from './limit-actions.ts';
 import type { TcpAction } from './model.ts';
+import { resolveAction } from './resolve-action.ts';
 import {
   captureAction,
   setAddressAction,
@@ -43,7 +44,8 @@ const shared = (row: HttpActionRow, phases: readonly TcpPhase[]): TcpActionRow =
   phases,
   parse: (words, context, argument) => {
     const action = row.parse(words, context, argument, 'request');
-    if (action.kind !== 'run') throw new ExpressionError('cannot be used here');
+    if (action.kind !== 'run' && action.kind !== 'await')
+      throw new ExpressionError('cannot be used here');
     return action;
   },
 });
@@ -56,6 +58,7 @@ export const TCP_ACTIONS: Readonly<Record<string, TcpActionRow>> = {
   close: single('close', 'ends the connection to the server', ['response']),
   'set-log-level': shared(LIMIT_ACTIONS['set-log-level']!, ['content', 'response']),
   capture: shared(captureAction, ['content']),
+  'do-resolve': shared(resolveAction, ['content']),
   'set-var': shared(setVarAction, EVERYWHERE),
   'set-var-fmt': shared(setVarFormatAction, EVERYWHERE),
   'unset-var': shared(unsetVarAction, EVERYWHERE),

@@ -49,6 +49,8 @@ export class Inspection implements EndOwner, Watched {
   #inBackend = false;
   #ended = false;
   #settled = false;
+  /** Calls off what a rule waits for. */
+  #cancel: (() => void) | undefined;
 
   constructor(
     accepted: AcceptedHandle,
@@ -86,7 +88,10 @@ export class Inspection implements EndOwner, Watched {
   held(_end: End, bytes: Buffer): void {
     this.#held = Buffer.concat([this.#held, bytes]);
     this.#context.counters.bin += bytes.length;
-    if (this.#held.length >= MAX_HELD) this.#scope.final = true;
+    if (this.#held.length >= MAX_HELD) {
+      this.#scope.final = true;
+      if (this.#cancel) this.#client.pause();
+    }
     this.#run();
   }
 
@@ -117,7 +122,7 @@ export class Inspection implements EndOwner, Watched {
   }
 
   #run(): void {
-    if (this.#settled) return;
+    if (this.#settled || this.#cancel) return;
     this.#scope.payload = this.#held;
     for (;;) {
       const verdict = this.#runRules(this.#rules?.tcpContent ?? []);
@@ -150,6 +155,16 @@ export class Inspection implements EndOwner, Watched {
         action.run(this.#scope);
         continue;
       }
+      if (action.kind === 'await') {
+        this.#cancel = action.begin(this.#scope, () => {
+          this.#cancel = undefined;
+          this.#run();
+          if (!this.#settled) this.#client.resume();
+        });
+        if (!this.#cancel) continue;
+        this.#next += 1;
+        return 'wait';
+      }
       this.#scope.lastRule = position;
       if (action.kind === 'accept') return 'pass';
       else if (action.kind === 'reject' || action.kind === 'drop') return action.kind;
@@ -179,6 +194,7 @@ export class Inspection implements EndOwner, Watched {
   #settle(backend: Backend | undefined, reset: boolean): void {
     if (this.#settled) return;
     this.#settled = true;
+    this.#cancel?.();
     this.#wheel.clear(this.#ticket);
     this.#client.pause();
     if (backend || (!reset && this.#inBackend)) {

@@ -82,7 +82,7 @@ export class ResponseInspection implements Watched {
       }
       scope.lastRule = position;
       if (action.kind === 'accept') break;
-      if (action.kind !== 'expect-proxy') {
+      if (action.kind !== 'expect-proxy' && action.kind !== 'await') {
         this.close();
         this.#owner.answerRefused(action.kind, this.#held);
         return;

@@ -1,3 +1,4 @@
+import type { Message } from '../http/message.ts';
 import { SessionState } from '../http/session-state.ts';
 import { type AcceptedHandle, type ClientAddress, rememberAccepted } from '../listeners/handler.ts';
 import type { SessionRecord } from '../log/log-variables.ts';
@@ -10,6 +11,7 @@ import type { Backend } from '../servers/backend.ts';
 import type { Server } from '../servers/server.ts';
 import type { FrontendContext } from '../servers/types.ts';
 import { Trackers } from '../stickiness/table/trackers.ts';
+import { SpokenRequest } from './spoken-request.ts';
 
 /** A connection in mode tcp, or any before its first request, as rules and log formats see it. */
 export class TcpScope implements RuleScope {
@@ -32,7 +34,6 @@ export class TcpScope implements RuleScope {
   server: Server | undefined;
   serverTls: AcceptedHandle['tls'];
   readonly tls: AcceptedHandle['tls'];
-  readonly request = undefined;
   readonly response = undefined;
   readonly requestLine = undefined;
   readonly body = undefined;
@@ -45,6 +46,7 @@ export class TcpScope implements RuleScope {
   readonly session: SessionState;
   readonly #startedAt: number;
   #transaction: Variables | undefined;
+  #spoken: SpokenRequest | undefined;
 
   constructor(frontend: FrontendContext, accepted: AcceptedHandle) {
     this.frontend = frontend;
@@ -52,6 +54,14 @@ export class TcpScope implements RuleScope {
     this.tls = accepted.tls;
     this.session = accepted.session ?? new SessionState();
     this.#startedAt = accepted.acceptedAt;
+  }
+
+  get request(): Message | undefined {
+    if (this.connecting) return undefined;
+    this.#spoken ??= new SpokenRequest();
+    const request = this.#spoken.in(this.payload);
+    if (this.#spoken.incomplete && !this.final) this.missing = true;
+    return request;
   }
 
   get directory() {

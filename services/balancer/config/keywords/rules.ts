@@ -16,7 +16,7 @@ import { ruleContext } from '../rule-context.ts';
 
 /** Actions that HAProxy has and rules here have not, so that they are called by their name. */
 const FOREIGN_ACTIONS =
-  /^(disable-l7-retry|do-resolve|early-hint|lua|ot-group|send-spoe-group|set-bandwidth-limit|set-mark|set-nice|set-priority|set-tos|switch-mode|wait-for-body|wait-for-handshake|expect-netscaler|set-dst$)/;
+  /^(disable-l7-retry|early-hint|lua|ot-group|send-spoe-group|set-bandwidth-limit|set-mark|set-nice|set-priority|set-tos|switch-mode|wait-for-body|wait-for-handshake|expect-netscaler|set-dst$)/;
 
 const wordsOf = (statement: Statement): string[] => statement.tokens.map((token) => token.text);
 
