@@ -77,19 +77,20 @@ test-provision: setup-test virtual-pi ## Run the playbooks on virtual Pis (minut
 
 setup-image: node_modules/.installed
 	@./provisioning/setup.sh image
+	@$(if $(KAFKA),./provisioning/setup.sh kafka)
 
-image: setup-image ## Build the image for a Pi's card (KEY=FILE signs its updates)
-	@node image/build/main.ts pi $(if $(KEY),--key $(KEY))
+image: setup-image ## Build the image for a Pi's card (KEY=FILE signs its updates; KAFKA=1: Java and Kafka in it)
+	@node image/build/main.ts pi $(if $(KAFKA),--kafka) $(if $(KEY),--key $(KEY))
 
 image-release: setup-image ## Build all that is handed out of it (KEY=FILE, URL=where it will be)
-	@node image/build/main.ts pi --release $(if $(KEY),--key $(KEY)) $(if $(URL),--url $(URL))
+	@node image/build/main.ts pi --release $(if $(KAFKA),--kafka) $(if $(KEY),--key $(KEY)) $(if $(URL),--url $(URL))
 
 virtual-pi: setup-image ## Build the same system for this machine's architecture, without a kernel
-	@node image/build/main.ts virtual
+	@node image/build/main.ts virtual $(if $(KAFKA),--kafka)
 
 image-pins: setup-image ## Build both from Debian's newest packages and pin those
-	@node image/build/main.ts virtual --refresh-pins
-	@node image/build/main.ts pi --refresh-pins
+	@node image/build/main.ts virtual $(if $(KAFKA),--kafka) --refresh-pins
+	@node image/build/main.ts pi $(if $(KAFKA),--kafka) --refresh-pins
 
 test-image: image virtual-pi ## Look into the image and boot it in QEMU (minutes)
 	vitest run --config vitest.image.config.ts

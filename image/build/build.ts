@@ -1,11 +1,12 @@
 import { createHash, type KeyObject } from 'node:crypto';
-import { readFile, rename, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Architecture } from '../release/node-binary.ts';
 import { buildRelease } from '../release/release.ts';
 import { buildBase } from './base.ts';
 import { buildBoot } from './boot.ts';
 import { buildDisk, SIZES } from './disk.ts';
+import { fetchJars } from './kafka.ts';
 import { publish } from './publish.ts';
 import { type Kind, readRecipe } from './recipe.ts';
 import { run } from './run.ts';
@@ -17,6 +18,9 @@ import { buildUpdate } from './update.ts';
 /** Where `bramble os-update` looks for the key that signs updates. */
 const UPDATE_KEY = 'usr/lib/bramble/update-key.pub';
 
+/** Where Kafka's jars lie in a system that has them. */
+const KAFKA = 'opt/kafka/libs';
+
 export interface BuildOptions {
   checkout: string;
   /** Directory for everything that is built; caches are in it too. */
@@ -26,6 +30,8 @@ export interface BuildOptions {
   date: number;
   /** Take Debian's newest packages and write the lists of versions anew. */
   refresh: boolean;
+  /** With Java and Kafka's jars. */
+  kafka: boolean;
   steps: Steps;
 }
 
@@ -33,6 +39,8 @@ interface System {
   base: string;
   tar: string;
   version: string;
+  /** Directory of Kafka's jars, where it has them. */
+  jars: string | undefined;
 }
 
 export interface ImageOptions extends BuildOptions {
@@ -46,8 +54,8 @@ export interface ImageOptions extends BuildOptions {
 export async function buildImage(options: ImageOptions): Promise<string> {
   const { checkout, out, date, log, steps, release } = options;
   const key = options.key === undefined ? undefined : await readSigningKey(options.key);
-  const { base, tar, version } = await system('pi', 'arm64', options, key);
-  const name = path.join(out, `bramble-${version}-arm64`);
+  const { base, tar, version, jars } = await system('pi', 'arm64', options, key);
+  const name = path.join(out, `bramble-${version}-arm64${suffix(options)}`);
   const signature = createHash('sha256').update(`${version} ${date}`).digest('hex').slice(0, 8);
   const root = `${name}.squashfs`;
   await steps.run('root', () => squash(tar, root, date, log));
@@ -70,8 +78,22 @@ export async function buildImage(options: ImageOptions): Promise<string> {
   if (release === undefined) return image;
   const packages = await run('tar', ['-xOf', base, './usr/lib/bramble-packages']);
   const { url } = release;
+  const java = jars === undefined ? [] : await readdir(jars);
   await publish({
-    ...{ checkout, image, rootSize: size, update, version, packages, key, url, date, log, steps },
+    ...{
+      jars: java,
+      checkout,
+      image,
+      rootSize: size,
+      update,
+      version,
+      packages,
+      key,
+      url,
+      date,
+      log,
+      steps,
+    },
   });
   return image;
 }
@@ -80,7 +102,7 @@ export async function buildImage(options: ImageOptions): Promise<string> {
 export async function buildVirtual(options: BuildOptions): Promise<string> {
   const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
   const { tar, version } = await system('virtual', arch, options);
-  const file = path.join(options.out, `bramble-${version}-virtual-${arch}.tar`);
+  const file = path.join(options.out, `bramble-${version}-virtual-${arch}${suffix(options)}.tar`);
   await rename(tar, file);
   options.steps.say(`${file}: ${mib((await stat(file)).size)}`);
   return file;
@@ -92,23 +114,33 @@ async function system(
   options: BuildOptions,
   key?: KeyObject,
 ): Promise<System> {
-  const { checkout, out, log, date, refresh, steps } = options;
-  const recipe = await readRecipe(kind, arch);
+  const { checkout, out, log, date, refresh, kafka, steps } = options;
+  const recipe = await readRecipe(kind, arch, kafka);
   const release = await steps.run('release', () =>
     buildRelease({ checkout, out: path.join(out, 'release'), arch, date, progress: () => {} }),
   );
   const base = await steps.run('Debian', () =>
     buildBase({ recipe, cache: path.join(out, 'cache'), log, refresh }),
   );
-  const tar = path.join(out, `.${kind}-${arch}.tar`);
+  const jars = kafka
+    ? await steps.run('Kafka', () => fetchJars({ checkout, cache: path.join(out, 'cache'), log }))
+    : undefined;
+  const directories = jars === undefined ? {} : { [KAFKA]: jars };
+  const tar = path.join(out, `.${kind}-${arch}${suffix(options)}.tar`);
   const files = key === undefined ? {} : { [UPDATE_KEY]: publicPem(key) };
   await steps.run('system', () =>
-    buildSystem({ base, overlays: recipe.overlays, files, release, date, out: tar, log }),
+    buildSystem({
+      ...{ base, overlays: recipe.overlays, files, directories, release, date, out: tar, log },
+    }),
   );
   const { version } = JSON.parse(await readFile(path.join(checkout, 'package.json'), 'utf8')) as {
     version: string;
   };
-  return { base, tar, version };
+  return { base, tar, version, jars };
+}
+
+function suffix({ kafka }: BuildOptions): string {
+  return kafka ? '-kafka' : '';
 }
 
 /** Owners and dates are those of the tar file, so nobody needs to be root. */

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { buildImage, buildVirtual } from './build.ts';
 import { Steps } from './steps.ts';
 
-const USAGE = `usage: node image/build/main.ts pi|virtual [--refresh-pins] [--release [--url URL]] [--key FILE] [--out DIRECTORY]`;
+const USAGE = `usage: node image/build/main.ts pi|virtual [--kafka] [--refresh-pins] [--release [--url URL]] [--key FILE] [--out DIRECTORY]`;
 const EXIT_USAGE = 64;
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -15,6 +15,7 @@ function readArguments() {
     allowPositionals: true,
     options: {
       'refresh-pins': { type: 'boolean', default: false },
+      kafka: { type: 'boolean', default: false },
       release: { type: 'boolean', default: false },
       url: { type: 'string', default: 'http://localhost/' },
       key: { type: 'string' },
@@ -28,6 +29,7 @@ function readArguments() {
   return {
     kind,
     refresh: values['refresh-pins'],
+    kafka: values.kafka,
     release: values.release ? { url } : undefined,
     key: key === undefined ? undefined : path.resolve(key),
     out: path.resolve(values.out),
@@ -49,12 +51,12 @@ try {
   console.error(`${error instanceof Error ? error.message : error}\n${USAGE}`);
   process.exit(EXIT_USAGE);
 }
-const { kind, refresh, release, key, out } = options;
+const { kind, refresh, kafka, release, key, out } = options;
 await mkdir(out, { recursive: true });
 const log = path.join(out, `build-${kind}.log`);
 await rm(log, { force: true });
 const steps = new Steps((text) => console.log(text));
-const shared = { checkout: CHECKOUT, out, log, date: sourceDate(), refresh, steps };
+const shared = { checkout: CHECKOUT, out, log, date: sourceDate(), refresh, kafka, steps };
 try {
   if (kind === 'pi') await buildImage({ ...shared, release, key });
   else await buildVirtual(shared);

@@ -20,6 +20,8 @@ export interface PublishOptions {
   version: string;
   /** Text of `package=version` lines: Debian's packages in the system. */
   packages: string;
+  /** Names of the jars in it. */
+  jars: readonly string[];
   /** Signs the list of sums, where there is one. */
   key: KeyObject | undefined;
   /** Where all of it will be fetched from, with a slash at the end. */
@@ -36,8 +38,8 @@ const MIB = 1024 * 1024;
  * Raspberry Pi Imager, what it is made of, and the sums of all of it. Resolves with the files.
  */
 export async function publish(options: PublishOptions): Promise<string[]> {
-  const { checkout, image, rootSize, update, version, packages, key, url, date, log, steps } =
-    options;
+  const { checkout, image, rootSize, update, version, packages, jars } = options;
+  const { key, url, date, log, steps } = options;
   const directory = path.dirname(image);
   const name = path.basename(image, '.img');
   const place = (end: string) => path.join(directory, `${name}${end}`);
@@ -48,7 +50,7 @@ export async function publish(options: PublishOptions): Promise<string[]> {
     await readFile(path.join(checkout, 'package-lock.json'), 'utf8'),
   ) as PackageLock;
   const parts = { name: 'bramble', version, arch: 'arm64', lock, date };
-  await writeFile(place('.spdx.json'), sbom({ ...parts, debian: parsePins(packages) }));
+  await writeFile(place('.spdx.json'), sbom({ ...parts, debian: parsePins(packages), jars }));
   const sha256 = await steps.run('sha256', () => sha256Of(image));
   const { size } = await stat(image);
   await steps.run('xz', () => run('xz', ['-T0', '-6', '--force', '--keep', image], { log }));

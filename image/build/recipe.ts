@@ -25,9 +25,10 @@ export interface Recipe {
 
 const RECIPE = path.resolve(import.meta.dirname, '../recipe');
 
-/** Reads the recipe. Rejects when a file of it is missing. */
-export async function readRecipe(kind: Kind, arch: Architecture): Promise<Recipe> {
-  const layers = kind === 'pi' ? ['common', 'pi'] : ['common'];
+/** Reads the recipe; with `kafka`, what Apache Kafka needs too. Rejects when a file of it is missing. */
+export async function readRecipe(kind: Kind, arch: Architecture, kafka = false): Promise<Recipe> {
+  const plain = kind === 'pi' ? ['common', 'pi'] : ['common'];
+  const layers = kafka ? [...plain, 'kafka'] : plain;
   const lists = layers.map((layer) => readFile(path.join(RECIPE, 'packages', layer), 'utf8'));
   return {
     kind,
@@ -38,7 +39,7 @@ export async function readRecipe(kind: Kind, arch: Architecture): Promise<Recipe
     initramfs: path.join(RECIPE, 'initramfs'),
     customize: path.join(RECIPE, 'customize.sh'),
     preferences: await readFile(path.join(RECIPE, 'preferences'), 'utf8'),
-    pins: path.join(RECIPE, 'pins', `${kind}-${arch}`),
+    pins: path.join(RECIPE, 'pins', `${kind}-${arch}${kafka ? '-kafka' : ''}`),
   };
 }
 

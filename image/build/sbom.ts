@@ -7,6 +7,8 @@ export interface SbomOptions {
   arch: string;
   /** Debian's packages in the system. */
   debian: Pins;
+  /** Names of jars in it, `name-version.jar` as Maven calls them. */
+  jars: readonly string[];
   /** package-lock.json, parsed. */
   lock: PackageLock;
   /** Seconds since the epoch. */
@@ -21,10 +23,10 @@ export interface PackageLock {
 }
 
 /**
- * What the image is made of, as SPDX 2.3 in JSON: Debian's packages and those of npm that are not
- * for development alone. The same content gives the same bytes.
+ * What the image is made of, as SPDX 2.3 in JSON: Debian's packages, jars, and packages of npm that
+ * are not for development alone. The same content gives the same bytes.
  */
-export function sbom({ name, version, arch, debian, lock, date }: SbomOptions): string {
+export function sbom({ name, version, arch, debian, jars, lock, date }: SbomOptions): string {
   const packages = [
     ...[...debian].map(([deb, its]) =>
       entry('deb', deb, its, `pkg:deb/debian/${deb}@${encodeURIComponent(its)}?arch=${arch}`),
@@ -36,6 +38,10 @@ export function sbom({ name, version, arch, debian, lock, date }: SbomOptions): 
         ? {}
         : { checksums: [{ algorithm: 'SHA512', checksumValue: sha512 }] }),
     })),
+    ...[...jars]
+      .sort()
+      .flatMap(jarOf)
+      .map(({ name: jar, version: its }) => entry('jar', jar, its)),
   ];
   const content = createHash('sha256').update(JSON.stringify(packages)).digest('hex');
   const document = {
@@ -58,7 +64,8 @@ export function sbom({ name, version, arch, debian, lock, date }: SbomOptions): 
   return `${JSON.stringify(document, undefined, 1)}\n`;
 }
 
-function entry(kind: string, name: string, version: string, locator: string) {
+/** `locator`: a package URL, where there is one. */
+function entry(kind: string, name: string, version: string, locator?: string) {
   // SPDX 2.3, 7.2: letters, digits, dots and hyphens.
   const id = `${kind}-${name}-${version}`.replace(/[^A-Za-z0-9.-]+/g, '-');
   return {
@@ -70,14 +77,23 @@ function entry(kind: string, name: string, version: string, locator: string) {
     licenseConcluded: 'NOASSERTION',
     licenseDeclared: 'NOASSERTION',
     copyrightText: 'NOASSERTION',
-    externalRefs: [
-      {
-        referenceCategory: 'PACKAGE-MANAGER',
-        referenceType: 'purl',
-        referenceLocator: locator,
-      },
-    ],
+    externalRefs:
+      locator === undefined
+        ? []
+        : [
+            {
+              referenceCategory: 'PACKAGE-MANAGER',
+              referenceType: 'purl',
+              referenceLocator: locator,
+            },
+          ],
   };
+}
+
+/** The group that Maven knows it by is not in a jar's name. */
+function jarOf(file: string): { name: string; version: string }[] {
+  const [, name, version] = /^(.+?)-(\d[\w.-]*)\.jar$/.exec(file) ?? [];
+  return name === undefined || version === undefined ? [] : [{ name, version }];
 }
 
 function npmPackages({ packages }: PackageLock) {

@@ -9,6 +9,8 @@ export interface SystemOptions {
   overlays: readonly string[];
   /** Texts of more files, by path. */
   files: Readonly<Record<string, string>>;
+  /** Directories of files to copy, by where they go. */
+  directories: Readonly<Record<string, string>>;
   /** The directory of a built release. */
   release: string;
   /** Seconds since the epoch that every file of ours bears. */
@@ -81,12 +83,16 @@ export async function buildSystem(options: SystemOptions): Promise<void> {
 }
 
 /** What lies around the release: which one is current, its units, its commands. */
-async function layOut(root: string, { overlays, files, release }: SystemOptions): Promise<void> {
+async function layOut(root: string, options: SystemOptions): Promise<void> {
+  const { overlays, files, directories, release } = options;
   await mkdir(root);
   for (const overlay of overlays) await cp(overlay, root, { recursive: true });
   for (const [file, text] of Object.entries(files)) {
     await mkdir(path.join(root, path.dirname(file)), { recursive: true });
     await writeFile(path.join(root, file), text);
+  }
+  for (const [place, from] of Object.entries(directories)) {
+    await cp(from, path.join(root, place), { recursive: true });
   }
   const link = async (target: string, file: string): Promise<void> => {
     await mkdir(path.join(root, path.dirname(file)), { recursive: true });

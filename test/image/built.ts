@@ -16,7 +16,12 @@ export function builtUpdate(): Promise<string> {
 
 /** The tree that `make virtual-pi` left. Rejects where there is none, or several. */
 export function builtVirtualPi(): Promise<string> {
-  return only(/^bramble-.*-virtual-.*\.tar$/, 'make virtual-pi');
+  return only(/^bramble-.*-virtual-(x64|arm64)\.tar$/, 'make virtual-pi');
+}
+
+/** The one with Kafka's jars. */
+export function builtVirtualPiWithKafka(): Promise<string> {
+  return only(/^bramble-.*-virtual-(x64|arm64)-kafka\.tar$/, 'make virtual-pi KAFKA=1');
 }
 
 async function only(pattern: RegExp, target: string): Promise<string> {
