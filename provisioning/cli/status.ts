@@ -46,7 +46,7 @@ healthy, 1 where it is not, 75 where no node answers.`,
       if (values.json) print(`${JSON.stringify(status)}\n`);
       else
         print(
-          `${watch && process.stdout.isTTY ? '\u001b[H\u001b[2J' : ''}${statusText(cluster.cluster.name, status, style)}`,
+          `${watch && process.stdout.isTTY ? '\u001b[H\u001b[2J' : ''}${statusText(cluster.cluster.name, status, Date.now(), style)}`,
         );
       if (!watch) return exitCode(status);
       await sleep(((values.every as number | undefined) ?? EVERY_S) * 1_000);
@@ -62,7 +62,7 @@ function exitCode({ state }: ClusterStatus): number {
 const known = (value: number | undefined, show: (value: number) => string = String): string =>
   value === undefined ? '-' : show(value);
 
-function statusText(name: string, status: ClusterStatus, style: Style): string {
+function statusText(name: string, status: ClusterStatus, now: number, style: Style): string {
   const paint =
     status.state === 'healthy' ? style.good : status.state === 'degraded' ? style.warn : style.bad;
   const by = status.seenBy === undefined ? '' : style.dim(` (seen by ${status.seenBy})`);
@@ -88,5 +88,9 @@ function statusText(name: string, status: ClusterStatus, style: Style): string {
     const line = printable(`${level}: ${subject}: ${text}`);
     return `${level === 'critical' ? style.bad(line) : style.warn(line)}\n`;
   });
-  return `${style.bold(name)}: ${paint(status.state)}${by}\n${rows}${problems.join('')}`;
+  const addresses = status.addresses.map(({ address, owners }) => {
+    const who = owners.map(({ node, since }) => `at ${printable(node)} for ${age(now - since)}`);
+    return `${printable(address)}: ${who.join('; ') || style.bad('no node has it')}\n`;
+  });
+  return `${style.bold(name)}: ${paint(status.state)}${by}\n${rows}${addresses.join('')}${problems.join('')}`;
 }

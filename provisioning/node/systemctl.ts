@@ -28,6 +28,16 @@ export const systemd: ServiceManager = {
   },
 };
 
+/** For how long a unit has run, milliseconds; undefined where it does not. */
+export function activeFor(unit: string): number | undefined {
+  const keys = '--property=ActiveState,ActiveEnterTimestampMonotonic';
+  const { stdout } = spawnSync('systemctl', ['show', keys, unit], { encoding: 'utf8' });
+  const [, since] = /^ActiveEnterTimestampMonotonic=(\d+)$/m.exec(stdout ?? '') ?? [];
+  if (since === undefined || !/^ActiveState=active$/m.test(stdout)) return undefined;
+  // Microseconds of CLOCK_MONOTONIC (org.freedesktop.systemd1(5)), as this process counts, too.
+  return Number(process.hrtime.bigint() / 1_000_000n) - Number(since) / 1_000;
+}
+
 /** Throws PROCESS_EXITED with what systemctl says. */
 function systemctl(...args: string[]): void {
   try {

@@ -25,6 +25,15 @@ const snapshotSchema = z.object({
       nats: sourced(z.object({ version: z.string() })).optional(),
     }),
   ),
+  /** The virtual ones; absent where there are none, and from an older release. */
+  addresses: z
+    .array(
+      z.object({
+        address: z.string(),
+        owners: z.array(z.object({ node: z.string(), since: z.number() })),
+      }),
+    )
+    .optional(),
   balancers: z.array(
     z.object({ node: z.string(), status: sourced(z.object({ ready: z.boolean() })) }),
   ),

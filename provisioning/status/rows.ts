@@ -24,6 +24,8 @@ export interface ClusterStatus {
   /** Whose view this is. */
   seenBy: string | undefined;
   nodes: StatusRow[];
+  /** The virtual addresses, and who has each: one node, but for the moment of a change. */
+  addresses: NonNullable<PageSnapshot['addresses']>;
   problems: { level: string; subject: string; text: string }[];
 }
 
@@ -44,6 +46,7 @@ export function summarize(answers: readonly NodeAnswer[], now: number): ClusterS
     state: view?.snapshot.health.state ?? 'unreachable',
     seenBy: view?.name,
     nodes: answers.map((answer) => row(answer, answer.snapshot ?? view?.snapshot, now)),
+    addresses: view?.snapshot.addresses ?? [],
     problems: view?.snapshot.health.problems ?? [],
   };
 }
