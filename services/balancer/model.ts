@@ -14,6 +14,7 @@ import type { Expression } from './samples/compile.ts';
 import type { PatternRegistry } from './samples/pattern-registry.ts';
 import type { HealthConfig } from './servers/health-config.ts';
 import type { StickTableConfig } from './stickiness/table/config.ts';
+import type { ProxyField } from './tcp/proxy-fields.ts';
 import type { BindTls, ServerTls } from './tls/config.ts';
 
 /**
@@ -136,6 +137,10 @@ export interface ServerConfig extends Address {
   /** What it needs to be up, and what stands for its health where nobody checks it. */
   rise?: number | undefined;
   sendProxy: 'v1' | 'v2' | undefined;
+  /** What a header of version 2 tells besides. */
+  proxyFields?: ReadonlySet<ProxyField> | undefined;
+  /** A SOCKS 4 proxy in between, for traffic and, if `checked`, for checks. */
+  socks4?: (Address & { readonly checked: boolean }) | undefined;
   /** Address of ours that connections to it come from; port 0 = any. */
   source: Address | undefined;
   /** Value of the stickiness cookie that stands for it. */

@@ -1,7 +1,8 @@
 import net from 'node:net';
 import type tls from 'node:tls';
-import type { ServerConfig } from '../model.ts';
+import type { Address, ServerConfig } from '../model.ts';
 import { encodeCheckHeader, encodeProxyHeader } from '../tcp/proxy-header.ts';
+import { isGranted, SOCKS_ANSWER, socksRequest } from '../tcp/socks.ts';
 import type { ServerTls } from '../tls/config.ts';
 import { startTls } from '../tls/outgoing.ts';
 import { endsOf } from './running-check.ts';
@@ -79,13 +80,18 @@ export class CheckConnection {
     this.#server = server;
     this.#step = step;
     this.#events = events;
-    this.#socket = net.connect({
+    const to = {
       host: step.addr ?? check?.addr ?? server.host,
       port: step.port ?? check?.port ?? server.port,
-      noDelay: true,
-      allowHalfOpen: true,
+    };
+    const through =
+      step.viaSocks4 || (step.defaults && server.socks4?.checked) ? server.socks4 : undefined;
+    const { host, port } = through ?? to;
+    this.#socket = net.connect({ host, port, noDelay: true, allowHalfOpen: true });
+    this.#socket.once('connect', () => {
+      if (through) this.#pass(to);
+      else this.#connected();
     });
-    this.#socket.once('connect', () => this.#connected());
     this.#socket.on('error', (error) => this.#failed(error));
   }
 
@@ -127,6 +133,33 @@ export class CheckConnection {
       stream.once('finish', () => stream.destroy());
       stream.once('close', () => clearTimeout(limit));
     }
+  }
+
+  /** Through the SOCKS 4 proxy at the other end. */
+  #pass(to: Address): void {
+    if (!this.#open) return;
+    const request = socksRequest(to);
+    let got = Buffer.alloc(0);
+    const take = (chunk: Buffer): void => {
+      got = Buffer.concat([got, chunk]);
+      if (got.length < SOCKS_ANSWER) return;
+      this.#socket.off('data', take);
+      this.#socket.off('end', refused);
+      if (!isGranted(got)) {
+        refused();
+        return;
+      }
+      if (got.length > SOCKS_ANSWER) this.#socket.unshift(got.subarray(SOCKS_ANSWER));
+      this.#connected();
+    };
+    const refused = (): void => this.#failed(new Error('the SOCKS proxy refused the connection'));
+    if (!request) {
+      refused();
+      return;
+    }
+    this.#socket.once('end', refused);
+    this.#socket.on('data', take);
+    this.#socket.write(request);
   }
 
   #connected(): void {

@@ -54,6 +54,8 @@ export interface ConnectStep extends Step {
   addr: string | undefined;
   port: number | undefined;
   sendProxy: boolean;
+  /** Through the SOCKS proxy of the server's line. */
+  viaSocks4: boolean;
   /** Ends with a FIN where the others reset the connection. */
   linger: boolean;
   tls: boolean;
@@ -130,6 +132,7 @@ export const connectStep = (more: Partial<ConnectStep> = {}): ConnectStep => ({
   addr: undefined,
   port: undefined,
   sendProxy: false,
+  viaSocks4: false,
   linger: false,
   tls: false,
   sni: undefined,

@@ -105,6 +105,9 @@ export interface ServerSettings {
   backup: boolean;
   disabled: boolean;
   sendProxy: ServerConfig['sendProxy'];
+  proxyFields?: ServerConfig['proxyFields'];
+  socks4?: { host: string; port: number };
+  checkViaSocks4?: boolean;
   source: ServerConfig['source'];
   cookie: string | undefined;
   pool?: PoolLimits;

@@ -41,8 +41,5 @@ export const FOREIGN_BIND = words(`
 
 /** Parameters of `server`. */
 export const FOREIGN_SERVER = words(`
-  allow-0rtt check-via-socks4 force-sslv3 log-proto namespace
-  no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn npn proxy-v2-options
-  send-proxy-v2-ssl send-proxy-v2-ssl-cn socks4
-  tcp-ut usesrc
+  allow-0rtt force-sslv3 log-proto namespace npn tcp-ut usesrc
 `);

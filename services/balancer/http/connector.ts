@@ -5,7 +5,7 @@ import type { Server } from '../servers/server.ts';
 import type { SeverReason } from '../servers/sever.ts';
 import type { Assignment } from '../servers/types.ts';
 import { destinationKey, destinationOf } from '../tcp/destination.ts';
-import { encodeProxyHeader } from '../tcp/proxy-header.ts';
+import { prefaceFor } from '../tcp/preface.ts';
 import { requestedName } from '../tls/outgoing.ts';
 import type { Account } from './account.ts';
 import type { ExchangeClient } from './client-side.ts';
@@ -44,7 +44,7 @@ export class Connector implements UpstreamUser {
   readonly #hash: number;
   /** Which idle connections it may have; undefined = none. */
   #reuse: Reuse | undefined;
-  readonly #own: Pick<ExchangeClient, 'own'>;
+  readonly #own: Pick<ExchangeClient, 'own' | 'tls'>;
   #assignment: Assignment | undefined;
   #upstream: Upstream | undefined;
   #queued: AbortController | undefined;
@@ -62,7 +62,7 @@ export class Connector implements UpstreamUser {
     owner: ConnectorOwner,
     options: {
       reuse: Reuse | undefined;
-      own: Pick<ExchangeClient, 'own'>;
+      own: Pick<ExchangeClient, 'own' | 'tls'>;
       headBytes: number;
       hash: number;
     },
@@ -247,8 +247,10 @@ export class Connector implements UpstreamUser {
 
   #open(server: Server): void {
     this.#pools.opened(server);
-    const { sendProxy } = server.config;
-    const preface = sendProxy && encodeProxyHeader(sendProxy, this.#account.client);
+    const preface = prefaceFor(server.config, this.#account.client, () => ({
+      tls: this.#own.tls,
+      uniqueId: this.#account.scope?.uniqueId,
+    }));
     const upstream = new Upstream(server, this, {
       to: destinationOf(server.config, this.#account.client),
       key: this.#keyFor(server),

@@ -104,3 +104,16 @@ export function keyName({ publicKey }: X509Certificate): string {
   const type = publicKey.asymmetricKeyType ?? '';
   return KEY_NAMES[type] ?? type;
 }
+
+const CURVES: Readonly<Record<string, string>> = {
+  prime256v1: '256',
+  secp384r1: '384',
+  secp521r1: '521',
+};
+
+/** Kind and size of its key: `RSA2048`, `EC256`. */
+export function keyLabel({ publicKey }: X509Certificate): string {
+  const { asymmetricKeyType: type = '', asymmetricKeyDetails: details = {} } = publicKey;
+  if (type === 'ec') return `EC${CURVES[details.namedCurve ?? ''] ?? details.namedCurve}`;
+  return `${type.toUpperCase()}${details.modulusLength ?? ''}`;
+}

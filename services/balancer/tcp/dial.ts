@@ -10,6 +10,7 @@ import { isLocalPath } from './endpoint.ts';
 import { createConnectRequest, createHandle, type TcpHandle } from './handle.ts';
 import { KEEPALIVE_IDLE } from './keepalive.ts';
 import { createLocalHandle, createLocalRequest } from './local-handle.ts';
+import { askSocks } from './socks.ts';
 
 export interface DialOptions {
   readonly keepAlive: boolean;
@@ -45,8 +46,8 @@ export class Dial {
   start(server: Server, options: DialOptions, done: (status: number) => void): void {
     this.#server = server;
     server.pending += 1;
-    const { source } = server.config;
-    const { host, port } = options.to;
+    const { source, socks4 } = server.config;
+    const { host, port } = socks4 ?? options.to;
     const local = isLocalPath(host);
     const handle = local ? createLocalHandle() : createHandle();
     this.#handle = handle;
@@ -64,14 +65,26 @@ export class Dial {
       }
       handle.setNoDelay(true);
       if (options.keepAlive) handle.setKeepAlive(true, KEEPALIVE_IDLE);
-      if (server.config.tls) this.#secure(server, options, settle);
-      else settle(0);
+      if (socks4)
+        askSocks(handle, options.to, (granted) => this.#stands(granted, server, options, settle));
+      else this.#stands(0, server, options, settle);
     };
     const six = !local && host.includes(':');
     const bound = source && !local ? bindTo(handle, source) : 0;
     const status =
       bound || (six ? handle.connect6(request, host, port) : handle.connect(request, host, port));
     if (status !== 0) setImmediate(settle, status);
+  }
+
+  /** Connected to the server itself, through whatever is in between. */
+  #stands(
+    status: number,
+    server: Server,
+    options: DialOptions,
+    settle: (status: number) => void,
+  ): void {
+    if (status === 0 && this.#open && server.config.tls) this.#secure(server, options, settle);
+    else settle(status);
   }
 
   cancel(): void {

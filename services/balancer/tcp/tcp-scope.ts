@@ -47,6 +47,7 @@ export class TcpScope implements RuleScope {
   readonly #startedAt: number;
   #transaction: Variables | undefined;
   #spoken: SpokenRequest | undefined;
+  #uniqueId: string | undefined;
 
   constructor(frontend: FrontendContext, accepted: AcceptedHandle) {
     this.frontend = frontend;
@@ -69,7 +70,9 @@ export class TcpScope implements RuleScope {
   }
 
   get uniqueId(): string | undefined {
-    return this.frontend.config.rules?.uniqueIdFormat?.format(this, () => this.record());
+    const format = this.frontend.config.rules?.uniqueIdFormat;
+    if (format) this.#uniqueId ??= format.format(this, () => this.record());
+    return this.#uniqueId;
   }
 
   /** Nothing has happened yet but that somebody is there. */

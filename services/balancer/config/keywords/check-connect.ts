@@ -40,6 +40,8 @@ export function parseConnect(words: StepArguments): ConnectStep {
         setAddress(step, words);
         break;
       case 'via-socks4':
+        step.viaSocks4 = true;
+        break;
       case 'proto':
         words.fail(`unsupported '${words.word}': HAProxy has it, this balancer does not.`);
         break;

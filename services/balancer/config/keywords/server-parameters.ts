@@ -11,6 +11,7 @@ import {
 import { CHECK_PARAMETERS } from './server-check-parameters.ts';
 import { MORE_SERVER_PARAMETERS } from './server-more.ts';
 import { POOL_PARAMETERS } from './server-pool.ts';
+import { PROXY_PARAMETERS } from './server-proxy.ts';
 import { RESOLUTION_PARAMETERS } from './server-resolution.ts';
 import { SERVER_TLS } from './server-tls.ts';
 import { readSource } from './source.ts';
@@ -88,6 +89,7 @@ export const SERVER_PARAMETERS: KeywordTable<ServerKeyword> = {
   ...SERVER_TLS,
   ...MORE_SERVER_PARAMETERS,
   ...RESOLUTION_PARAMETERS,
+  ...PROXY_PARAMETERS,
   addr: {
     usage: '<address>',
     summary: 'where checks go instead of the address of the server',
@@ -190,12 +192,6 @@ export const SERVER_PARAMETERS: KeywordTable<ServerKeyword> = {
   'no-check-send-proxy': switchTo('undo `check-send-proxy` of a default-server', (s) => {
     s.checkSendProxy = false;
   }),
-  'no-send-proxy': switchTo('undo `send-proxy` of a default-server', (s) => {
-    if (s.sendProxy === 'v1') s.sendProxy = undefined;
-  }),
-  'no-send-proxy-v2': switchTo('undo `send-proxy-v2` of a default-server', (s) => {
-    if (s.sendProxy === 'v2') s.sendProxy = undefined;
-  }),
   ...POOL_PARAMETERS,
   port: integer('port', { min: 1, max: 65_535, summary: 'port that checks go to' }, (s, v) => {
     s.checkPort = v;
@@ -207,12 +203,6 @@ export const SERVER_PARAMETERS: KeywordTable<ServerKeyword> = {
       s.rise = v;
     },
   ),
-  'send-proxy': switchTo('start connections with a PROXY header, version 1', (s) => {
-    s.sendProxy = 'v1';
-  }),
-  'send-proxy-v2': switchTo('start connections with a PROXY header, version 2', (s) => {
-    s.sendProxy = 'v2';
-  }),
   source: {
     usage: '<address>[:<port>]',
     summary: 'address of ours that connections to it come from',

@@ -216,6 +216,8 @@ function toConfig(
     check: settings.checked ? toCheck(settings) : undefined,
     rise: settings.rise,
     sendProxy: settings.sendProxy,
+    proxyFields: settings.proxyFields,
+    socks4: settings.socks4 && { ...settings.socks4, checked: settings.checkViaSocks4 === true },
     source: settings.source,
     cookie: settings.cookie,
     health: toHealth(settings),

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { distinguishedName, sha1Of } from '../../samples/certificate.ts';
+import { distinguishedName, keyLabel, sha1Of } from '../../samples/certificate.ts';
 import { CertificateError, pemBlocks } from '../../tls/certificate.ts';
 import { CertificateStore } from '../../tls/certificate-store.ts';
 import type { BindTls } from '../../tls/config.ts';
@@ -31,18 +31,6 @@ export function storeOf(host: RuntimeHost): CertificateStore {
   return store;
 }
 
-const CURVES: Readonly<Record<string, string>> = {
-  prime256v1: '256',
-  secp384r1: '384',
-  secp521r1: '521',
-};
-
-function algorithmOf({ publicKey }: X509Certificate): string {
-  const { asymmetricKeyType: type = '', asymmetricKeyDetails: details = {} } = publicKey;
-  if (type === 'ec') return `EC${CURVES[details.namedCurve ?? ''] ?? details.namedCurve}`;
-  return `${type.toUpperCase()}${details.modulusLength ?? ''}`;
-}
-
 const nameOf = (name: string): string => distinguishedName(name, '', 1, '') ?? '';
 
 /** Names as HAProxy lists them: those of the kind DNS, a comma behind each that others follow. */
@@ -64,7 +52,7 @@ function describe(file: string, status: string, pems: readonly string[]): string
     `notBefore: ${validFrom}`,
     `notAfter: ${validTo}`,
     `Subject Alternative Name: ${alternativesOf(own)}`,
-    `Algorithm: ${algorithmOf(own)}`,
+    `Algorithm: ${keyLabel(own)}`,
     `SHA1 FingerPrint: ${sha1Of(raw).toString('hex').toUpperCase()}`,
     `Subject: ${nameOf(subject)}`,
     `Issuer: ${nameOf(issuer)}`,
