@@ -43,13 +43,24 @@ export async function bundle({ checkout, out, programs }: BundleOptions): Promis
       banner: {
         js: "import { createRequire as bundledRequire } from 'node:module';const require = bundledRequire(import.meta.url);",
       },
-      plugins: [ownPlace(checkout, source)],
+      plugins: [ownPlace(checkout, source), ONE_LANGUAGE],
       logLevel: 'silent',
     });
     written.push(outfile, `${outfile}.map`);
   }
   return written;
 }
+
+/** zod has its messages in fifty languages, half of its code; ours speak one. */
+const ONE_LANGUAGE: Plugin = {
+  name: 'one-language',
+  setup(builder) {
+    builder.onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, ({ path: file }) => ({
+      contents: "export { default as en } from './en.js';",
+      resolveDir: path.dirname(file),
+    }));
+  },
+};
 
 /**
  * Files that a module reads lie beside it, and in the release they lie where they lay in the

@@ -115,7 +115,13 @@ export class Machine {
     const child = spawn(
       'qemu-system-aarch64',
       [
-        ...['-M', 'virt', '-cpu', 'cortex-a72', '-smp', '2', '-m', `${memory}`, '-nographic'],
+        ...['-M', 'virt', '-cpu', 'cortex-a53', '-smp', '2', '-m', `${memory}`, '-display', 'none'],
+        // In a file too, for a person who wants to see how far it is.
+        ...[
+          '-chardev',
+          `stdio,id=console,logfile=${path.join(this.#work, 'console')},logappend=on`,
+        ],
+        ...['-serial', 'chardev:console', '-monitor', 'none'],
         ...['-kernel', kernel, '-initrd', initrd],
         // Emulated, a disk may take longer to show up than systemd waits for a real one.
         ...['-append', `${line} systemd.default_device_timeout_sec=600`],

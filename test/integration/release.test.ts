@@ -36,6 +36,13 @@ test('what is built twice is the same, byte for byte', async () => {
   await run('sha256sum', ['-c', '--quiet', 'SHA256SUMS'], { cwd: release });
 });
 
+test('a program holds no languages that nobody here speaks', async () => {
+  const text = await readFile(path.join(release, 'services/vip/main.js'), 'utf8');
+  expect(text).toContain('Invalid input');
+  expect(text).not.toContain('Entr\\xE9e invalide');
+  console.log(`the smallest service: ${(text.length / 1024).toFixed(0)} KiB`);
+});
+
 test('its programs run on what it brings, without a checkout', async () => {
   const clean = { cwd: work, env: { PATH: '/usr/bin:/bin' } };
   const bramble = await run(path.join(release, 'bin', 'bramble'), ['--version'], clean);
