@@ -13,7 +13,7 @@ import { MqttCheck } from './checks/mqtt-check.ts';
 import { TcpCheck } from './checks/tcp-check.ts';
 import { neverBecause } from './guards/never.ts';
 import { rebootsLeft } from './ladder/budget.ts';
-import { climbed, decide, type Rung } from './ladder/ladder.ts';
+import { COMING, climbed, decide, type Rung } from './ladder/ladder.ts';
 import { type Memory, readMemory, writeMemory } from './ladder/memory.ts';
 import { type Charge, Mender } from './mender.ts';
 import { OwnDrain } from './remedies/own-drain.ts';
@@ -25,7 +25,7 @@ const EVENTS = 100;
 /** Where messages are stored: a node whose own is away takes nothing from the majority. */
 const ENGINE = 'nats';
 
-type State = Charge & { stopped: boolean; actedAt: number };
+type State = Charge & { unitState: 'runs' | 'coming' | 'stopped'; actedAt: number };
 
 /** Watches over the services of one node and mends what does not answer, up a ladder of remedies. */
 export class Watchdog implements Service {
@@ -57,7 +57,7 @@ export class Watchdog implements Service {
         pace: config.pace,
         supported: () => service.needs.every((need) => this.#charge(need)?.watched.ready ?? true),
       }),
-      stopped: false,
+      unitState: 'runs' as const,
       actedAt: Number.NEGATIVE_INFINITY,
     }));
     this.#mender = new Mender({
@@ -134,7 +134,7 @@ export class Watchdog implements Service {
 
   async #check(): Promise<void> {
     await Promise.all(this.#charges.map(({ watched }) => watched.check()));
-    await Promise.all(this.#charges.map((charge) => this.#lookWhetherStopped(charge)));
+    await Promise.all(this.#charges.map((charge) => this.#lookAtUnit(charge)));
     this.#looked = true;
     await this.#mender.goOn();
     // One act at a time, and checks go on beside it: a restart takes up to minutes.
@@ -143,17 +143,17 @@ export class Watchdog implements Service {
     });
   }
 
-  async #lookWhetherStopped(charge: State): Promise<void> {
+  async #lookAtUnit(charge: State): Promise<void> {
     if (charge.watched.state !== 'down') {
-      charge.stopped = false;
+      charge.unitState = 'runs';
       return;
     }
     try {
-      charge.stopped = !(await this.#systemd.isMeantToRun(charge.unit));
+      charge.unitState = await this.#systemd.stateOf(charge.unit, COMING * this.#config.pace);
     } catch (error) {
       this.#log.warn({ unit: charge.unit }, describeError(error));
       // What cannot be asked cannot be told to restart either.
-      charge.stopped = true;
+      charge.unitState = 'stopped';
     }
   }
 
@@ -162,7 +162,7 @@ export class Watchdog implements Service {
       ? await neverBecause(this.#config.data).catch(() => '')
       : '';
     for (const charge of this.#charges) {
-      if (charge.stopped) continue;
+      if (charge.unitState === 'stopped') continue;
       const decision = decide(this.#situation(charge, never));
       if (decision.act === 'none') continue;
       if (decision.act === 'reset') await this.#reset(charge);
@@ -179,6 +179,7 @@ export class Watchdog implements Service {
       lasted: (now - watched.since) / pace,
       sinceAct: (now - charge.actedAt) / pace,
       climb: this.#memory.climbs[name],
+      coming: charge.unitState === 'coming',
       mayDrain: charge.drain && this.#config.peers.length > 0,
       mayReboot: charge.reboot && rebootsLeft(this.#memory.reboots, Date.now()) > 0,
       never,
@@ -242,11 +243,11 @@ export class Watchdog implements Service {
       service: 'watchdog',
       node: this.#config.node,
       ...processPart(this.#unready()),
-      services: this.#charges.map(({ name, watched, stopped }) => {
+      services: this.#charges.map(({ name, watched, unitState }) => {
         const climb = this.#memory.climbs[name];
         return {
           name,
-          state: stopped ? ('stopped' as const) : watched.state,
+          state: unitState === 'stopped' ? ('stopped' as const) : watched.state,
           since: Math.round(now.wall - (now.monotonic - watched.since)),
           reason: watched.state === 'down' ? watched.reason : '',
           ...(climb === undefined ? {} : { rung: climb.rung, tries: climb.tries }),

@@ -25,7 +25,7 @@ case "$1" in
 esac
 `;
 const JOURNALCTL = '#!/bin/sh\necho "the last words of $2"\n';
-const RUNS = 'ActiveState=active\nLoadState=loaded\nUnitFileState=enabled\n';
+const RUNS = 'ActiveState=active\nLoadState=loaded\n';
 
 let work = '';
 let cluster: TestBrokers;

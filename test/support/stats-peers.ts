@@ -16,6 +16,8 @@ import {
   type StatRow,
   type SupervisorStatus,
   supervisorStatusSchema,
+  type VipStatus,
+  vipStatusSchema,
   type WatchdogStatus,
 } from '#core/contracts/status.ts';
 import { type Vitals, vitalsSchema } from '#core/contracts/vitals.ts';
@@ -245,4 +247,23 @@ export function watchdogStatus(over: Partial<WatchdogStatus> = {}): WatchdogStat
     events: [],
     ...over,
   };
+}
+
+/** A node that may have virtual addresses, and has none. */
+export function vipStatus(changes: Partial<VipStatus> = {}): VipStatus {
+  return vipStatusSchema.parse({
+    service: 'vip',
+    node: 'pi1',
+    pid: 78,
+    startedAt: STARTED,
+    rss: 60_000_000,
+    cpu: 1,
+    ready: true,
+    reasons: [],
+    fault: false,
+    since: STARTED,
+    owned: [],
+    peers: [{ name: 'pi2', reached: true, serves: true }],
+    ...changes,
+  } satisfies VipStatus);
 }

@@ -13,7 +13,7 @@ export function ownersOf(addresses: readonly VirtualAddress[], now: number): Htm
         ? badge('bad', 'nobody has it')
         : owners.map(
             ({ node, since }, index) =>
-              html`${index > 0 && ' and '}<b>${node}</b> since ${moment(since, now)}`,
+              html`${index > 0 ? ' and ' : 'at '}<b>${node}</b> since ${moment(since, now)}`,
           );
     return html`<p class="meaning virtual"><code class="address">${address}</code> ${names}</p>`;
   });

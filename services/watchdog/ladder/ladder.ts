@@ -18,6 +18,8 @@ export interface Situation {
   /** Since the last act for it, milliseconds; Infinity when there was none since our start. */
   sinceAct: number;
   climb: Climb | undefined;
+  /** systemd starts it now, or is about to: that is the rung below ours. */
+  coming: boolean;
   /** Whether clients can be sent elsewhere before it is restarted. */
   mayDrain: boolean;
   /** Whether a reboot could help, and the budget has one left. */
@@ -48,12 +50,14 @@ const SETTLE: Record<Rung, number> = {
   // Never stopped for good: one restart now and then costs little and mends what was elsewhere.
   quarantine: 300_000,
 };
+/** How long systemd is left alone with what it starts again and again, milliseconds. */
+export const COMING = 90_000;
 /** Well for so long takes the ladder back to its foot, milliseconds. */
 const HEALTHY = 600_000;
 
 /** The next step for one service. Pure: what it knows is in `Situation`. */
 export function decide(situation: Situation): Decision {
-  const { state, lasted, sinceAct, climb, never } = situation;
+  const { state, lasted, sinceAct, climb, coming, never } = situation;
   if (state === 'up') {
     return climb !== undefined && lasted >= HEALTHY ? { act: 'reset' } : { act: 'none' };
   }
@@ -64,6 +68,7 @@ export function decide(situation: Situation): Decision {
     const known = climb?.rung === 'quarantine';
     return known ? { act: 'none' } : { act: 'quarantine', why: never };
   }
+  if (coming && lasted < COMING) return { act: 'none' };
   return { act: next(situation) };
 }
 

@@ -19,19 +19,25 @@ export class Systemd {
   }
 
   /**
-   * Whether somebody has stopped the unit, or it is not meant to run here: then it is none of our
-   * business.
+   * `stopped`: somebody has stopped the unit, or it is not meant to run here, so it is none of our
+   * business. `coming`: systemd starts it, is about to, or started it less than
+   * `young` milliseconds ago. Whether it is enabled says nothing: the image's target wants its units from /usr.
    */
-  async isMeantToRun(unit: string): Promise<boolean> {
-    const keys = 'ActiveState,LoadState,UnitFileState,Result,ConditionResult';
+  async stateOf(unit: string, young: number): Promise<'runs' | 'coming' | 'stopped'> {
+    const keys = 'ActiveState,LoadState,ExecMainStartTimestampMonotonic';
     const text = await run('systemctl', ['show', `--property=${keys}`, unit]);
     const shown = new Map(
       text.split('\n').map((line) => line.split('=', 2) as [string, string | undefined]),
     );
-    if (shown.get('LoadState') !== 'loaded') return false;
-    if (/^(disabled|masked)/.test(shown.get('UnitFileState') ?? '')) return false;
+    // Not there, or masked.
+    if (shown.get('LoadState') !== 'loaded') return 'stopped';
+    const active = shown.get('ActiveState');
     // Stopped by hand, or by a condition that this node does not meet.
-    return shown.get('ActiveState') !== 'inactive';
+    if (active === 'inactive') return 'stopped';
+    // Microseconds of CLOCK_MONOTONIC (org.freedesktop.systemd1(5)), as this process counts, too.
+    const started = Number(shown.get('ExecMainStartTimestampMonotonic') ?? 0) / 1_000;
+    const age = Number(process.hrtime.bigint() / 1_000_000n) - started;
+    return active === 'activating' || age < young ? 'coming' : 'runs';
   }
 
   async restart(unit: string): Promise<void> {

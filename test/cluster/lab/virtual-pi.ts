@@ -136,6 +136,13 @@ export class VirtualPi {
     await eventually('its processes are gone', () => !isThere(this.#pid), START);
   }
 
+  /** It restarts itself: resolves when it runs again as after `powerOn`. `between` as in powerOff. */
+  async rebooted(between: () => Promise<void> = async () => {}): Promise<void> {
+    await eventually(`${this.name} goes down`, () => !this.isOn, BOOT);
+    await between();
+    await this.powerOn();
+  }
+
   /** Stops all its processes where they are. Its kernel, which is ours, goes on. */
   freeze(): void {
     writeFileSync(path.join(this.#cgroupPath, 'cgroup.freeze'), '1');
@@ -165,13 +172,13 @@ export class VirtualPi {
     await this.#options.network.inside('rm', path.join(this.#options.work, 'disk', 'filler'));
   }
 
-  /** kill -9 to every process of a service, at once. Returns how many there were. */
-  kill(service: string): number {
+  /** A signal to every process of a service, at once; kill -9 by default. Returns how many. */
+  kill(service: string, signal: NodeJS.Signals = 'SIGKILL'): number {
     const unit = `system.slice/${service}.service`;
     const pids = readFileSync(path.join(this.#cgroupPath, unit, 'cgroup.procs'), 'utf8')
       .split('\n')
       .filter((line) => line !== '');
-    for (const pid of pids) killIfThere(Number(pid));
+    for (const pid of pids) killIfThere(Number(pid), signal);
     return pids.length;
   }
 
@@ -226,8 +233,8 @@ export class VirtualPi {
 }
 
 /** A child ends with its parent, so the next on a list may be gone. */
-function killIfThere(pid: number): void {
-  if (isThere(pid)) process.kill(pid, 'SIGKILL');
+function killIfThere(pid: number, signal: NodeJS.Signals): void {
+  if (isThere(pid)) process.kill(pid, signal);
 }
 
 function isThere(pid: number): boolean {

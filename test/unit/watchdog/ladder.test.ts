@@ -16,6 +16,7 @@ function down(over: Partial<Situation> = {}): Situation {
     lasted: 20_000,
     sinceAct: Number.POSITIVE_INFINITY,
     climb: undefined,
+    coming: false,
     mayDrain: true,
     mayReboot: true,
     never: '',
@@ -55,6 +56,14 @@ test('what was done is given time to help', () => {
   expect(decide(down({ climb, sinceAct: 61_000 }))).toEqual({ act: 'restart' });
   const quarantine = { rung: 'quarantine', tries: 9, at: 0 } as const;
   expect(decide(down({ climb: quarantine, sinceAct: 299_000 }))).toEqual({ act: 'none' });
+});
+
+test('what systemd starts by itself is left to it for a while', () => {
+  expect(decide(down({ coming: true, lasted: 89_000 }))).toEqual({ act: 'none' });
+  expect(decide(down({ coming: true, lasted: 91_000 }))).toEqual({ act: 'restart' });
+  // What must not be restarted is told at once.
+  const full = decide(down({ coming: true, never: 'full' }));
+  expect(full).toEqual({ act: 'quarantine', why: 'full' });
 });
 
 test('only ten minutes of health lead back to the foot', () => {
