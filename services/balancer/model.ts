@@ -289,6 +289,8 @@ export interface ProxyConfig {
   maxconn: number;
   /** The server side: set on backend and listen. */
   servers: ServerConfig[];
+  /** Where everything goes in place of them (`dispatch`, `option transparent`). */
+  dispatch?: ServerConfig | undefined;
   balance: BalanceAlgorithm;
   hash: HashConfig;
   /** What a request is tried again after (`retry-on`). */

@@ -1,6 +1,7 @@
 import type { BalancerConfig, ProxyConfig } from '../model.ts';
 import { buildCheck } from './build-check.ts';
 import { type ConfigDraft, hasBackend, hasFrontend, type ProxyDraft } from './draft.ts';
+import { dispatchOf } from './keywords/dispatch.ts';
 
 /** What the command line sets in place of the files. */
 export interface Overrides {
@@ -58,7 +59,12 @@ function defaultFullconn(backend: ProxyConfig, proxies: readonly ProxyConfig[]):
 }
 
 function buildProxy(
-  {
+  draft: ProxyDraft,
+  { global }: ConfigDraft,
+  defaultMaxconn: number,
+  logTag: string,
+): ProxyConfig {
+  const {
     section,
     name,
     id,
@@ -70,11 +76,7 @@ function buildProxy(
     finished,
     stickTable,
     statsAdmin,
-  }: ProxyDraft,
-  { global }: ConfigDraft,
-  defaultMaxconn: number,
-  logTag: string,
-): ProxyConfig {
+  } = draft;
   if (section === 'defaults') throw new TypeError('a defaults section is no proxy');
   const clientSide = hasFrontend(section);
   const serverSide = hasBackend(section);
@@ -94,6 +96,7 @@ function buildProxy(
     servers: serverSide
       ? servers.map((one) => ({ ...one, source: one.source ?? settings.source }))
       : [],
+    dispatch: serverSide ? dispatchOf(draft) : undefined,
     balance: settings.balance,
     hash: settings.hash,
     allBackups: settings.allBackups,

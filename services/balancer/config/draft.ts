@@ -44,6 +44,10 @@ export interface ProxySettings {
   maxconn: number | undefined;
   defaultBackend: { name: string; position: Position } | undefined;
   balance: BalanceAlgorithm;
+  /** A `balance` line names it. */
+  balanced?: boolean;
+  /** `option transparent`. */
+  transparent?: boolean;
   hash: HashConfig;
   allBackups: boolean;
   persist: boolean;
@@ -130,6 +134,7 @@ export interface ProxyDraft {
   settings: ProxySettings;
   binds: BindConfig[];
   servers: ServerConfig[];
+  dispatch?: ServerConfig;
   rules: RulesDraft;
   stickTable?: StickTableConfig;
   /** Set once everything is read. */

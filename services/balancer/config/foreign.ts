@@ -22,14 +22,14 @@ export const FOREIGN_GLOBAL = words(`
 
 /** Keywords of defaults, frontend, backend and listen. */
 export const FOREIGN_PROXY = words(`
-  clitcpka-cnt clitcpka-idle clitcpka-intvl dispatch email-alert
+  clitcpka-cnt clitcpka-idle clitcpka-intvl email-alert
   srvtcpka-cnt srvtcpka-idle srvtcpka-intvl use-fcgi-app usesrc
 `);
 
 /** What may follow `option`. */
 export const FOREIGN_OPTIONS = words(`
   checkcache h1-case-adjust-bogus-client
-  h1-case-adjust-bogus-server http-use-proxy-header independent-streams spop-check transparent
+  h1-case-adjust-bogus-server http-use-proxy-header independent-streams spop-check
 `);
 
 /** Parameters of `bind`. */

@@ -68,7 +68,11 @@ function checkServerNames({ section, name, servers }: ProxyDraft, problems: Prob
 const LAYER_7: ReadonlySet<string> = new Set(['uri', 'url_param', 'hdr']);
 
 function checkBalance(proxy: ProxyDraft, problems: Problems): void {
-  const { section, position, settings } = proxy;
+  const { section, name, position, settings, dispatch } = proxy;
+  if (dispatch && settings.balanced) {
+    const message = `dispatch address of proxy '${name}' will be ignored in balance mode.`;
+    problems.warn(dispatch.position, message);
+  }
   if (settings.mode === 'http' || !hasBackend(section)) return;
   if (!LAYER_7.has(settings.balance.name)) return;
   settings.balance = { name: 'roundrobin' };

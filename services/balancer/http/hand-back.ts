@@ -7,7 +7,8 @@ export function handBack(upstream: Upstream, client: ExchangeClient, keep: boole
   const { config, backend } = upstream.server;
   const worn = config.maxReuse !== undefined && upstream.served >= config.maxReuse;
   if (keep && !worn) {
-    const shared = config.sendProxy === undefined && backend.config.httpReuse !== 'never';
+    const { httpReuse, dispatch } = backend.config;
+    const shared = config.sendProxy === undefined && httpReuse !== 'never' && config !== dispatch;
     if (shared) client.pools.put(upstream, upstream.served > 0);
     else client.own.put(upstream);
     return;

@@ -30,6 +30,8 @@ export class Backend implements WaitingHost {
   readonly #report: EventReport;
   readonly #waiting = new WaitingRoom(this);
   readonly #hasher: Hasher | undefined;
+  /** Where everything goes in place of servers. */
+  readonly #elsewhere: Server | undefined;
   #downtime = 0;
 
   constructor(
@@ -44,6 +46,7 @@ export class Backend implements WaitingHost {
     this.lastChange = now;
     this.#report = report;
     this.#servers = config.servers.map((server) => new Server(server, this, now));
+    this.#elsewhere = config.dispatch && new Server(config.dispatch, this, now);
     this.selection = new Selection(config, this.#servers);
     this.#hasher = createHasher(config.balance, config.hash);
   }
@@ -147,6 +150,7 @@ export class Backend implements WaitingHost {
 
   /** A place that is free now, or undefined when the session has to wait. Throws NO_SERVER. */
   tryAssign(avoid: Server | undefined, hash: number = NO_HASH): Assignment | undefined {
+    if (this.#elsewhere) return this.tryAssignTo(this.#elsewhere);
     const server = this.selection.choose(avoid, hash, this.counters.waiting);
     if (!server || server.full || !server.take()) return undefined;
     this.balanced(server, avoid);

@@ -62,6 +62,7 @@ export class Selection {
 
   /** The algorithm that the server is subject to. */
   policyFor(server: Server): Policy | undefined {
+    if (server.config === this.#config.dispatch) return undefined;
     return server.config.backup ? this.#backupPolicy : this.#policy;
   }
 

@@ -112,6 +112,7 @@ export function parseBalance(draft: ProxyDraft, statement: Statement, context: C
     return;
   }
   draft.settings.balance = balance;
+  draft.settings.balanced = true;
   // The body must be there before a parameter is looked for in it.
   if (balance.name === 'url_param' && balance.checkPost) draft.settings.rules.bufferRequest = true;
   const extra = statement.tokens[2];

@@ -1,6 +1,7 @@
 import type { ProxyDraft, ProxySection } from '../draft.ts';
 import { type Context, integerArgument, MAX_COUNT, onlyArguments } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
+import { parseDispatch } from './dispatch.ts';
 import type { ProxyKeyword } from './proxy.ts';
 import { parseRateLimit } from './rate-limit.ts';
 
@@ -69,6 +70,13 @@ export const MORE_PROXY_KEYWORDS: Readonly<Record<string, ProxyKeyword>> = {
     sections: CLIENT_SIDE,
     misplaced: 'warning',
     parse: parseRateLimit,
+  },
+  dispatch: {
+    usage: '<address>:<port>',
+    summary: 'where everything goes, unless a `balance` line asks for servers',
+    sections: ['listen', 'backend'],
+    misplaced: 'warning',
+    parse: parseDispatch,
   },
   backlog: number(
     'backlog',

@@ -103,6 +103,17 @@ export const OPTIONS: KeywordTable<OptionKeyword> = {
       draft.settings.allBackups = false;
     },
   },
+  transparent: {
+    usage: '',
+    summary: 'to where the client has asked for, unless a `balance` line asks for servers',
+    side: 'backend',
+    set: (draft, statement, context) => {
+      if (onlyArguments(statement, 0, context, 2)) draft.settings.transparent = true;
+    },
+    unset: (draft) => {
+      draft.settings.transparent = false;
+    },
+  },
   clitcpka: flag('clitcpka', 'frontend', 'TCP keepalive packets towards clients'),
   srvtcpka: flag('srvtcpka', 'backend', 'TCP keepalive packets towards servers'),
   tcpka: {

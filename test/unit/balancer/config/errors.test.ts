@@ -77,8 +77,6 @@ describe('what HAProxy has and this balancer has not', () => {
     ['backend x\n server s 127.0.0.1:80 usesrc\n', '2:24 '],
     ['listen x\n bind :80 interface lo\n', '2:11 '],
     ['listen x\n stats http-request deny\n', '2:8 '],
-    ['backend x\n dispatch 127.0.0.1:80\n', '2:2 '],
-    ['backend x\n option transparent\n', '2:9 '],
     ['backend x\n mode http\n http-response wait-for-body time 1s\n', '3:16 '],
     ['frontend x\n tcp-request content switch-mode http\n', '2:22 '],
     ['frontend x\n mode http\n http-request set-header x %[fc_rtt]\n', '3:2 '],
