@@ -51,6 +51,8 @@ function servicesOf(plan: Plan, name: string): Watched[] {
       name: 'nats',
       unit: 'bramble-nats.service',
       alive: [{ tcp: { host, port: nats } }, { http: `http://${at(host, natsMonitor)}/varz` }],
+      // One that could not write gives JetStream up for good, and runs on without.
+      ready: `http://${at(host, natsMonitor)}/healthz?js-enabled-only=true`,
       reboot: true,
     });
     services.push({

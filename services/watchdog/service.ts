@@ -190,7 +190,7 @@ export class Watchdog implements Service {
     const { name, unit } = charge;
     const climb = this.#memory.climbs[name];
     // Written before, so that a reboot in the middle of it does not begin at the foot again.
-    this.#memory.climbs[name] = climbed(climb, rung, Date.now());
+    this.#memory.climbs[name] = climbed(climb, rung, Date.now(), why !== undefined);
     try {
       if (rung !== 'reboot') await this.#remember().catch((error) => this.#forgetful(error));
       const done = await this.#mender.act(charge, rung, why);

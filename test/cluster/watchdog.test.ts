@@ -18,7 +18,7 @@ const BROKER = 'bramble-broker';
 let home: Lab;
 
 beforeAll(async () => {
-  home = await lab(3);
+  home = await lab(3, { probe: 100 });
   for (const pi of home.pis) await configureWatchdog(pi, PACE);
 });
 afterAll(() => home?.[Symbol.asyncDispose]());

@@ -9,6 +9,8 @@ export interface Climb {
   tries: number;
   /** Wall-clock milliseconds, for people. */
   at: number;
+  /** Nothing could be done while a reason for never restarting anything lasted. */
+  barred?: boolean | undefined;
 }
 
 export interface Situation {
@@ -63,6 +65,8 @@ export function decide(situation: Situation): Decision {
   }
   // It starts, or was never seen: what starts is given the time of what was done to start it.
   if (state === 'starting') return { act: 'none' };
+  // What kept it down is over: from the foot, and at once.
+  if (climb?.barred === true && never === '') return { act: 'restart' };
   if (climb !== undefined && sinceAct < SETTLE[climb.rung]) return { act: 'none' };
   if (never !== '') {
     const known = climb?.rung === 'quarantine';
@@ -83,6 +87,7 @@ function next({ climb, mayDrain, mayReboot }: Situation): Rung {
 }
 
 /** The climb after an act. */
-export function climbed(climb: Climb | undefined, rung: Rung, at: number): Climb {
-  return { rung, tries: climb?.rung === rung ? climb.tries + 1 : 1, at };
+export function climbed(climb: Climb | undefined, rung: Rung, at: number, barred = false): Climb {
+  const tries = climb?.rung === rung ? climb.tries + 1 : 1;
+  return { rung, tries, at, ...(barred ? { barred } : {}) };
 }

@@ -8,7 +8,12 @@ import { RUNGS } from './ladder.ts';
 const memorySchema = z.object({
   climbs: z.record(
     z.string(),
-    z.object({ rung: z.enum(RUNGS), tries: z.number(), at: z.number() }),
+    z.object({
+      rung: z.enum(RUNGS),
+      tries: z.number(),
+      at: z.number(),
+      barred: z.boolean().optional(),
+    }),
   ),
   /** When this node was restarted by us, wall-clock milliseconds. */
   reboots: z.array(z.number()),

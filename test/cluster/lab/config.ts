@@ -7,6 +7,8 @@ export interface ConfigOptions {
   addresses?: number;
   /** Of each node; default balancer and broker. */
   roles?: (index: number) => readonly string[];
+  /** From one connection of the prober to the next, milliseconds; default 10. */
+  probe?: number;
   /** More lines. */
   more?: string;
 }

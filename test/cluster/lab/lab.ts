@@ -38,7 +38,7 @@ export async function lab(count: number, options: ConfigOptions = {}): Promise<L
     const watched = await Owners.watch(booted, vip);
     owners = watched;
     await watched.settled();
-    prober = new Prober(vip, STANDARD_PORTS.mqtt);
+    prober = new Prober(vip, STANDARD_PORTS.mqtt, options.probe);
     await prober.calm();
     return {
       ...booted,

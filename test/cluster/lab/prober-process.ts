@@ -1,19 +1,19 @@
 /**
- * A client that connects every ten milliseconds: TCP, CONNECT, and whatever CONNACK comes counts,
+ * A client that connects every so many milliseconds: TCP, CONNECT, and whatever CONNACK comes counts,
  * since balancer and broker have answered. Prints one line of JSON for each attempt that ended:
  * when it began (milliseconds since the epoch) and whether it was answered.
  *
- *   node prober-process.ts HOST PORT
+ *   node prober-process.ts HOST PORT MILLISECONDS
  */
 import net from 'node:net';
 import { generate } from 'mqtt-packet';
 
-const EVERY = 10;
 const TIMEOUT = 1_000;
 /** No more at once than an unreachable host costs in a while. */
 const OPEN_MAX = 256;
 const CONNACK = 0x20;
-const [, , host, port] = process.argv;
+const [, , host, port, milliseconds] = process.argv;
+const EVERY = Number(milliseconds);
 
 const connect = generate({
   cmd: 'connect',

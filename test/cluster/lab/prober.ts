@@ -18,18 +18,26 @@ export interface Blackout {
   failed: number;
 }
 
-/** A client in a process of its own that connects every ten milliseconds, and its answers. */
+/** Milliseconds from one connection to the next where nothing else is wanted. */
+const EVERY = 10;
+
+/** A client in a process of its own that connects all the time, and its answers. */
 export class Prober {
   readonly #child: ChildProcess;
+  readonly #good: number;
   /** When attempts began, milliseconds since the epoch, ascending but for late answers. */
   #answered: number[] = [];
   #failed: number[] = [];
 
-  constructor(host: string, port: number) {
+  constructor(host: string, port: number, every = EVERY) {
+    this.#good = Math.min(GOOD, CALM / every / 2);
     this.#child = spawn(
       'setpriv',
       // What measures must not wait for what is measured, nor for anybody else.
-      ['--pdeathsig', 'KILL', 'chrt', '-r', '10', process.execPath, PROGRAM, host, `${port}`],
+      [
+        ...['--pdeathsig', 'KILL', 'chrt', '-r', '10', process.execPath, PROGRAM],
+        ...[host, `${port}`, `${every}`],
+      ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
     createInterface({ input: this.#child.stdout! }).on('line', (line) => {
@@ -46,7 +54,7 @@ export class Prober {
         const now = Date.now();
         const since = Math.max(from, now - CALM);
         const good = this.#answered.filter((began) => began > since).length;
-        return now - from > CALM && good >= GOOD && !this.#failed.some((at) => at > since);
+        return now - from > CALM && good >= this.#good && !this.#failed.some((at) => at > since);
       },
       PATIENCE,
     );

@@ -15,6 +15,19 @@ export function cgroupRoot(): string {
   throw new Error('no cgroup2 is mounted');
 }
 
+/** Processes of a cgroup and of those in it, as this machine counts them. */
+export function processesIn(directory: string): number[] {
+  const own = readFileSync(path.join(directory, 'cgroup.procs'), 'utf8');
+  const inner = readdirSync(directory, { withFileTypes: true }).filter((one) => one.isDirectory());
+  return [
+    ...own
+      .split('\n')
+      .filter((line) => line !== '')
+      .map(Number),
+    ...inner.flatMap(({ name }) => processesIn(path.join(directory, name))),
+  ];
+}
+
 /** Removes a cgroup that has no process any more, and those in it. */
 export function removeCgroup(directory: string): void {
   for (const entry of existsSync(directory)

@@ -4,8 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { eventually } from '../../support/broker.ts';
+import { setClocks } from './clock.ts';
 import type { Network } from './network.ts';
-import { cgroupRoot, removeCgroup } from './reap.ts';
+import { cgroupRoot, processesIn, removeCgroup } from './reap.ts';
 import { quietly, sh } from './shell.ts';
 
 export interface VirtualPiOptions {
@@ -152,6 +153,25 @@ export class VirtualPi {
     writeFileSync(path.join(this.#cgroupPath, 'cgroup.freeze'), '0');
   }
 
+  /**
+   * Sets the clock of all that runs in it now to `seconds` ahead of this machine's, for a moment
+   * still; less than 0: behind. What starts later has this machine's clock. See clock.ts.
+   */
+  async clockJump(seconds: number): Promise<void> {
+    const set = async (): Promise<boolean> => {
+      this.freeze();
+      try {
+        const stopped = (): boolean =>
+          /^frozen 1$/m.test(readFileSync(path.join(this.#cgroupPath, 'cgroup.events'), 'utf8'));
+        await eventually(`${this.name} stands still`, stopped, START);
+        return setClocks(processesIn(this.#cgroupPath), seconds);
+      } finally {
+        this.thaw();
+      }
+    };
+    await eventually(`${this.name} has another clock`, set, START);
+  }
+
   pullCable(): Promise<void> {
     return this.#options.network.pull(this.#options.index);
   }
@@ -175,10 +195,8 @@ export class VirtualPi {
   /** A signal to every process of a service, at once; kill -9 by default. Returns how many. */
   kill(service: string, signal: NodeJS.Signals = 'SIGKILL'): number {
     const unit = `system.slice/${service}.service`;
-    const pids = readFileSync(path.join(this.#cgroupPath, unit, 'cgroup.procs'), 'utf8')
-      .split('\n')
-      .filter((line) => line !== '');
-    for (const pid of pids) killIfThere(Number(pid), signal);
+    const pids = processesIn(path.join(this.#cgroupPath, unit));
+    for (const pid of pids) killIfThere(pid, signal);
     return pids.length;
   }
 

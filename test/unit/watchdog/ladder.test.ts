@@ -66,6 +66,15 @@ test('what systemd starts by itself is left to it for a while', () => {
   expect(full).toEqual({ act: 'quarantine', why: 'full' });
 });
 
+test('when what barred it is over it is restarted at once, from the foot', () => {
+  const barred = climbed(undefined, 'quarantine', 0, true);
+  expect(decide(down({ climb: barred, sinceAct: 1_000, never: 'full' }))).toEqual({ act: 'none' });
+  expect(decide(down({ climb: barred, sinceAct: 1_000 }))).toEqual({ act: 'restart' });
+  const climb = climbed(barred, 'restart', 1);
+  expect(climb).toEqual({ rung: 'restart', tries: 1, at: 1 });
+  expect(decide(down({ climb, sinceAct: 61_000 }))).toEqual({ act: 'restart' });
+});
+
 test('only ten minutes of health lead back to the foot', () => {
   const climb = { rung: 'drain-restart', tries: 1, at: 0 } as const;
   const up = { state: 'up', climb } as const;
