@@ -98,6 +98,8 @@ async function debootstrap(
     preferences,
     `${recipe.preferences}\n${pins === undefined ? '' : pinPreferences(pins)}`,
   );
+  // Java's package links its manual pages there, and fails where it cannot.
+  const manuals = recipe.kafka ? ['--essential-hook=mkdir -p "$1/usr/share/man/man1"'] : [];
   const kernelOnly = recipe.kind === 'pi' ? [] : ['--dpkgopt=path-exclude=/boot/*'];
   await run(
     'mmdebstrap',
@@ -118,6 +120,7 @@ async function debootstrap(
       `--setup-hook=upload ${preferences} /etc/apt/preferences.d/bramble`,
       // Before the packages: the initramfs is made while the kernel is installed.
       `--essential-hook=tar-in ${overlay} /`,
+      ...manuals,
       `--customize-hook=${recipe.customize}`,
       '--customize-hook=rm -f "$1/etc/apt/preferences.d/bramble"',
       'trixie',

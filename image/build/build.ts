@@ -126,7 +126,8 @@ async function system(
     ? await steps.run('Kafka', () => fetchJars({ checkout, cache: path.join(out, 'cache'), log }))
     : undefined;
   const directories = jars === undefined ? {} : { [KAFKA]: jars };
-  const tar = path.join(out, `.${kind}-${arch}${suffix(options)}.tar`);
+  // Another build may run beside this one.
+  const tar = path.join(out, `.${kind}-${arch}${suffix(options)}.${process.pid}.tar`);
   const files = key === undefined ? {} : { [UPDATE_KEY]: publicPem(key) };
   await steps.run('system', () =>
     buildSystem({

@@ -53,7 +53,7 @@ try {
 }
 const { kind, refresh, kafka, release, key, out } = options;
 await mkdir(out, { recursive: true });
-const log = path.join(out, `build-${kind}.log`);
+const log = path.join(out, `build-${kind}${kafka ? '-kafka' : ''}.log`);
 await rm(log, { force: true });
 const steps = new Steps((text) => console.log(text));
 const shared = { checkout: CHECKOUT, out, log, date: sourceDate(), refresh, kafka, steps };

@@ -13,6 +13,8 @@ export interface Recipe {
   /** As Debian names the architecture. */
   debian: 'arm64' | 'amd64';
   packages: string[];
+  /** With Java among them. */
+  kafka: boolean;
   /** Directories of plain files, laid over the system in this order. */
   overlays: string[];
   customize: string;
@@ -35,6 +37,7 @@ export async function readRecipe(kind: Kind, arch: Architecture, kafka = false):
     arch,
     debian: arch === 'x64' ? 'amd64' : arch,
     packages: (await Promise.all(lists)).flatMap(linesOf),
+    kafka,
     overlays: layers.map((layer) => path.join(RECIPE, 'overlay', layer)),
     initramfs: path.join(RECIPE, 'initramfs'),
     customize: path.join(RECIPE, 'customize.sh'),
