@@ -9,6 +9,7 @@ import { type GateResult, passGate } from '../node/gate.ts';
 import { currentGeneration, keep, kept, requireRelease } from '../node/generation.ts';
 import { inspectNode } from '../node/inspect.ts';
 import { CLUSTER_FILE, nodeLayout } from '../node/layout.ts';
+import { Storage } from '../node/storage.ts';
 import { systemd } from '../node/systemctl.ts';
 import { knowsSyncInterval } from '../render/nats-version.ts';
 import { renderNode } from '../render/node.ts';
@@ -33,6 +34,13 @@ const ACTIONS: Record<string, (values: Values) => Promise<unknown>> = {
   drain: async (values) => drainNode(DRAIN_DIRECTORY, who(values), patience(values)),
   undrain: async (values) => undrainNode(DRAIN_DIRECTORY, who(values)),
   gate,
+  forget: (values) => new Storage(LAYOUT).forget(needed(values, 'node'), patience(values)),
+  backup: (values) => new Storage(LAYOUT).backUp(needed(values, 'directory')),
+  restore: (values) =>
+    new Storage(LAYOUT).restore(
+      needed(values, 'directory'),
+      values['replace-all-messages'] === true,
+    ),
 };
 
 export const nodeCommand: Command = {
@@ -41,7 +49,13 @@ export const nodeCommand: Command = {
   positionals: ['ACTION'],
   options: {
     cluster: { type: 'string', value: 'FILE', text: 'of stage: cluster.yaml; - is standard input' },
-    node: { type: 'string', value: 'NAME', text: 'of stage: which node, default the host name' },
+    node: {
+      type: 'string',
+      value: 'NAME',
+      text: 'of stage: which node (host name); of forget: the one that is gone',
+    },
+    directory: { type: 'string', value: 'DIR', text: 'of backup: a new one; of restore: that' },
+    'replace-all-messages': { type: 'flag', text: 'of restore: what is there now may go' },
     release: {
       type: 'string',
       value: 'NAME',
@@ -54,7 +68,7 @@ export const nodeCommand: Command = {
       value: 'S',
       min: 0,
       max: MAX_PATIENCE_S,
-      text: `of drain and gate: seconds at most (${PATIENCE_S})`,
+      text: `of drain, gate and forget: seconds at most (${PATIENCE_S})`,
     },
     partial: { type: 'flag', text: 'of gate: the cluster has no majority yet; services must run' },
   },
@@ -68,6 +82,9 @@ export const nodeCommand: Command = {
   drain         take no new work and wait until the clients have gone to other nodes
   undrain       take work again
   gate          wait until this node does what its files say
+  forget        another node is gone for good: keep what is stored without it
+  backup        copy all that is stored, and the configuration, into a directory
+  restore       put such a copy in the place of what is stored; no broker may run meanwhile
 
 Each prints one JSON object, without secrets. Only the owner of the node (root) can do all of it.`,
   examples: [
@@ -116,6 +133,13 @@ function stage(values: Values): unknown {
   const foreseen = foresee(LAYOUT, next, systemd);
   if (values['dry-run'] !== true) keep(LAYOUT, 'next', next);
   return foreseen;
+}
+
+/** Throws USAGE. */
+function needed(values: Values, name: 'node' | 'directory'): string {
+  const value = values[name] as string | undefined;
+  if (value === undefined) usage(`--${name} is missing`, 'see: bramble node --help');
+  return value;
 }
 
 function who(values: Values): string {

@@ -7,10 +7,11 @@ import {
   undrainCommand,
   upgradeCommand,
 } from './apply.ts';
+import { backupCommand, restoreCommand } from './backup.ts';
 import { bansCommand } from './bans.ts';
 import { bridgeCommand } from './bridge.ts';
 import { brokersCommand } from './brokers.ts';
-import { addNodeCommand, replaceNodeCommand } from './change-nodes.ts';
+import { addNodeCommand, removeNodeCommand, replaceNodeCommand } from './change-nodes.ts';
 import { clientsCommand } from './clients.ts';
 import type { Command } from './command.ts';
 import { completionCommand } from './completion.ts';
@@ -66,7 +67,10 @@ export const COMMANDS: readonly Command[] = [
   rollbackCommand,
   addNodeCommand,
   replaceNodeCommand,
+  removeNodeCommand,
   resetCommand,
+  backupCommand,
+  restoreCommand,
   clientsCommand,
   sessionsCommand,
   retainedCommand,

@@ -1,4 +1,4 @@
-import { isMap, isSeq, parseDocument, type YAMLMap } from 'yaml';
+import { isMap, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
 import { parseCluster } from '#core/config/cluster.ts';
 import { ConfigError } from '#core/config/yaml-file.ts';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
@@ -24,19 +24,25 @@ export function withNode(text: string, entry: NodeEntry): string {
 /** As withNode: another address for a node that is there. */
 export function withAddress(text: string, name: string, address: string): string {
   const { document, nodes } = read(text);
-  const node = nodes.items.find(
-    (item): item is YAMLMap => isMap(item) && item.get('name') === name,
-  );
-  if (node === undefined) {
-    const known = nodes.items
-      .map((item) => (isMap(item) ? String(item.get('name')) : ''))
-      .join(', ');
-    throw new BrambleError(ERROR_CODES.USAGE, `cluster.yaml names no node "${name}"`, {
-      hint: `its nodes are: ${known}`,
-    });
-  }
-  node.set('address', address);
+  find(nodes, name).set('address', address);
   return checked(String(document));
+}
+
+/** As withNode: without a node that is there. */
+export function withoutNode(text: string, name: string): string {
+  const { document, nodes } = read(text);
+  nodes.items.splice(nodes.items.indexOf(find(nodes, name)), 1);
+  return checked(String(document));
+}
+
+function find(nodes: YAMLSeq, name: string): YAMLMap {
+  const maps = nodes.items.filter((item): item is YAMLMap => isMap(item));
+  const node = maps.find((item) => item.get('name') === name);
+  if (node !== undefined) return node;
+  const known = maps.map((item) => String(item.get('name'))).join(', ');
+  throw new BrambleError(ERROR_CODES.USAGE, `cluster.yaml names no node "${name}"`, {
+    hint: `its nodes are: ${known}`,
+  });
 }
 
 function read(text: string) {

@@ -16,13 +16,16 @@ export interface InventoryOptions {
   /** Absolute. */
   clusterFile: string;
   access: Access;
+  /** Nodes that cluster.yaml no longer names, and that are taken out. */
+  leaving?: readonly { name: string; address: string }[];
 }
 
 /**
  * inventory.yaml: what `ansible-playbook -i` reads, plain enough to be used and edited by hand. It
  * holds no secret: those are in cluster.yaml, which it names.
  */
-export function renderInventory({ cluster, clusterFile, access }: InventoryOptions): string {
+export function renderInventory(options: InventoryOptions): string {
+  const { cluster, clusterFile, access, leaving = [] } = options;
   const withRole = (role: string) =>
     Object.fromEntries(
       cluster.nodes
@@ -40,6 +43,11 @@ export function renderInventory({ cluster, clusterFile, access }: InventoryOptio
     bramble_has_vip: cluster.vip !== undefined,
     ...openPorts(cluster),
   };
+  const gone = leaving.map(({ name, address }) => [name, { ansible_host: address }] as const);
+  const left =
+    gone.length === 0
+      ? ''
+      : `    # What is taken out for good.\n${group('leaving', Object.fromEntries(gone))}`;
   return `# The nodes of ${JSON.stringify(cluster.cluster.name)}, for ansible.
 # Written by bramble from ${clusterFile}: change that file instead.
 
@@ -52,7 +60,7 @@ ${indented(vars, 4)}
       hosts:
 ${indented(nodes, 8)}
     # Which of them do what: the roles in cluster.yaml.
-${group('brokers', withRole('broker'))}${group('balancers', withRole('balancer'))}${group('bridges', withRole('bridge'))}${group('kafka', withRole('kafka'))}`;
+${left}${group('brokers', withRole('broker'))}${group('balancers', withRole('balancer'))}${group('bridges', withRole('bridge'))}${group('kafka', withRole('kafka'))}`;
 }
 
 function group(name: string, hosts: Record<string, unknown>): string {

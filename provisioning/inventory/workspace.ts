@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import type { ClusterConfig } from '#core/config/cluster.ts';
+import type { ClusterConfig, ClusterNode } from '#core/config/cluster.ts';
 import { loadCluster } from '#core/config/cluster.ts';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import type { OptionSpec, Values } from '../cli/command.ts';
@@ -43,8 +43,14 @@ export interface Workspace {
   logs: string;
 }
 
-/** Reads cluster.yaml and writes the inventory. Throws ConfigError, USAGE, STORAGE. */
-export function openWorkspace(values: Values): Workspace {
+/**
+ * Reads cluster.yaml and writes the inventory. `leaving`: nodes that it no longer names, and that
+ * are taken out. Throws ConfigError, USAGE, STORAGE.
+ */
+export function openWorkspace(
+  values: Values,
+  leaving: readonly Pick<ClusterNode, 'name' | 'address'>[] = [],
+): Workspace {
   const text = (name: string) => values[name] as string | undefined;
   const clusterFile = path.resolve(text('cluster') ?? FILE);
   const cluster = loadCluster(clusterFile);
@@ -61,7 +67,7 @@ export function openWorkspace(values: Values): Workspace {
   );
   const inventory = path.join(directory, 'inventory.yaml');
   makePrivate(directory);
-  writeText(inventory, renderInventory({ cluster, clusterFile, access }), 0o644);
+  writeText(inventory, renderInventory({ cluster, clusterFile, access, leaving }), 0o644);
   return {
     cluster,
     clusterFile,

@@ -10,7 +10,7 @@ export interface NatsLogin {
  * Logins derived from the cluster's secret, one for each use, so that a leaked one does not open
  * the other. Hexadecimal, hence safe in URLs and in the configuration's syntax.
  */
-export function natsLogin(secret: string, use: 'client' | 'route'): NatsLogin {
+export function natsLogin(secret: string, use: 'client' | 'route' | 'system'): NatsLogin {
   return { user: use, password: createHmac('sha256', secret).update(`nats ${use}`).digest('hex') };
 }
 
@@ -30,6 +30,7 @@ const STORE_MARGIN = 1_280 << 20;
 export function renderNats(plan: Plan, node: PlannedNode): string {
   const { cluster, host } = plan;
   const client = natsLogin(cluster.cluster.secret, 'client');
+  const system = natsLogin(cluster.cluster.secret, 'system');
   const payload = Math.max(DEFAULT_MAX_PAYLOAD, cluster.mqtt.limits.packet) + PAYLOAD_MARGIN;
   return `${header(`nats-server of ${node.name}`, plan)}
 
@@ -43,9 +44,13 @@ pid_file: ${JSON.stringify(node.pidFile)}
 # Brokers connect here. The password is derived from cluster.secret.
 listen: "${host}:${node.ports.nats}"
 authorization {
-  user: ${client.user}
-  password: "${client.password}"
+  users: [ { user: ${client.user}, password: "${client.password}" } ]
   timeout: 5
+}
+
+# Who takes a node out of the cluster for good (bramble remove-node) logs in as this one.
+accounts {
+  $SYS { users: [ { user: ${system.user}, password: "${system.password}" } ] }
 }
 
 # Monitoring: /healthz, /varz, /jsz …

@@ -14,67 +14,100 @@ export interface LabNode {
   pi: VirtualPi;
 }
 
-/** Virtual Pis on a bridge, which this process reaches over ssh as ansible does. */
-export interface ProvisionLab {
-  nodes: readonly LabNode[];
-  /** Private key that root's account on each node knows. */
-  key: string;
-  /** A directory of its own. */
-  work: string;
-  [Symbol.asyncDispose](): Promise<void>;
-}
-
 export interface LabOptions {
   /** Tar file of the system. */
   tar: string;
-  names: readonly string[];
   /** What each node runs from the start; undefined: nothing of ours is on it. */
   release: string | undefined;
   /** Takes away what the image brings beside the release: a Debian as anybody has it. */
   stock?: boolean;
+  /** More for the disk of each. */
+  furnish?: (root: string) => Promise<void>;
 }
 
-/** Boots them side by side. Needs root. */
-export async function bootLab(options: LabOptions): Promise<ProvisionLab> {
-  const work = await mkdtemp(path.join(tmpdir(), 'bramble-lab-'));
-  const bridge = `lab${process.pid}`.slice(0, 15);
-  const net = process.pid % 250;
-  const key = path.join(work, 'key');
-  const nodes: LabNode[] = [];
-  const dispose = async (): Promise<void> => {
-    await Promise.all(nodes.map(({ pi }) => pi[Symbol.asyncDispose]()));
-    await run('ip', ['link', 'del', bridge]).catch(() => undefined);
-    await rm(work, { recursive: true, force: true });
-  };
-  try {
-    await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
-    const known = await readFile(`${key}.pub`, 'utf8');
-    await run('ip', ['link', 'add', bridge, 'type', 'bridge']);
-    await run('ip', ['addr', 'add', `198.19.${net}.254/24`, 'dev', bridge]);
-    await run('ip', ['link', 'set', bridge, 'up']);
-    const boots = options.names.map(async (name, index) => {
-      const address = `198.19.${net}.${index + 1}`;
-      const pi = await bootVirtualPi(options.tar, (root) =>
-        prepare(root, name, address, known, options),
-      );
-      nodes.push({ name, address, pi });
-      const card = `${bridge}n${index}`.slice(-15);
-      await pi.run(
-        'ip',
-        ['link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', card, 'netns', String(process.pid)],
-        'net',
-      );
-      await run('ip', ['link', 'set', card, 'master', bridge, 'up']);
-      await pi.run('ip', ['addr', 'replace', `${address}/24`, 'dev', 'eth0'], 'net');
-      await pi.run('ip', ['link', 'set', 'eth0', 'up'], 'net');
-    });
-    const settled = await Promise.allSettled(boots);
+/** Virtual Pis on a bridge, which this process reaches over ssh as ansible does. */
+export class ProvisionLab {
+  /** Those that are on, by name. */
+  readonly nodes: LabNode[] = [];
+  /** Private key that root's account on each node knows. */
+  readonly key: string;
+  /** A directory of its own. */
+  readonly work: string;
+  /** An address that no node has. */
+  readonly vip: string;
+  readonly #options: LabOptions;
+  readonly #bridge: string;
+  readonly #net: number;
+  #cards = 0;
+
+  private constructor(work: string, options: LabOptions) {
+    this.work = work;
+    this.key = path.join(work, 'key');
+    this.#options = options;
+    this.#bridge = `lab${process.pid}`.slice(0, 15);
+    this.#net = process.pid % 250;
+    this.vip = this.address(100);
+  }
+
+  /** A bridge without nodes. Needs root. */
+  static async open(options: LabOptions): Promise<ProvisionLab> {
+    const lab = new ProvisionLab(await mkdtemp(path.join(tmpdir(), 'bramble-lab-')), options);
+    try {
+      await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', lab.key]);
+      await run('ip', ['link', 'add', lab.#bridge, 'type', 'bridge']);
+      await run('ip', ['addr', 'add', `${lab.address(254)}/24`, 'dev', lab.#bridge]);
+      await run('ip', ['link', 'set', lab.#bridge, 'up']);
+      return lab;
+    } catch (error) {
+      await lab[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  address(last: number): string {
+    return `198.19.${this.#net}.${last}`;
+  }
+
+  /** Boots machines side by side, pi1 at `address(1)` and so on. */
+  async boot(...names: readonly string[]): Promise<void> {
+    const settled = await Promise.allSettled(names.map((name) => this.#boot(name)));
     for (const boot of settled) if (boot.status === 'rejected') throw boot.reason;
-    nodes.sort((a, b) => a.name.localeCompare(b.name));
-    return { nodes, key, work, [Symbol.asyncDispose]: dispose };
-  } catch (error) {
-    await dispose();
-    throw error;
+    this.nodes.sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  node(name: string): LabNode {
+    const node = this.nodes.find((one) => one.name === name);
+    if (node === undefined) throw new Error(`${name} is off`);
+    return node;
+  }
+
+  /** A machine is gone for good, its disk with it. */
+  async destroy(name: string): Promise<void> {
+    const { pi } = this.node(name);
+    this.nodes.splice(this.nodes.indexOf(this.node(name)), 1);
+    await pi[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.nodes.splice(0).map(({ pi }) => pi[Symbol.asyncDispose]()));
+    await run('ip', ['link', 'del', this.#bridge]).catch(() => undefined);
+    await rm(this.work, { recursive: true, force: true });
+  }
+
+  async #boot(name: string): Promise<void> {
+    const address = this.address(Number(name.replace(/\D+/g, '')));
+    const known = await readFile(`${this.key}.pub`, 'utf8');
+    const card = `${this.#bridge}n${this.#cards++}`.slice(-15);
+    const pi = await bootVirtualPi(this.#options.tar, async (root) => {
+      await prepare(root, name, address, known, this.#options);
+      await this.#options.furnish?.(root);
+    });
+    this.nodes.push({ name, address, pi });
+    const peer = ['peer', 'name', card, 'netns', String(process.pid)];
+    await pi.run('ip', ['link', 'add', 'eth0', 'type', 'veth', ...peer], 'net');
+    await run('ip', ['link', 'set', card, 'master', this.#bridge, 'up']);
+    await pi.run('ip', ['addr', 'replace', `${address}/24`, 'dev', 'eth0'], 'net');
+    await pi.run('ip', ['link', 'set', 'eth0', 'up'], 'net');
   }
 }
 
@@ -94,6 +127,12 @@ async function prepare(
   await writeFile(
     at('etc/systemd/network/10-lab.network'),
     `[Match]\nName=eth0\n[Network]\nAddress=${address}/24\n`,
+  );
+  // It would set this machine's clock.
+  await mkdir(at('etc/systemd/system/chrony.service.d'), { recursive: true });
+  await writeFile(
+    at('etc/systemd/system/chrony.service.d/zz-lab.conf'),
+    '[Service]\nEnvironment="DAEMON_OPTS=-F 1 -x"\n',
   );
   await rm(at('opt/bramble'), { recursive: true, force: true });
   await mkdir(at('opt/bramble/releases'), { recursive: true });

@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest';
 import { parseCluster } from '#core/config/cluster.ts';
 import { newCluster } from '../../../../provisioning/init/cluster-text.ts';
-import { withAddress, withNode } from '../../../../provisioning/inventory/edit-nodes.ts';
+import {
+  withAddress,
+  withNode,
+  withoutNode,
+} from '../../../../provisioning/inventory/edit-nodes.ts';
 
 const TEXT = newCluster({
   name: 'home',
@@ -25,6 +29,16 @@ test('one node more: everything else stays, comments too', () => {
 test('another address', () => {
   expect(parseCluster(withAddress(TEXT, 'pi1', '10.0.0.9')).nodes[0]?.address).toBe('10.0.0.9');
   expect(() => withAddress(TEXT, 'pi9', '10.0.0.9')).toThrow(
+    expect.objectContaining({ hint: 'its nodes are: pi1' }),
+  );
+});
+
+test('one node less; the last one stays', () => {
+  const two = withNode(TEXT, { name: 'pi2', address: '10.0.0.2' });
+  expect(parseCluster(withoutNode(two, 'pi1')).nodes.map(({ name }) => name)).toEqual(['pi2']);
+  expect(withoutNode(two, 'pi1')).toContain('# A node is called by its host name');
+  expect(() => withoutNode(TEXT, 'pi1')).toThrow('no longer be valid');
+  expect(() => withoutNode(TEXT, 'pi9')).toThrow(
     expect.objectContaining({ hint: 'its nodes are: pi1' }),
   );
 });

@@ -1,0 +1,143 @@
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
+import { replicasFor } from '#core/jetstream/stream-plan.ts';
+import { isDirectory, listed, writeText } from '../node/files.ts';
+import { type Engine, streamNames } from './engine.ts';
+import { hashOf, MANIFEST, type Manifest, readManifest } from './manifest.ts';
+import { restoreStream, type StreamCopy, snapshotStream } from './snapshot.ts';
+
+export interface BackupResult {
+  directory: string;
+  streams: { name: string; messages: number; bytes: number }[];
+  /** Names of all files of the backup. */
+  contents: string[];
+}
+
+export interface BackupOptions {
+  engine: Engine;
+  /** A new one, or one that is empty. */
+  directory: string;
+  /** Configuration and secrets: every file in it but what is rendered comes along. */
+  etc: string;
+  skip: (file: string) => boolean;
+  cluster: string;
+  node: string;
+  release: string;
+}
+
+const LOG = /^BRAMBLE_LOG_/;
+/** Streams with what clients have: a restore does not write over them unasked. */
+const CLIENTS = /^BRAMBLE_(LOG_|RETAINED$|SESSIONS_)/;
+
+/**
+ * Copies all streams and the configuration into a directory while the cluster works. The log comes
+ * last: what a session or the retained messages refer to is then in the copy of the log.
+ */
+export async function backUp(options: BackupOptions): Promise<BackupResult> {
+  const { engine, directory, etc, skip, cluster, node, release } = options;
+  prepare(directory);
+  const at = new Date().toISOString();
+  const names = await streamNames(engine);
+  if (names.length === 0) {
+    throw new BrambleError(ERROR_CODES.STORAGE, 'this cluster stores nothing yet');
+  }
+  const streams: Manifest['streams'] = [];
+  for (const name of [
+    ...names.filter((one) => !LOG.test(one)),
+    ...names.filter((one) => LOG.test(one)),
+  ]) {
+    const file = `${name}.snapshot`;
+    const copy = await snapshotStream(engine, name, path.join(directory, file));
+    const sha256 = (await hashOf(path.join(directory, file)))!;
+    streams.push({ file, sha256, ...copy } as unknown as Manifest['streams'][number]);
+  }
+  const files: Manifest['files'] = [];
+  for (const name of listed(etc)) {
+    const from = path.join(etc, name);
+    if (isDirectory(from) || skip(name)) continue;
+    copyFileSync(from, path.join(directory, name));
+    files.push({ file: name, sha256: (await hashOf(path.join(directory, name)))! });
+  }
+  const manifest: Manifest = { version: 1, cluster, at, node, release, streams, files };
+  // Written last: a backup that was broken off is none.
+  writeText(path.join(directory, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, 0o600);
+  return { directory, streams: counted(manifest), contents: contentsOf(manifest) };
+}
+
+function contentsOf({ streams, files }: Manifest): string[] {
+  return [...streams, ...files].map(({ file }) => file).concat(MANIFEST);
+}
+
+function counted({ streams }: Manifest): BackupResult['streams'] {
+  return streams.map(({ config, state: { messages, bytes } }) => ({
+    name: config.name,
+    messages,
+    bytes,
+  }));
+}
+
+function prepare(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new BrambleError(ERROR_CODES.STORAGE, `${directory}: ${describeError(cause)}`, { cause });
+  }
+  if (readdirSync(directory).length === 0) return;
+  throw new BrambleError(ERROR_CODES.STORAGE, `${directory} is not empty`, {
+    hint: 'name a new directory',
+  });
+}
+
+export interface RestoreOptions {
+  engine: Engine;
+  directory: string;
+  /** Nodes with a broker. */
+  nodes: number;
+  /** Whether what clients have now may go. */
+  replace: boolean;
+}
+
+/**
+ * Puts the streams of a backup in the place of those that are there. No broker may run meanwhile.
+ * Everything is looked at before anything is deleted. Throws STORAGE, ENGINE_UNAVAILABLE.
+ */
+export async function restore(options: RestoreOptions): Promise<BackupResult> {
+  const { engine, directory, nodes, replace } = options;
+  const manifest = await readManifest(directory);
+  const there = await streamNames(engine);
+  for (const name of there.filter((one) => CLIENTS.test(one))) {
+    const { state } = await engine.manager.streams.info(name);
+    if (state.messages === 0 || replace) continue;
+    throw new BrambleError(
+      ERROR_CODES.STORAGE,
+      `the cluster is not empty: ${name} holds ${state.messages} records`,
+      {
+        hint: 'to put the backup in the place of all messages and sessions: --replace-all-messages',
+      },
+    );
+  }
+  for (const name of there) await engine.manager.streams.delete(name);
+  for (const { file, config, state } of manifest.streams) {
+    const copy = { config, state } as unknown as StreamCopy;
+    await restoreStream(engine, path.join(directory, file), copy, replicasFor(nodes));
+  }
+  return {
+    directory,
+    streams: await restored(engine, manifest),
+    contents: contentsOf(manifest),
+  };
+}
+
+/** What is there now; it must be what the manifest says. Throws STORAGE. */
+async function restored(engine: Engine, manifest: Manifest): Promise<BackupResult['streams']> {
+  for (const { config, state } of manifest.streams) {
+    const { state: now } = await engine.manager.streams.info(config.name);
+    if (now.last_seq === state.last_seq && now.messages <= state.messages) continue;
+    throw new BrambleError(
+      ERROR_CODES.STORAGE,
+      `${config.name} has ${now.messages} records up to ${now.last_seq}, the backup ${state.messages} up to ${state.last_seq}`,
+    );
+  }
+  return counted(manifest);
+}

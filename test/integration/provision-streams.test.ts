@@ -1,0 +1,203 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { devPortSpan, devPorts } from '#core/contracts/ports.ts';
+import { findNats } from '../../provisioning/dev/nats-program.ts';
+import { natsLogin, renderNats } from '../../provisioning/render/nats.ts';
+import type { Plan } from '../../provisioning/render/plan.ts';
+import { backUp, restore } from '../../provisioning/streams/backup.ts';
+import { type Engine, openEngine } from '../../provisioning/streams/engine.ts';
+import { forgetNode } from '../../provisioning/streams/forget.ts';
+import { eventually } from '../support/broker.ts';
+import { freePortRange } from '../support/ports.ts';
+import { planOf } from '../unit/provisioning/plan.ts';
+
+const COUNT = 4;
+const RECORDS = 3_000;
+/** Fits a whole number of times. */
+const TOGETHER = 100;
+const PATIENCE = 60_000;
+
+const { syncInterval: modern } = await findNats();
+
+let root = '';
+let plan: Plan;
+const servers = new Map<string, ChildProcess>();
+
+/** nats-servers with the configuration that is rendered for nodes. */
+async function start(nodes: Plan): Promise<void> {
+  for (const node of nodes.nodes) {
+    await mkdir(path.dirname(node.pidFile), { recursive: true });
+    const file = path.join(root, `${node.name}.conf`);
+    await writeFile(file, renderNats(nodes, node));
+    servers.set(node.name, spawn('nats-server', ['-c', file], { stdio: 'ignore' }));
+  }
+  for (const node of nodes.nodes) {
+    const url = `http://127.0.0.1:${node.ports.natsMonitor}/healthz`;
+    const healthy = () =>
+      fetch(url).then(
+        (answer) => answer.ok,
+        () => false,
+      );
+    await eventually(`${node.name} is healthy`, healthy, PATIENCE);
+  }
+}
+
+async function stop(name: string): Promise<void> {
+  const server = servers.get(name);
+  if (server === undefined) return;
+  servers.delete(name);
+  if (server.exitCode !== null || server.signalCode !== null) return;
+  const gone = once(server, 'exit');
+  server.kill('SIGKILL');
+  await gone;
+}
+
+async function planned(nodes: number): Promise<Plan> {
+  const base = await freePortRange(devPortSpan(nodes));
+  const ports = devPorts(nodes, base);
+  const drawn = planOf(nodes, { root: path.join(root, String(base)) });
+  return {
+    ...drawn,
+    ports,
+    nodes: drawn.nodes.map((node, i) => ({ ...node, ports: ports.nodes[i]! })),
+  };
+}
+
+const engineOf = ({ cluster, nodes }: Plan, use: 'client' | 'system' = 'client') =>
+  openEngine(`nats://127.0.0.1:${nodes[0]!.ports.nats}`, natsLogin(cluster.cluster.secret, use));
+
+async function fill(engine: Engine, name: string, subject: string): Promise<void> {
+  const config = { name, subjects: [`${subject}.>`], num_replicas: 3 };
+  // On a busy machine the first leader of them all takes a while.
+  const made = () =>
+    engine.manager.streams.add(config).then(
+      () => true,
+      () => false,
+    );
+  await eventually(`${name} is there`, made, PATIENCE);
+  const options = { timeout: PATIENCE };
+  for (let i = 0; i < RECORDS; i += TOGETHER) {
+    const numbers = Array.from({ length: TOGETHER }, (_, j) => i + j);
+    const text = (number: number) => `${name} ${number} ${'x'.repeat(200)}`;
+    await Promise.all(
+      numbers.map((number) =>
+        engine.nats.request(`${subject}.${number % 7}`, text(number), options),
+      ),
+    );
+  }
+}
+
+async function holds(engine: Engine, name: string): Promise<void> {
+  const { state } = await engine.manager.streams.info(name);
+  expect(state.messages).toBe(RECORDS);
+  const numbers = new Set<number>();
+  for (let seq = 1; seq <= RECORDS; seq += TOGETHER) {
+    const message = await engine.manager.streams.getMessage(name, { seq });
+    numbers.add(Number(new RegExp(`^${name} (\\d+) x{200}$`).exec(message!.string())![1]));
+  }
+  expect(numbers.size).toBe(RECORDS / TOGETHER);
+}
+
+beforeAll(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'bramble-streams-'));
+  plan = await planned(COUNT);
+  await start(plan);
+  await using engine = await engineOf(plan);
+  await fill(engine, 'BRAMBLE_LOG_0', 'log');
+  await fill(engine, 'BRAMBLE_RETAINED', 'retained');
+}, PATIENCE * 2);
+afterAll(async () => {
+  await Promise.all([...servers.keys()].map(stop));
+  await rm(root, { recursive: true, force: true });
+});
+
+test(
+  'a backup goes onto a node that is alone: refused where it is not whole or something is there',
+  async () => {
+    const etc = path.join(root, 'etc');
+    const directory = path.join(root, 'backup');
+    await mkdir(etc);
+    await writeFile(path.join(etc, 'cluster.yaml'), 'cluster: {}\n');
+    await writeFile(path.join(etc, 'nats.conf'), 'rendered\n');
+    {
+      await using engine = await engineOf(plan);
+      const told = await backUp({
+        ...{ engine, directory, etc, cluster: 'a', node: 'pi1', release: 'r' },
+        skip: (file) => file === 'nats.conf',
+      });
+      expect(told.streams.map(({ name }) => name)).toEqual(['BRAMBLE_RETAINED', 'BRAMBLE_LOG_0']);
+      expect(told.contents).toEqual([
+        ...['BRAMBLE_RETAINED.snapshot', 'BRAMBLE_LOG_0.snapshot', 'cluster.yaml', 'manifest.json'],
+      ]);
+    }
+    const alone = await planned(1);
+    await start(alone);
+    await using engine = await engineOf(alone);
+    const back = (replace = false) => restore({ engine, directory, nodes: 1, replace });
+    await back();
+    for (const name of ['BRAMBLE_LOG_0', 'BRAMBLE_RETAINED']) {
+      await holds(engine, name);
+      expect((await engine.manager.streams.info(name)).config.num_replicas).toBe(1);
+    }
+    await expect(back()).rejects.toThrow(/not empty: BRAMBLE_LOG_0 holds 3000/);
+    await back(true);
+    await holds(engine, 'BRAMBLE_LOG_0');
+    appendFileSync(path.join(directory, 'BRAMBLE_RETAINED.snapshot'), 'x');
+    await expect(back(true)).rejects.toThrow(/RETAINED.snapshot is not what was written/);
+    await holds(engine, 'BRAMBLE_RETAINED');
+    const files = await readdir(directory);
+    console.log(`restored 2 × ${RECORDS} records onto one node from ${files.length} files`);
+  },
+  PATIENCE * 2,
+);
+
+test.runIf(!modern)('a nats-server that is too old for it is told so', async () => {
+  await using engine = await engineOf(plan);
+  await using system = await engineOf(plan, 'system');
+  const forget = forgetNode({ engine, system, node: 'pi2', nodes: 3, patience: 1_000 });
+  await expect(forget).rejects.toThrow(/2\.10 \(Debian 13\) can/);
+});
+
+test.runIf(modern)(
+  'a node that is out for good: from four nodes to two, with all replicas and every record',
+  async () => {
+    await using engine = await engineOf(plan);
+    await using system = await engineOf(plan, 'system');
+    const forget = (node: string, nodes: number, patience = PATIENCE) =>
+      forgetNode({ engine, system, node, nodes, patience });
+    const names = plan.nodes.map(({ name }) => name).slice(1);
+    const streams = ['BRAMBLE_LOG_0', 'BRAMBLE_RETAINED'];
+    const infos = () => Promise.all(streams.map((name) => engine.manager.streams.info(name)));
+    const leader = (await infos())[0]!.cluster!.leader!;
+    // It still runs, and leads.
+    const first = leader === 'pi1' ? 'pi2' : leader;
+    const four = await forget(first, 3);
+    expect(four.changed).toBe(true);
+    for (const { config, cluster } of await infos()) {
+      expect(config.num_replicas).toBe(3);
+      expect(cluster?.replicas).toHaveLength(2);
+    }
+    await stop(first);
+    // It is dead.
+    const [second, third] = names.filter((name) => name !== first);
+    await stop(second!);
+    const three = await forget(second!, 2);
+    expect(three.streams).toEqual(streams);
+    for (const { config, cluster } of await infos()) {
+      expect(config.num_replicas).toBe(2);
+      expect(cluster?.replicas?.map(({ current }) => current)).toEqual([true]);
+    }
+    await expect(forget(third!, 1)).rejects.toThrow('no majority');
+    await engine.nats.request('log.last', 'x', { timeout: PATIENCE });
+    await engine.manager.streams.deleteMessage('BRAMBLE_LOG_0', RECORDS + 1);
+    for (const name of streams) await holds(engine, name);
+    expect(await forget(second!, 2)).toMatchObject({ changed: false, streams: [] });
+    console.log(`4 → 3 → 2 nodes in ${four.took}, ${three.took} ms, 2 × ${RECORDS} records kept`);
+  },
+  PATIENCE * 3,
+);
