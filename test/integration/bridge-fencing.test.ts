@@ -2,12 +2,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { kafka as kafkaSchema } from '#core/config/bridge.ts';
 import { createLog } from '#core/log.ts';
 import { KafkaJsPort } from '../../services/bridge/kafka/kafkajs-port.ts';
-import type { KafkaRecord, ProduceError } from '../../services/bridge/kafka/port.ts';
+import { type PackedRecord, RecordPacker } from '../../services/bridge/kafka/packed-record.ts';
+import type { ProduceError } from '../../services/bridge/kafka/port.ts';
 import { eventually } from '../support/broker.ts';
 import { startKafka, type TestKafka } from '../support/kafka/kafka.ts';
 import { readTopic } from '../support/kafka/read.ts';
 
 const START = 120_000;
+
+function packed(key: string, value: string): PackedRecord {
+  const record = { key: Buffer.from(key), value: Buffer.from(value), headers: {} };
+  return new RecordPacker().pack({ ...record, timestamp: Date.now() });
+}
 
 /** What a bridge that was frozen sends when it wakes, after another one has gone on. */
 describe('producers of one mapping on two bridges', () => {
@@ -30,13 +36,7 @@ describe('producers of one mapping on two bridges', () => {
     await kafka?.stop();
   });
 
-  const batch = (...values: string[]): KafkaRecord[] =>
-    values.map((value) => ({
-      key: Buffer.from('k'),
-      value: Buffer.from(value),
-      headers: {},
-      timestamp: Date.now(),
-    }));
+  const batch = (...values: string[]): PackedRecord[] => values.map((value) => packed('k', value));
 
   const values = async (topic: string): Promise<string[]> =>
     (await readTopic(kafka.bootstrap, topic)).map(({ value }) => value);
@@ -89,8 +89,7 @@ test(
     try {
       await port.createTopic('alone');
       const producer = port.producer('m');
-      const record = { key: null, value: Buffer.from('x'), headers: {}, timestamp: Date.now() };
-      const records = [record];
+      const records = [packed('k', 'x')];
       await eventually(
         'it is written',
         () =>

@@ -1,17 +1,19 @@
 import { describeError } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
-import { partitionOf } from '../kafka/murmur2.ts';
+import { murmur2 } from '../kafka/murmur2.ts';
+import { RecordPacker, unpackRecord } from '../kafka/packed-record.ts';
 import {
   type Compression,
   type KafkaRecord,
   ProduceError,
   type RecordProducer,
 } from '../kafka/port.ts';
+import { HEADERS } from '../loop-guard.ts';
 import { Backoff } from './backoff.ts';
 import type { DeliveryCounters } from './counters.ts';
 import { deadLetter } from './dead-letter.ts';
 import type { Mark } from './ledger.ts';
-import { type Parcel, PartitionQueue } from './partition-queue.ts';
+import { type Parcel, PartitionQueue, weightOf } from './partition-queue.ts';
 import type { TopicDirectory } from './topic-directory.ts';
 
 export interface DeliveryOptions {
@@ -37,10 +39,8 @@ export interface DeliveryOptions {
 
 /** Kafka topics that one mapping may write to at a time. */
 const TOPICS_MAX = 1_000;
-/** What a record has beside its bytes in a batch, */
-const RECORD_OVERHEAD = 160;
-/** and what it costs in memory beyond that, as an object with its headers; bytes, as measured. */
-const OBJECT_OVERHEAD = 800;
+/** What a record that waits costs in memory beside its bytes in a batch, bytes. */
+const OBJECT_OVERHEAD = 160;
 const UNKNOWN_TOPIC = 'UNKNOWN_TOPIC_OR_PARTITION';
 
 interface TopicState {
@@ -62,6 +62,7 @@ export class Delivery {
   problem: string | undefined;
   readonly #options: DeliveryOptions;
   readonly #topics = new Map<string, TopicState>();
+  readonly #packer = new RecordPacker();
   #relief: (() => void)[] = [];
   #idle: (() => void)[] = [];
 
@@ -76,7 +77,7 @@ export class Delivery {
   /** Takes a record; `mark` hears of it when it is delivered. */
   offer(topic: string, record: KafkaRecord, mark: Mark): void {
     mark.pending++;
-    this.#put(topic, { record, mark, bytes: sizeOf(record) });
+    this.#put(topic, record, mark);
   }
 
   /** Takes what can never become a record. */
@@ -113,25 +114,27 @@ export class Delivery {
     this.#tell(true);
   }
 
-  #put(topic: string, parcel: Parcel): void {
+  #put(topic: string, record: KafkaRecord, mark: Mark): void {
     let state = this.#topics.get(topic);
     if (state === undefined) {
       if (this.#topics.size >= TOPICS_MAX && !this.#makeRoom()) {
         this.#options.counters.deadLetters++;
-        this.#bury(parcel.record, topic, `more than ${TOPICS_MAX} topics`, parcel.mark);
+        this.#bury(record, topic, `more than ${TOPICS_MAX} topics`, mark);
         return;
       }
       state = { queues: [], waiting: [], next: 0 };
       this.#topics.set(topic, state);
     }
-    this.pendingBytes += parcel.bytes + OBJECT_OVERHEAD;
-    this.pending++;
+    const hash = record.key === null ? -1 : murmur2(record.key) & 0x7fffffff;
     const partitions = this.#options.topics.get(topic);
-    if (partitions === undefined || state.waiting.length > 0) {
-      if (state.waiting.push(parcel) === 1) void this.#await(topic, state);
-      return;
-    }
-    this.#enqueue(topic, state, parcel, partitions);
+    const known = partitions !== undefined && state.waiting.length === 0;
+    const queue = known ? this.#queueFor(topic, state, hash, partitions) : undefined;
+    const { timestamp, slab, start, end } = (queue?.packer ?? this.#packer).pack(record);
+    const parcel: Parcel = { timestamp, slab, start, end, hash, mark };
+    this.pendingBytes += weightOf(parcel) + OBJECT_OVERHEAD;
+    this.pending++;
+    if (queue !== undefined) queue.add(parcel);
+    else if (state.waiting.push(parcel) === 1) void this.#await(topic, state);
   }
 
   async #await(topic: string, state: TopicState): Promise<void> {
@@ -141,13 +144,13 @@ export class Delivery {
     if (signal.aborted || partitions === undefined) return;
     const { waiting } = state;
     state.waiting = [];
-    for (const parcel of waiting) this.#enqueue(topic, state, parcel, partitions);
+    this.#packer.release();
+    for (const parcel of waiting) this.#queueFor(topic, state, parcel.hash, partitions).add(parcel);
   }
 
-  #enqueue(topic: string, state: TopicState, parcel: Parcel, partitions: number): void {
-    const { key } = parcel.record;
-    const byKey = key !== null && this.#options.partition === 'key';
-    const partition = byKey ? partitionOf(key, partitions) : state.next++ % partitions;
+  #queueFor(topic: string, state: TopicState, hash: number, partitions: number): PartitionQueue {
+    const byKey = hash >= 0 && this.#options.partition === 'key';
+    const partition = (byKey ? hash : state.next++) % partitions;
     let queue = state.queues[partition];
     if (queue === undefined) {
       const { bytes, wait } = this.#options.batch;
@@ -158,13 +161,12 @@ export class Delivery {
       });
       state.queues[partition] = queue;
     }
-    queue.add(parcel);
+    return queue;
   }
 
   /** Until Kafka has the batch, or the end. Never rejects. */
   async #deliver(topic: string, partition: number, batch: readonly Parcel[]): Promise<void> {
     const { producer, compression, counters, admission, signal, topics } = this.#options;
-    const records = batch.map(({ record }) => record);
     const backoff = new Backoff(signal);
     const began = performance.now();
     for (let attempt = 0; ; attempt++) {
@@ -173,7 +175,7 @@ export class Delivery {
       try {
         if (attempt === 0) counters.batches++;
         else counters.retries++;
-        await producer.produce(topic, partition, records, compression);
+        await producer.produce(topic, partition, batch, compression);
         this.problem = undefined;
         this.#options.onDelivered(performance.now() - began);
         this.#delivered(batch);
@@ -210,16 +212,19 @@ export class Delivery {
       await this.#deliver(topic, partition, batch.slice(middle));
       return;
     }
-    const { record, mark, bytes } = batch[0]!;
+    const parcel = batch[0]!;
+    const { mark } = parcel;
+    const record = unpackRecord(parcel);
     const { counters, log } = this.#options;
     if (topic === this.#options.deadLetter) {
       counters.refused++;
-      log.error({ topic, headers: record.headers, reason }, 'a record is given up');
-      this.#free(bytes);
+      const id = String(record.headers[HEADERS.id] ?? '');
+      log.error({ topic, id, reason }, 'a record is given up');
+      this.#free(parcel);
       this.#options.onSettled(mark);
     } else {
       counters.deadLetters++;
-      this.#free(bytes);
+      this.#free(parcel);
       this.#bury(record, topic, reason, mark);
     }
     this.#tell(false);
@@ -229,22 +234,22 @@ export class Delivery {
     this.#options.log.warn({ topic, reason }, 'a record goes to the dead-letter topic');
     const buried = deadLetter(record, topic, reason);
     const { deadLetter: cemetery } = this.#options;
-    this.#put(cemetery, { record: buried, mark, bytes: sizeOf(buried) });
+    this.#put(cemetery, buried, mark);
   }
 
   #delivered(batch: readonly Parcel[]): void {
     const { counters, onSettled } = this.#options;
     counters.delivered += batch.length;
-    for (const { mark, bytes } of batch) {
-      counters.bytes += bytes;
-      this.#free(bytes);
-      onSettled(mark);
+    for (const parcel of batch) {
+      counters.bytes += weightOf(parcel);
+      this.#free(parcel);
+      onSettled(parcel.mark);
     }
     this.#tell(false);
   }
 
-  #free(bytes: number): void {
-    this.pendingBytes -= bytes + OBJECT_OVERHEAD;
+  #free(parcel: Parcel): void {
+    this.pendingBytes -= weightOf(parcel) + OBJECT_OVERHEAD;
     this.pending--;
   }
 
@@ -269,15 +274,4 @@ export class Delivery {
     }
     return this.#topics.size < TOPICS_MAX;
   }
-}
-
-function sizeOf({ key, value, headers }: KafkaRecord): number {
-  let bytes = RECORD_OVERHEAD + (key?.length ?? 0) + (value?.length ?? 0);
-  for (const name in headers) {
-    const text = headers[name]!;
-    bytes += name.length + 4;
-    if (Array.isArray(text)) for (const one of text) bytes += one.length + 4;
-    else bytes += text.length;
-  }
-  return bytes;
 }

@@ -1,13 +1,12 @@
-import type { KafkaRecord } from '../kafka/port.ts';
+import { type PackedRecord, RecordPacker } from '../kafka/packed-record.ts';
 import type { Mark } from './ledger.ts';
 
 /** One record on its way. */
-export interface Parcel {
-  readonly record: KafkaRecord;
+export interface Parcel extends PackedRecord {
   /** Whose delivery it is. */
   readonly mark: Mark;
-  /** What it weighs in a batch and in memory, bytes. */
-  readonly bytes: number;
+  /** Of its key, not negative, by murmur2; -1 without a key. */
+  readonly hash: number;
 }
 
 export interface QueueOptions {
@@ -19,6 +18,8 @@ export interface QueueOptions {
   deliver: (batch: readonly Parcel[]) => Promise<void>;
 }
 
+/** What a record has in a batch before its key, bytes at most in one that is not huge. */
+const BEFORE = 16;
 /**
  * Records in a batch at most. Partitions that are apart by a batch are what comes again after a
  * crash, and larger batches cost as much for each record.
@@ -30,6 +31,7 @@ const RECORDS_MAX = 512;
  * makes up the next one.
  */
 export class PartitionQueue {
+  readonly packer = new RecordPacker();
   readonly #options: QueueOptions;
   #parcels: Parcel[] = [];
   #bytes = 0;
@@ -47,7 +49,7 @@ export class PartitionQueue {
 
   add(parcel: Parcel): void {
     this.#parcels.push(parcel);
-    this.#bytes += parcel.bytes;
+    this.#bytes += weightOf(parcel);
     if (this.#busy || this.#closed) return;
     if (this.#bytes >= this.#options.batchBytes) this.#go();
     else this.#timer ??= setTimeout(() => this.#go(), this.#options.wait);
@@ -62,7 +64,11 @@ export class PartitionQueue {
   #go(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#busy || this.#closed || this.#parcels.length === 0) return;
+    if (this.#busy || this.#closed) return;
+    if (this.#parcels.length === 0) {
+      this.packer.release();
+      return;
+    }
     this.#busy = true;
     void this.#options.deliver(this.#take()).finally(() => {
       this.#busy = false;
@@ -74,8 +80,9 @@ export class PartitionQueue {
     let bytes = 0;
     let count = 0;
     for (const parcel of this.#parcels) {
-      if (count > 0 && bytes + parcel.bytes > this.#options.batchBytes) break;
-      bytes += parcel.bytes;
+      const weight = weightOf(parcel);
+      if (count > 0 && bytes + weight > this.#options.batchBytes) break;
+      bytes += weight;
       if (++count === RECORDS_MAX) break;
     }
     this.#bytes -= bytes;
@@ -86,4 +93,9 @@ export class PartitionQueue {
     }
     return this.#parcels.splice(0, count);
   }
+}
+
+/** What it weighs in a batch, bytes. */
+export function weightOf({ start, end }: Parcel): number {
+  return BEFORE + end - start;
 }

@@ -1,11 +1,14 @@
 import { promisify } from 'node:util';
-import { zstdCompress, zstdDecompress } from 'node:zlib';
+import { gzip, zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
 import type { Compression } from './port.ts';
+import type { Compressor } from './record-batch.ts';
 
 const { CompressionCodecs, CompressionTypes } = kafkajs;
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
+const GZIP: Compressor = { codec: CompressionTypes.GZIP, compress: promisify(gzip) };
+const ZSTD: Compressor = { codec: CompressionTypes.ZSTD, compress };
 
 interface Encoder {
   buffer: Buffer;
@@ -19,14 +22,14 @@ export function installCodecs(): void {
   });
 }
 
-/** kafkajs' number of a compression. */
-export function codecOf(compression: Compression): number {
+/** How batches are compressed; undefined: not at all. */
+export function compressorOf(compression: Compression): Compressor | undefined {
   switch (compression) {
     case 'none':
-      return CompressionTypes.None;
+      return undefined;
     case 'gzip':
-      return CompressionTypes.GZIP;
+      return GZIP;
     case 'zstd':
-      return CompressionTypes.ZSTD;
+      return ZSTD;
   }
 }

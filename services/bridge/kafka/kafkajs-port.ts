@@ -14,6 +14,7 @@ import type {
   RecordConsumer,
   RecordProducer,
 } from './port.ts';
+import { teachBatches } from './prepared-batch.ts';
 import { quietTimers } from './quiet-timers.ts';
 import { clientConfig } from './settings.ts';
 import { Sockets } from './sockets.ts';
@@ -49,6 +50,7 @@ export class KafkaJsPort implements KafkaPort {
     this.#options = options;
     quietTimers();
     installCodecs();
+    teachBatches();
     this.#settings = options.settings;
     this.#config = this.#configFor(options.settings);
   }

@@ -1,8 +1,10 @@
-import kafkajs, { type KafkaConfig, type Message, type Producer } from 'kafkajs';
-import { codecOf } from './codecs.ts';
+import kafkajs, { type KafkaConfig, type Producer } from 'kafkajs';
+import { compressorOf } from './codecs.ts';
 import { produceError } from './failure.ts';
 import type { Fencing } from './fencing.ts';
-import type { Compression, KafkaRecord, RecordProducer } from './port.ts';
+import type { PackedRecord } from './packed-record.ts';
+import type { Compression, RecordProducer } from './port.ts';
+import { PreparedBatch } from './prepared-batch.ts';
 import { Sockets } from './sockets.ts';
 
 /** Longest wait for kafkajs to let go, milliseconds: it waits for answers that may never come. */
@@ -19,8 +21,6 @@ export class KafkaJsProducer implements RecordProducer {
   readonly #config: KafkaConfig;
   readonly #fencing: Fencing;
   readonly #sockets = new Sockets();
-  /** kafkajs' form of batches that may have to be sent again: the identical one. */
-  readonly #forms = new WeakMap<readonly KafkaRecord[], Message[]>();
   #producer: Producer | undefined;
   #opening: Promise<Producer> | undefined;
   #closed = false;
@@ -35,18 +35,14 @@ export class KafkaJsProducer implements RecordProducer {
   async produce(
     topic: string,
     partition: number,
-    batch: readonly KafkaRecord[],
+    batch: readonly PackedRecord[],
     compression: Compression,
   ): Promise<void> {
-    let form = this.#forms.get(batch);
-    if (form === undefined) {
-      form = batch.map((record) => messageOf(record, partition));
-      this.#forms.set(batch, form);
-    }
+    const prepared = new PreparedBatch(partition, batch, compressorOf(compression));
     let producer: Producer | undefined;
     try {
       producer = this.#producer ?? (await this.#open());
-      await producer.send({ topic, messages: form, acks: -1, compression: codecOf(compression) });
+      await producer.send({ topic, messages: prepared.forKafkaJs, acks: -1 });
     } catch (error) {
       const failure = produceError(error);
       if (failure.failure === 'disorder' && producer === this.#producer) this.sever();
@@ -91,7 +87,6 @@ export class KafkaJsProducer implements RecordProducer {
     const producer = client.producer({
       idempotent: true,
       allowAutoTopicCreation: false,
-      createPartitioner: () => (given) => given.message.partition ?? 0,
       // kafkajs warns of bounds; beyond them the batch goes again, as it was, from above.
       retry: { retries: 2 },
     });
@@ -108,14 +103,4 @@ export class KafkaJsProducer implements RecordProducer {
     this.#producer = producer;
     return producer;
   }
-}
-
-function messageOf({ key, value, headers, timestamp }: KafkaRecord, partition: number): Message {
-  return {
-    key,
-    value,
-    headers: { ...headers },
-    timestamp: String(timestamp),
-    partition,
-  };
 }

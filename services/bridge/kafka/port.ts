@@ -1,3 +1,5 @@
+import type { PackedRecord } from './packed-record.ts';
+
 export type Compression = 'none' | 'gzip' | 'zstd';
 
 /** A header that is there more than once has a list. */
@@ -44,7 +46,7 @@ export interface RecordProducer {
   produce(
     topic: string,
     partition: number,
-    batch: readonly KafkaRecord[],
+    batch: readonly PackedRecord[],
     compression: Compression,
   ): Promise<void>;
   /** Finishes what is on its way; at most a few seconds. */

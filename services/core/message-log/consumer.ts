@@ -83,6 +83,7 @@ export class LogConsumer implements Service {
       gets,
       log,
       cacheBytes: CACHE_BYTES,
+      lazy: true,
     });
   }
 

@@ -12,6 +12,8 @@ export interface LogRecord {
   /** The writer's lane (the topic's own shard) and the record's number there, from 1 without gaps. */
   readonly lane: number;
   readonly number: number;
+  /** What its messages take in memory, bytes, roughly; undefined: they have to be asked. */
+  readonly size?: number;
   /** Each with its `position` set. Their bytes are views of the record's. */
   readonly messages: readonly Message[];
 }

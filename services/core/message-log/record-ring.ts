@@ -49,6 +49,7 @@ export class RecordRing {
 
 /** Memory that a record takes, bytes, roughly. */
 export function costOf(record: LogRecord): number {
+  if (record.size !== undefined) return RECORD_OVERHEAD + record.size;
   let bytes = RECORD_OVERHEAD;
   for (const message of record.messages) bytes += message.size;
   return bytes;

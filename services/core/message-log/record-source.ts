@@ -1,7 +1,7 @@
 import type { Logger } from '../log.ts';
 import type { DirectGets } from './direct-gets.ts';
 import type { LogRecord } from './log-record.ts';
-import { readRecord } from './record.ts';
+import { readRecord, readRecordLazily } from './record.ts';
 import { costOf, type RecordRing } from './record-ring.ts';
 
 export interface SourceOptions {
@@ -10,6 +10,11 @@ export interface SourceOptions {
   log: Logger;
   /** What stays of records from before the rings, for the next reader, bytes. */
   cacheBytes?: number;
+  /**
+   * Messages are made when they are read first. For few readers, who are far behind: what is read
+   * ahead then does not live so long that collecting it is dear.
+   */
+  lazy?: boolean;
 }
 
 const CACHE_BYTES = 8 << 20;
@@ -75,15 +80,17 @@ export class RecordSource {
   }
 
   async #fetch(shard: number, sequence: number): Promise<LogRecord | undefined> {
-    const { gets, log } = this.#options;
+    const { gets, log, lazy = false } = this.#options;
+    const read = lazy ? readRecordLazily : readRecord;
     for (let from = sequence; ; from++) {
       // A replica that has nothing may be behind; the leader is not.
       const stored = (await gets.from(shard, from)) ?? (await gets.fromLeader(shard, from));
       if (stored === undefined) return undefined;
       from = stored.sequence;
       try {
-        const record = readRecord(stored.bytes, shard, stored.sequence);
-        this.#keep(record);
+        const record = read(stored.bytes, shard, stored.sequence);
+        // One whose messages the first reader does not make.
+        this.#keep(lazy ? read(stored.bytes, shard, stored.sequence) : record);
         return record;
       } catch (error) {
         log.error({ err: error, shard, sequence: from }, 'a record is skipped');

@@ -21,6 +21,8 @@ const PUBLISHER = 32;
 const PACKET_ID = 64;
 /** Between the node and the incarnation in a writer's name; no node's name has it. */
 const SEPARATOR = '/';
+/** What a message takes in memory beside its bytes, roughly. */
+const MESSAGE_OVERHEAD = 128;
 /** What a message takes beyond its strings and bytes. */
 const FIXED_MAX = 37;
 /** UTF-8 bytes of a UTF-16 unit, at most. */
@@ -94,15 +96,70 @@ function writeString(target: Buffer, text: string, offset: number): number {
 
 /** The messages' bytes are views of `bytes`. Throws BRAMBLE_PROTOCOL. */
 export function readRecord(bytes: Buffer, shard: number, sequence: number): LogRecord {
-  try {
-    if (bytes[0] !== VERSION) throw bad(`unknown version ${bytes[0]}`);
-    const nameEnd = 2 + bytes.readUInt8(1);
-    const writer = bytes.toString('utf8', 2, nameEnd);
-    const lane = bytes.readUInt8(nameEnd);
-    const number = bytes.readDoubleBE(nameEnd + 1);
-    const time = bytes.readDoubleBE(nameEnd + 9);
-    const messages = new MessageReader(bytes, nameEnd + 17, nodeOfWriter(writer), shard, sequence);
+  return checked(() => {
+    const { writer, lane, number, time, end } = readHead(bytes);
+    const messages = new MessageReader(bytes, end, nodeOfWriter(writer), shard, sequence);
     return { shard, sequence, time, writer, lane, number, messages: messages.all() };
+  });
+}
+
+/**
+ * The same, but its messages are made when somebody asks for them first: as bytes what is read ahead
+ * takes a fraction of the memory. Throws BRAMBLE_PROTOCOL, also for what is wrong in a message.
+ */
+export function readRecordLazily(bytes: Buffer, shard: number, sequence: number): LogRecord {
+  return checked(() => new LazyRecord(bytes, shard, sequence));
+}
+
+class LazyRecord implements LogRecord {
+  readonly shard: number;
+  readonly sequence: number;
+  readonly time: number;
+  readonly writer: string;
+  readonly lane: number;
+  readonly number: number;
+  readonly size: number;
+  /** Undefined once the messages are made. */
+  #reader: MessageReader | undefined;
+  #messages: readonly Message[] = [];
+
+  constructor(bytes: Buffer, shard: number, sequence: number) {
+    const { writer, lane, number, time, end } = readHead(bytes);
+    this.shard = shard;
+    this.sequence = sequence;
+    this.time = time;
+    this.writer = writer;
+    this.lane = lane;
+    this.number = number;
+    this.#reader = new MessageReader(bytes, end, nodeOfWriter(writer), shard, sequence);
+    this.size = this.#reader.measure();
+  }
+
+  get messages(): readonly Message[] {
+    if (this.#reader !== undefined) {
+      this.#messages = this.#reader.all();
+      this.#reader = undefined;
+    }
+    return this.#messages;
+  }
+}
+
+/** `end`: where the messages begin. */
+function readHead(bytes: Buffer) {
+  if (bytes[0] !== VERSION) throw bad(`unknown version ${bytes[0]}`);
+  const nameEnd = 2 + bytes.readUInt8(1);
+  return {
+    writer: bytes.toString('utf8', 2, nameEnd),
+    lane: bytes.readUInt8(nameEnd),
+    number: bytes.readDoubleBE(nameEnd + 1),
+    time: bytes.readDoubleBE(nameEnd + 9),
+    end: nameEnd + 17,
+  };
+}
+
+function checked<T>(read: () => T): T {
+  try {
+    return read();
   } catch (cause) {
     if (cause instanceof RangeError) throw bad('it ends too early', cause);
     throw cause;
@@ -122,6 +179,30 @@ class MessageReader {
     this.#origin = origin;
     this.#shard = shard;
     this.#sequence = sequence;
+  }
+
+  /** Walks over the messages; returns what they take in memory, bytes, and stands as before. */
+  measure(): number {
+    const start = this.#at;
+    let size = 0;
+    while (this.#at < this.#bytes.length) size += this.#skip();
+    this.#at = start;
+    return size;
+  }
+
+  /** As `#next`, without making the message. */
+  #skip(): number {
+    const from = this.#at;
+    const flags = this.#bytes.readUInt8(from);
+    if ((flags & 3) === 3) throw bad('QoS 3');
+    this.#at = this.#end(from + 9 + (flags & EXPIRY ? 6 : 0));
+    const topic = this.#bytes.readUInt16BE(this.#at);
+    this.#at = this.#end(this.#at + 2 + topic);
+    if (flags & PUBLISHER) this.#at = this.#end(this.#at + 2 + this.#bytes.readUInt16BE(this.#at));
+    if (flags & PACKET_ID) this.#at = this.#end(this.#at + 10);
+    if (flags & PROPERTIES) this.#at = this.#end(this.#at + 4 + this.#bytes.readUInt32BE(this.#at));
+    this.#at = this.#end(this.#at + 4 + this.#bytes.readUInt32BE(this.#at));
+    return this.#at - from + topic + MESSAGE_OVERHEAD;
   }
 
   all(): Message[] {

@@ -5,11 +5,13 @@ import {
   messageLengthMax,
   nodeOfWriter,
   readRecord,
+  readRecordLazily,
   recordHeader,
   stampRecord,
   writeMessage,
   writerName,
 } from '#core/message-log/record.ts';
+import { costOf } from '#core/message-log/record-ring.ts';
 import { Message, NO_BYTES, type Qos } from '#core/mqtt/message.ts';
 
 const messages = fc.array(
@@ -65,6 +67,18 @@ test('a record is read as it was written', () => {
         messages: [],
       });
       expect(record.messages.length).toBe(list.length);
+      const lazy = readRecordLazily(bytes, 2, 77);
+      expect({ ...lazy, size: undefined }).toEqual({
+        ...record,
+        size: undefined,
+        messages: undefined,
+      });
+      expect(lazy.messages).toEqual(record.messages);
+      expect(lazy.messages).toBe(lazy.messages);
+      if (list.every(({ topic }) => Buffer.byteLength(topic) === topic.length)) {
+        // A message's own estimate has no head of it, its numbers and lengths.
+        expect(costOf(lazy)).toBeGreaterThanOrEqual(costOf(record));
+      }
       for (const [index, fields] of list.entries()) {
         const read = record.messages[index]!;
         const { topic, qos, retain, expiresAt, sequence, publisher, packetId } = read;
@@ -102,7 +116,11 @@ test('a record that was cut or changed is refused or read, and nothing else happ
     } catch (error) {
       refused++;
       expect((error as { code: string }).code).toBe(ERROR_CODES.PROTOCOL);
+      // What is wrong is told at once, not when the messages are made.
+      expect(() => readRecordLazily(damaged, 0, 1)).toThrow('a record that cannot be read');
+      return;
     }
+    expect(readRecordLazily(damaged, 0, 1).messages).toEqual(readRecord(damaged, 0, 1).messages);
   };
   for (let end = 0; end < bytes.length; end++) attempt(bytes.subarray(0, end));
   expect(refused).toBeGreaterThan(bytes.length - 3);
