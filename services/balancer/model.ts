@@ -159,6 +159,10 @@ export interface ServerConfig extends Address {
   redirection?: string | undefined;
   /** Set where connections to it are TLS. */
   tls?: ServerTls | undefined;
+  /** `no-ssl` stands there. */
+  tlsRefused?: boolean | undefined;
+  /** The TLS that an order may switch on again, or off. */
+  tlsKept?: ServerTls | undefined;
   position: Position;
 }
 

@@ -148,7 +148,7 @@ function lineOf(server: Server, now: number): string {
     '-',
     config.port,
     '-',
-    0,
+    config.tls ? 1 : config.tlsRefused ? -1 : 0,
     check?.port ?? 0,
     check?.addr ?? '-',
     config.health?.agent?.host ?? '-',

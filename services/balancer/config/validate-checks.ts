@@ -66,6 +66,8 @@ function checkPort(
   problems: Problems,
 ): void {
   if (check === undefined || takesOver?.port !== true || check.port !== undefined) return;
+  // Nowhere in particular: HAProxy leaves that to the checks, which fail.
+  if (takesOver.host) return;
   const { method, http, tcp } = proxy.settings.check;
   const rules = method === 'http' ? http.rules : method === 'tcp' ? tcp.rules : [];
   const connects = rules.flatMap((rule) => (rule.kind === 'connect' ? [rule] : []));

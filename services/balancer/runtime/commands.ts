@@ -12,6 +12,7 @@ import { SERVER_COMMANDS } from './commands/servers.ts';
 import { SESSION_COMMANDS } from './commands/sessions.ts';
 import { SET_SERVER_COMMANDS } from './commands/set-server.ts';
 import { TABLE_COMMANDS } from './commands/tables.ts';
+import { TRUST_COMMANDS } from './commands/trust.ts';
 import { VARIABLE_COMMANDS } from './commands/variables.ts';
 import { WEIGHT_COMMANDS } from './commands/weights.ts';
 import { STATISTICS_COMMANDS } from './statistics.ts';
@@ -20,6 +21,7 @@ import { STATISTICS_COMMANDS } from './statistics.ts';
 export const COMMANDS: CommandTable = [
   ...CACHE_COMMANDS,
   ...CERTIFICATE_COMMANDS,
+  ...TRUST_COMMANDS,
   ...COUNTER_COMMANDS,
   ...CRT_LIST_COMMANDS,
   ...DYNAMIC_SERVER_COMMANDS,

@@ -143,6 +143,7 @@ export class Server extends Condition<Server> {
     const retuned = this.weight !== snapshot.weight || this.maxconn !== snapshot.maxconn;
     const { host, port } = snapshot;
     applySnapshot(this, snapshot);
+    if (snapshot.tls !== (this.config.tls !== undefined)) this.setTls(snapshot.tls);
     if (host !== this.config.host || port !== this.config.port) this.setAddress(host, port);
     if (this.running !== wasRunning) this.#turned(wasUsable);
     else if (this.usable !== wasUsable) this.#leaned(wasUsable);
@@ -223,6 +224,13 @@ export class Server extends Condition<Server> {
     };
     this.config = { ...this.config, host, port, takesOver };
     this.#dynamicCookie = dynamicCookieOf(this.backend.config, this.config);
+    this.backend.changed(this);
+    this.emit('moved');
+  }
+
+  /** Speaks TLS to it from now on, or no longer; its line must have TLS (`tlsKept`). */
+  setTls(on: boolean): void {
+    this.config = { ...this.config, tls: on ? this.config.tlsKept : undefined, tlsRefused: false };
     this.backend.changed(this);
     this.emit('moved');
   }

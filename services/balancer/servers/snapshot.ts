@@ -14,6 +14,7 @@ export interface ServerSnapshot {
   readonly maxconn: number | undefined;
   readonly host: string;
   readonly port: number;
+  readonly tls: boolean;
   readonly checksEnabled: boolean;
   readonly agentEnabled: boolean;
   readonly checkStatus: CheckStatus;
@@ -41,6 +42,7 @@ export function snapshotOf(server: Server): ServerSnapshot {
     maxconn: server.maxconn,
     host: config.host,
     port: config.port,
+    tls: config.tls !== undefined,
     checksEnabled: server.checksEnabled,
     agentEnabled: server.agentEnabled,
     checkStatus: server.checkStatus,
@@ -55,7 +57,7 @@ export function snapshotOf(server: Server): ServerSnapshot {
   };
 }
 
-/** Puts it where the snapshot says, but for its address, and without telling anybody. */
+/** Puts it where the snapshot says, but for its address and TLS, and without telling anybody. */
 export function applySnapshot(server: Server, snapshot: ServerSnapshot): void {
   const { standing, agent, observer } = server;
   standing.admin = snapshot.admin;

@@ -140,7 +140,10 @@ export function choiceFor(bind: BindTls): CertificateChoice {
  * Makes ready what a `bind` line has other certificates by from now on; connections that stand keep
  * theirs. Throws OpenSSL's errors; nothing has changed until the returned function is called.
  */
-export function renewBind(bind: BindTls, change: Partial<Pick<BindTls, 'entries'>>): () => void {
+export function renewBind(
+  bind: BindTls,
+  change: Partial<Pick<BindTls, 'entries' | 'authorities' | 'crls' | 'trustFiles'>>,
+): () => void {
   const choice = new CertificateChoice({ ...bind, ...change });
   choice.prepare();
   return () => {

@@ -1,6 +1,7 @@
 import type { Expression } from '../samples/compile.ts';
 import type { Certificate } from './certificate.ts';
 import type { CertificateEntry } from './certificate-files.ts';
+import type { Trust } from './trust.ts';
 
 export const VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
 export type Version = (typeof VERSIONS)[number];
@@ -17,6 +18,18 @@ export interface TlsProtocol {
   readonly tickets: boolean;
 }
 
+/** A `ca-file` or `crl-file`, as it was read. */
+export interface TrustFile {
+  readonly file: string;
+  readonly trust: Trust;
+}
+
+/** The files that peers are judged by. */
+export interface TrustFiles {
+  readonly ca?: TrustFile | undefined;
+  readonly crl?: TrustFile | undefined;
+}
+
 /** The TLS side of a `bind` line, its files read. Addresses of one line share it. */
 export interface BindTls {
   readonly protocol: TlsProtocol;
@@ -30,6 +43,8 @@ export interface BindTls {
   /** PEM. */
   readonly authorities: readonly string[];
   readonly crls: readonly string[];
+  /** What these come from. */
+  readonly trustFiles?: TrustFiles | undefined;
   /** Results of the verification that do not matter: of OpenSSL's numbers. */
   readonly ignoredErrors: 'all' | ReadonlySet<number>;
   /** How long a session can be resumed, seconds. */
@@ -44,6 +59,8 @@ export interface ServerTls {
   readonly verify: boolean;
   readonly authorities: readonly string[];
   readonly crls: readonly string[];
+  /** What these come from. */
+  readonly trustFiles?: TrustFiles | undefined;
   /** What we show of ourselves. May change while running. */
   certificate: Certificate | undefined;
   readonly alpn: readonly string[] | undefined;

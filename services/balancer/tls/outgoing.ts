@@ -46,7 +46,7 @@ function outgoingOf(server: ServerTls): Outgoing {
  */
 export function renewServer(
   server: ServerTls,
-  change: Partial<Pick<ServerTls, 'certificate'>>,
+  change: Partial<Pick<ServerTls, 'certificate' | 'authorities' | 'crls' | 'trustFiles'>>,
 ): () => void {
   const outgoing = new Outgoing({ ...server, ...change });
   return () => {

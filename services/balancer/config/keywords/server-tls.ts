@@ -81,6 +81,7 @@ export const SERVER_TLS: Readonly<Record<string, ServerKeyword>> = {
   ),
   'no-ssl': flag('undo `ssl` of a default-server', (s) => {
     s.enabled = false;
+    s.refused = true;
   }),
   'no-ssl-reuse': flag('sessions are not resumed', (s) => {
     s.reuse = false;
@@ -95,6 +96,8 @@ export const SERVER_TLS: Readonly<Record<string, ServerKeyword>> = {
   ),
   ssl: flag('TLS to the server', (s) => {
     s.enabled = true;
+    s.switchable = true;
+    s.refused = false;
   }),
   'ssl-reuse': flag('undo `no-ssl-reuse` of a default-server', (s) => {
     s.reuse = true;

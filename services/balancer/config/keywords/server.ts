@@ -121,6 +121,7 @@ function addServer(
   if (takesPort || takesHost) server.takesOver = { host: takesHost, port: takesPort };
   draft.servers.push(server);
   const { tls, checkTls } = line.settings;
+  if (tls?.refused) server.tlsRefused = true;
   if (tls || checkTls.enabled) {
     const settings = tls ?? newServerTls();
     proxyTls(draft).servers.push({ settings, server, position: statement.position, subject });

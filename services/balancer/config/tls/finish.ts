@@ -4,10 +4,11 @@ import { compileExpression, ExpressionError } from '../../samples/compile.ts';
 import { CertificateError, loadCertificate } from '../../tls/certificate.ts';
 import { type CertificateEntry, loadEntries, resolveIn } from '../../tls/certificate-files.ts';
 import { choiceFor } from '../../tls/choice.ts';
-import type { BindTls, ServerTls, TlsProtocol } from '../../tls/config.ts';
+import type { BindTls, ServerTls, TlsProtocol, TrustFile, TrustFiles } from '../../tls/config.ts';
 import { clientContext, serverContext } from '../../tls/context.ts';
 import { readCrtList } from '../../tls/crt-list.ts';
-import { loadTrust, type Trust } from '../../tls/trust.ts';
+import { loadTrust } from '../../tls/trust.ts';
+import { judgedBy } from '../../tls/trust-store.ts';
 import type { ConfigDraft, ProxyDraft } from '../draft.ts';
 import type { Environment } from '../lexer.ts';
 import type { Problems } from '../problem.ts';
@@ -23,8 +24,6 @@ import {
 
 /** What stops a line; the text is HAProxy's. */
 class LineError extends Error {}
-
-const NO_TRUST: Trust = { certificates: [], crls: [] };
 
 /** Reads the certificates that the lines name and puts what came of it where the planes look. */
 export function finishTls(draft: ConfigDraft, problems: Problems, environment: Environment): void {
@@ -54,8 +53,7 @@ function finishBind(
     const demandsOf = (own: BindTlsSettings): BindTls => demands(own, global, about, tell);
     const entries = loadCertificates(settings, global, demandsOf);
     if (!settings.enabled) {
-      trustOf('ca-file', settings.caFile, global);
-      trustOf('crl-file', settings.crlFile, global);
+      trustFilesOf(settings, global);
       return;
     }
     const strictSni = settings.strictSni ?? global.bind.strictSni ?? false;
@@ -91,8 +89,7 @@ function demands(
   { where, owner }: About,
   tell: () => void,
 ): BindTls {
-  const authorities = trustOf('ca-file', settings.caFile, global);
-  const revoked = trustOf('crl-file', settings.crlFile, global);
+  const judged = judgedBy(trustFilesOf(settings, global));
   const verify = settings.verify ?? global.bind.verify ?? 'none';
   if (settings.enabled && verify !== 'none' && settings.caFile === undefined) {
     throw new LineError(`${owner}: verify is enabled but no CA file specified ${where}.`);
@@ -104,8 +101,7 @@ function demands(
     alpn: speakable(settings.alpn, tell),
     preferClientCiphers: settings.preferClientCiphers ?? global.bind.preferClientCiphers ?? false,
     verify,
-    authorities: authorities.certificates,
-    crls: [...authorities.crls, ...revoked.crls],
+    ...judged,
     ignoredErrors: settings.ignoredErrors === 'all' ? 'all' : new Set(settings.ignoredErrors ?? []),
     sessionLifetime: global.lifetime,
     sessionCache: global.cacheSize,
@@ -164,10 +160,9 @@ function finishServer(
   environment: Environment,
 ): void {
   try {
-    const authorities = trustOf('ca-file', settings.caFile, global);
-    const revoked = trustOf('crl-file', settings.crlFile, global);
+    const judged = judgedBy(trustFilesOf(settings, global));
     const { check } = server;
-    if (!settings.enabled && !check?.tls) return;
+    if (!settings.enabled && !settings.switchable && !check?.tls) return;
     const verify = (settings.verify ?? global.serverVerify) === 'required';
     if (verify && settings.caFile === undefined) {
       const hint =
@@ -179,8 +174,7 @@ function finishServer(
     const tls: ServerTls = {
       protocol: protocolOf(settings, global.server, range.trim(), `proxy '${name}': `),
       verify,
-      authorities: authorities.certificates,
-      crls: [...authorities.crls, ...revoked.crls],
+      ...judged,
       certificate:
         certificate === undefined
           ? undefined
@@ -207,6 +201,7 @@ function finishServer(
     }
     tryProtocol(tls.protocol, '', '', (protocol) => clientContext({ ...tls, protocol }));
     if (settings.enabled) server.tls = tls;
+    if (settings.enabled || settings.switchable) server.tlsKept = tls;
     if (!check) return;
     // Checks of the server's own address are like the traffic there.
     const same = settings.enabled && check.addr === undefined && check.port === undefined;
@@ -227,15 +222,22 @@ function compileSni(text: string, environment: Environment) {
   }
 }
 
-function trustOf(keyword: string, file: string | undefined, { caBase }: GlobalTls): Trust {
-  if (file === undefined) return NO_TRUST;
-  const path = resolveIn(caBase, file);
-  try {
-    return loadTrust(path);
-  } catch (error) {
-    if (!(error instanceof CertificateError)) throw error;
-    throw new CertificateError(`'${keyword}' : unable to load ${path}: ${error.message}`);
-  }
+/** Reads what the line judges its peers by. */
+function trustFilesOf(
+  { caFile, crlFile }: Pick<BindTlsSettings, 'caFile' | 'crlFile'>,
+  { caBase }: GlobalTls,
+): TrustFiles {
+  const read = (keyword: string, file: string | undefined): TrustFile | undefined => {
+    if (file === undefined) return undefined;
+    const path = resolveIn(caBase, file);
+    try {
+      return { file: path, trust: loadTrust(path) };
+    } catch (error) {
+      if (!(error instanceof CertificateError)) throw error;
+      throw new CertificateError(`'${keyword}' : unable to load ${path}: ${error.message}`);
+    }
+  };
+  return { ca: read('ca-file', caFile), crl: read('crl-file', crlFile) };
 }
 
 function protocolOf(

@@ -30,6 +30,10 @@ export interface BindTlsSettings extends ProtocolSettings {
 }
 
 export interface ServerTlsSettings extends ProtocolSettings {
+  /** `ssl` was set, whatever came of it. */
+  switchable?: boolean;
+  /** `no-ssl` was the last word. */
+  refused?: boolean;
   enabled: boolean;
   certificate: string | undefined;
   verify: 'none' | 'required' | undefined;

@@ -41,13 +41,11 @@ const alternativesOf = ({ subjectAltName }: X509Certificate): string =>
     .filter((each) => each.startsWith('DNS:'))
     .join('');
 
-function describe(file: string, status: string, pems: readonly string[]): string {
-  const [own, ...above] = pems.map((pem) => new X509Certificate(pem));
-  if (!own) return `Filename: ${file}\nStatus: Empty\nOCSP Response Key: \n`;
+/** What is shown of one certificate. */
+export function certificateLines(pem: string): string[] {
+  const own = new X509Certificate(pem);
   const { serialNumber, validFrom, validTo, raw, subject, issuer } = own;
-  const lines = [
-    `Filename: ${file}`,
-    `Status: ${status}`,
+  return [
     `Serial: ${serialNumber}`,
     `notBefore: ${validFrom}`,
     `notAfter: ${validTo}`,
@@ -56,10 +54,20 @@ function describe(file: string, status: string, pems: readonly string[]): string
     `SHA1 FingerPrint: ${sha1Of(raw).toString('hex').toUpperCase()}`,
     `Subject: ${nameOf(subject)}`,
     `Issuer: ${nameOf(issuer)}`,
-    ...above.flatMap((one) => [
-      `Chain Subject: ${nameOf(one.subject)}`,
-      `Chain Issuer: ${nameOf(one.issuer)}`,
-    ]),
+  ];
+}
+
+function describe(file: string, status: string, pems: readonly string[]): string {
+  const [own, ...above] = pems;
+  if (own === undefined) return `Filename: ${file}\nStatus: Empty\nOCSP Response Key: \n`;
+  const lines = [
+    `Filename: ${file}`,
+    `Status: ${status}`,
+    ...certificateLines(own),
+    ...above.flatMap((pem) => {
+      const { subject, issuer } = new X509Certificate(pem);
+      return [`Chain Subject: ${nameOf(subject)}`, `Chain Issuer: ${nameOf(issuer)}`];
+    }),
     'OCSP Response Key: ',
   ];
   return `${lines.join('\n')}\n`;

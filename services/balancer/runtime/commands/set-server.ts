@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { redirectAgent, redirectChecks } from '../../servers/redirect.ts';
 import type { Server } from '../../servers/server.ts';
 import type { Call, CommandTable } from '../command.ts';
-import { bareFailure, failure, NOTHING, type Reply, warning } from '../reply.ts';
+import { bareFailure, failure, NOTHING, notice, type Reply, warning } from '../reply.ts';
 import { backendOf, isReply, serverOf } from '../targets.ts';
 import { changeWeight } from './weights.ts';
 
@@ -72,8 +72,18 @@ const CHANGES: Readonly<Record<string, Change>> = {
     server.setHealth(health);
     return NOTHING;
   },
-  ssl: () =>
-    failure("'set server <srv> ssl' cannot be set.  default-server should define ssl settings"),
+  ssl: (server, [word]) => {
+    if (!server.config.tlsKept) {
+      return failure(
+        "'set server <srv> ssl' cannot be set.  default-server should define ssl settings",
+      );
+    }
+    if (word !== 'on' && word !== 'off') {
+      return failure("'set server <srv> ssl' expects 'on' or 'off'.");
+    }
+    server.setTls(word === 'on');
+    return notice('server ssl setting updated.');
+  },
   state: (server, [word]) => {
     const state = (['ready', 'drain', 'maint'] as const).find((one) => one === word);
     if (!state) {
