@@ -11,13 +11,21 @@ const SLOT_FILES = fileURLToPath(new URL('../../image/out/boot/a', import.meta.u
 /** Where the machine finds the updates. */
 const BROKEN = '/dev/vdb';
 const WHOLE = '/dev/vdc';
+const SECRET = '0123456789abcdef0123';
+const CLUSTER = `cluster: { name: home, secret: ${SECRET} }
+nodes: [{ name: pi1, address: 10.0.2.15 }]
+mqtt: { anonymous: true }
+`;
 
 let work = '';
 let pi: CardMachine;
 
 beforeAll(async () => {
   work = await mkdtemp(path.join(tmpdir(), 'bramble-broken-'));
-  pi = await CardMachine.flash({ disks: [await brokenUpdate(), await builtUpdate()] });
+  pi = await CardMachine.flash({
+    files: { 'cluster.yaml': CLUSTER },
+    disks: [await brokenUpdate(), await builtUpdate()],
+  });
   await pi.serves();
   await pi.until('SSH', () => pi.ssh('true'));
 });
@@ -44,6 +52,16 @@ async function reboot(): Promise<void> {
   await pi.ssh('systemctl reboot').catch(() => '');
   await pi.until('a reset', async () => pi.machine.starts > starts);
 }
+
+test('a cluster.yaml that lies on a new card is taken at its first start', async () => {
+  const status = await pi.read('STATUS.txt');
+  expect(status).toContain('cluster.yaml was taken from the card.');
+  expect(status).toContain('This node is pi1.');
+  // Its logins are those in cluster.yaml: there is none to tell.
+  expect(status).not.toContain('Password:');
+  expect(await pi.read('cluster.yaml.taken')).not.toContain(SECRET);
+  expect(await pi.ssh('hostname')).toBe('pi1\n');
+});
 
 test('an update that nobody has signed is taken only when that is asked for', async () => {
   await expect(pi.ssh(`bramble os-update ${WHOLE}`)).rejects.toThrow(/--unsigned/);
@@ -82,7 +100,7 @@ test('an update is tried, and kept once it serves', async () => {
   expect(await pi.read('a/state')).toBe('good\n');
   expect(await pi.ssh('cat /proc/cmdline')).toContain('bramble.slot=b');
   // Its configuration came along.
-  expect(await pi.ssh('hostname')).toBe('attic\n');
+  expect(await pi.ssh('hostname')).toBe('pi1\n');
 });
 
 test('what was kept is what starts from then on', async () => {
