@@ -7,6 +7,7 @@ import path from 'node:path';
 import { formatKafka, kafkaCommand, kafkaId } from '../../../provisioning/kafka/command.ts';
 import { kafkaClassPath } from '../../../provisioning/kafka/jars.ts';
 import { renderKafka } from '../../../provisioning/render/kafka.ts';
+import { quietTimers } from '../../../services/bridge/kafka/quiet-timers.ts';
 import { freePorts } from '../ports.ts';
 
 const START_TIMEOUT = 90_000;
@@ -49,6 +50,8 @@ export interface TestKafka {
 
 /** Apache Kafka in KRaft mode, one node or three, with the configuration of a Pi. */
 export async function startKafka(options: KafkaOptions = {}): Promise<TestKafka> {
+  // kafkajs in the test itself: its timers warn of times that are past.
+  quietTimers();
   const { nodes: count = 1, security = 'PLAINTEXT', extra = '', scram = {} } = options;
   const classPath = await kafkaClassPath();
   const folder = await mkdtemp(path.join(tmpdir(), 'bramble-kafka-'));
