@@ -69,7 +69,7 @@ describe('a record batch', () => {
         const ours = await encodeRecordBatch(packed(records), IDENTITY);
         expect(ours.equals(await theirs(records, records[0]!.timestamp))).toBe(true);
       }),
-      { numRuns: 500 },
+      { numRuns: 150 },
     );
   });
 
