@@ -6,7 +6,7 @@ import { kafkaId } from '../../provisioning/kafka/command.ts';
 import { renderKafka } from '../../provisioning/render/kafka.ts';
 import { eventually } from '../support/broker.ts';
 import { builtVirtualPiWithKafka } from './built.ts';
-import { bootVirtualPi, succeeds } from './virtual-pi.ts';
+import { bootVirtualPi } from './virtual-pi.ts';
 
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 const LOGGING = path.join(CHECKOUT, 'provisioning/kafka/log4j2.yaml');
@@ -20,6 +20,10 @@ const PROPERTIES = '/etc/kafka/server.properties';
 const ROUND_TRIP = `
   const { Kafka, logLevel } = await import('kafkajs');
   const kafka = new Kafka({ brokers: ['127.0.0.1:9092'], logLevel: logLevel.NOTHING });
+  const admin = kafka.admin();
+  await admin.connect();
+  await admin.createTopics({ topics: [{ topic: 'door' }], waitForLeaders: true });
+  await admin.disconnect();
   const producer = kafka.producer();
   await producer.connect();
   await producer.send({ topic: 'door', messages: [{ key: 'front', value: 'open' }] });
@@ -52,14 +56,18 @@ test.skipIf(tar === undefined)('Kafka runs on what the image brings of it', asyn
   const from = performance.now();
   const script = ['--input-type=module', '-e', ROUND_TRIP];
   let came = '';
-  await eventually(
-    'a record goes round',
-    () =>
-      succeeds(async () => {
-        came = await pi.run(path.join(CHECKOUT, 'bin/node'), script, 'net');
-      }),
-    START,
-  );
+  let last: unknown;
+  const attempt = async (): Promise<boolean> => {
+    came = await pi.run(path.join(CHECKOUT, 'bin/node'), script, 'net').catch((error: unknown) => {
+      last = error;
+      return '';
+    });
+    return came !== '';
+  };
+  await eventually('a record goes round', attempt, START).catch(async (error: unknown) => {
+    const said = await pi.run('journalctl', ['-q', '-u', 'kafka', '-n', '40', '--no-pager']);
+    throw new Error(`${error}\n${last}\n${said}`);
+  });
   console.log(`a record goes round ${((performance.now() - from) / 1000).toFixed(0)} s after`);
   expect(came).toBe('front open\n');
 });
