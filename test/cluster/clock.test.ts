@@ -3,7 +3,7 @@ import mqtt from 'mqtt';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { audit } from '../support/accounting.ts';
 import { eventually } from '../support/broker.ts';
-import { Publisher, Subscriber } from './lab/clients.ts';
+import { Publisher, RECONNECT, Subscriber } from './lab/clients.ts';
 import { CLOCKS } from './lab/clock.ts';
 import { LOGIN } from './lab/config.ts';
 import { type Lab, lab } from './lab/lab.ts';
@@ -15,6 +15,7 @@ const STEADY = 3_000;
 /** Time for what looks at the clock now and then, milliseconds. */
 const LOOKS = 20_000;
 const PATIENCE = 60_000;
+const LONGEST = 600_000;
 
 let home: Lab;
 
@@ -31,26 +32,29 @@ async function visit(clientId: string, expiry: number): Promise<{ present: boole
     clean: false,
     protocolVersion: 5,
     properties: { sessionExpiryInterval: expiry },
-    reconnectPeriod: 0,
+    reconnectPeriod: RECONNECT,
   });
+  client.on('error', () => undefined);
   let got = 0;
   client.on('message', () => {
     got++;
   });
   try {
-    const present = await new Promise<boolean>((resolve, reject) => {
-      client.once('connect', ({ sessionPresent }) => resolve(sessionPresent));
-      client.once('error', reject);
+    let present: boolean | undefined;
+    client.once('connect', ({ sessionPresent }) => {
+      present = sessionPresent;
     });
+    await eventually(`${clientId} is connected`, () => present !== undefined, PATIENCE);
     if (!present) await client.subscribeAsync('house/#', { qos: 1 });
     let before = -1;
-    while (present && got !== before) {
+    while (present === true && got !== before) {
       before = got;
       await wait(STEADY);
     }
-    return { present, got };
+    return { present: present === true, got };
   } finally {
-    await client.endAsync();
+    // Its DISCONNECT is not worth waiting for without end.
+    await Promise.race([client.endAsync(), wait(STEADY)]);
   }
 }
 
@@ -120,6 +124,7 @@ test.runIf(CLOCKS).each([
       await Promise.all(clients.map((client) => client.close()));
     }
   },
+  LONGEST,
 );
 
 /** What time it is on the page of a node, milliseconds since the epoch. */

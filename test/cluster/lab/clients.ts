@@ -56,6 +56,7 @@ export class Publisher extends Client {
   readonly topic: string;
   readonly #acknowledged = new Set<number>();
   #made = 0;
+  #refused = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(host: string, name: string) {
@@ -69,6 +70,8 @@ export class Publisher extends Client {
       const number = this.#made++;
       this.mqtt.publish(this.topic, String(number), { qos: 1 }, (error) => {
         if (!error) this.#acknowledged.add(number);
+        // A PUBACK with a reason code; without a connection it is sent again.
+        else if (typeof (error as { code?: unknown }).code === 'number') this.#refused++;
       });
     }, every);
   }
@@ -79,6 +82,16 @@ export class Publisher extends Client {
 
   get allAcknowledged(): boolean {
     return this.#acknowledged.size === this.#made;
+  }
+
+  /** How many were answered with a refusal. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Every one acknowledged or refused. */
+  get allAnswered(): boolean {
+    return this.#acknowledged.size + this.#refused === this.#made;
   }
 
   get books(): PublishedTopic {

@@ -183,9 +183,13 @@ export class VirtualPi {
   /** Leaves no room on its disk; `diskFree` gives it back. */
   async diskFull(): Promise<void> {
     const filler = path.join(this.#options.work, 'disk', 'filler');
-    await quietly(() =>
-      this.#options.network.inside('dd', 'if=/dev/zero', `of=${filler}`, 'bs=1M'),
-    );
+    const { network } = this.#options;
+    for (const block of ['1M', '4k']) {
+      const more = ['oflag=append', 'conv=notrunc'];
+      await quietly(() =>
+        network.inside('dd', 'if=/dev/zero', `of=${filler}`, `bs=${block}`, ...more),
+      );
+    }
   }
 
   async diskFree(): Promise<void> {

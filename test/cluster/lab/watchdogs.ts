@@ -45,6 +45,15 @@ export async function timelineOf(pi: VirtualPi): Promise<string[]> {
   return events.map(({ subject, text }) => `${subject} ${text}`);
 }
 
+/** What the page of a node says is wrong now: `subject text`. */
+export async function problemsOf(pi: VirtualPi): Promise<string[]> {
+  const { health } =
+    ((await get(pi, 'api/cluster')) as {
+      health?: { problems: { subject: string; text: string }[] };
+    }) ?? {};
+  return (health?.problems ?? []).map(({ subject, text }) => `${subject} ${text}`);
+}
+
 async function get(pi: VirtualPi, name: string): Promise<unknown> {
   try {
     const signal = AbortSignal.timeout(TIMEOUT);
