@@ -59,8 +59,7 @@ const HOURS = 6 * 3_600_000;
  */
 export class Ledger {
   #number = 0;
-  /** When each number was acknowledged, milliseconds of this process. */
-  readonly #acknowledged = new Map<number, number>();
+  readonly #acknowledged: number[] = [];
 
   /** Publishes with QoS 1, one after the other, until the connection breaks. Never rejects. */
   async publish(door: Door): Promise<void> {
@@ -68,7 +67,7 @@ export class Ledger {
       for (;;) {
         const number = ++this.#number;
         await client.publishAsync(topicOf(number), `${number}`, { qos: 1, retain: true });
-        this.#acknowledged.set(number, performance.now());
+        this.#acknowledged.push(number);
         await sleep(PACE);
       }
     };
@@ -76,11 +75,11 @@ export class Ledger {
   }
 
   /**
-   * What was acknowledged before `until`, by how many of these are not there any more: none of a
-   * topic's retained message may be older than what was acknowledged for the topic.
+   * How many were acknowledged, and which of these are not there any more: a topic's retained
+   * message may be none that is older than the last acknowledged one.
    */
-  async missing(door: Door, until: number): Promise<{ acknowledged: number; lost: number[] }> {
-    const due = [...this.#acknowledged].filter(([, at]) => at < until).map(([number]) => number);
+  async missing(door: Door): Promise<{ acknowledged: number; lost: number[] }> {
+    const due = this.#acknowledged;
     const latest = new Map(due.map((number) => [topicOf(number), number]));
     const there = new Map<string, number>();
     const { promise, resolve } = Promise.withResolvers<void>();
