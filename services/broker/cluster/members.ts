@@ -1,4 +1,6 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
+import { clusterTime } from '#core/cluster-time.ts';
+import { nodeOfWorker } from '#core/contracts/workers.ts';
 import type { Bus } from '#core/jetstream/bus.ts';
 import { encodeLevel } from '../router/subjects.ts';
 import { HybridClock } from './clock.ts';
@@ -18,6 +20,8 @@ interface Hello {
   incarnation: string;
   /** The sender's hybrid clock: nobody falls behind anybody by more than a heartbeat. */
   clock: number;
+  /** What time it is by the sender's own clock; older releases do not say. */
+  wall?: number;
   /** Wants to be answered at once. */
   ask?: boolean;
   leaving?: boolean;
@@ -72,10 +76,12 @@ export class Members {
     this.#subscriptions.push(this.#bus.subscribe(HELLO, (data) => this.#heard(data)));
     this.#say({ ask: true });
     this.#timer = setInterval(() => {
+      clusterTime.settle();
       this.#say({});
       this.#expire();
     }, HELLO_INTERVAL);
     await new Promise((resolve) => setTimeout(resolve, FIRST_ANSWERS));
+    clusterTime.settle();
   }
 
   close(): void {
@@ -113,14 +119,16 @@ export class Members {
 
   #say(extra: Partial<Hello>): void {
     const { node, incarnation, clock } = this;
-    const hello: Hello = { node, incarnation, clock: clock.latest, ...extra };
+    const hello: Hello = { node, incarnation, clock: clock.latest, wall: Date.now(), ...extra };
     this.#bus.nats.publish(HELLO, JSON.stringify(hello));
   }
 
   #heard(data: Buffer): void {
-    const { node, incarnation, clock, ask, leaving } = JSON.parse(data.toString()) as Hello;
+    const { node, incarnation, clock, wall, ask, leaving } = JSON.parse(data.toString()) as Hello;
     if (node === this.node || typeof node !== 'string') return;
     this.clock.observe(clock);
+    const machine = nodeOfWorker(node);
+    if (machine !== nodeOfWorker(this.node)) clusterTime.hear(machine, wall);
     const known = this.#peers.get(node);
     if (leaving === true) {
       if (this.#peers.delete(node)) this.#tell(node, 'left');

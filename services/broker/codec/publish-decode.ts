@@ -1,3 +1,4 @@
+import { clusterTime } from '#core/cluster-time.ts';
 import { Message, type MqttVersion, NO_BYTES, type Qos } from '#core/mqtt/message.ts';
 import { readVarint } from '#core/mqtt/varint.ts';
 import { parsePublishProperties } from './publish-properties.ts';
@@ -72,7 +73,7 @@ export function decodePublish(
     properties = parsed.forward;
     verbatim = parsed.verbatim;
     if (parsed.expiry >= 0 && parsed.expiry <= EXPIRY_MAX) {
-      expiresAt = Date.now() + Math.max(parsed.expiry, 0.001) * 1000;
+      expiresAt = clusterTime.now() + Math.max(parsed.expiry, 0.001) * 1000;
     }
     name = resolveAlias(name, parsed.topicAlias, aliases);
   }

@@ -1,3 +1,4 @@
+import { clusterTime } from '#core/cluster-time.ts';
 import { Message, NO_BYTES, type Qos } from '#core/mqtt/message.ts';
 import type { PacketReader } from './packet-reader.ts';
 import { readProperties } from './properties.ts';
@@ -45,6 +46,6 @@ export function readWill(reader: PacketReader, v5: boolean, qos: Qos, retain: bo
 export function willMessage(will: Will): Message {
   // An expiry of 0 has passed for whoever is not there at that moment.
   const life = will.expiry === undefined ? undefined : Math.max(will.expiry * 1000, 1);
-  const expiresAt = life === undefined ? 0 : Date.now() + life;
+  const expiresAt = life === undefined ? 0 : clusterTime.now() + life;
   return new Message(will.topic, will.qos, will.retain, will.payload, will.properties, expiresAt);
 }

@@ -1,3 +1,4 @@
+import { clusterTime } from '#core/cluster-time.ts';
 import { describeError } from '#core/errors.ts';
 import type { Version } from '#core/jetstream/quorum-register.ts';
 import type { Logger } from '#core/log.ts';
@@ -62,7 +63,7 @@ export class Caretaker {
   #tick(): void {
     const { onDuty, index } = this.#options;
     if (performance.now() < this.#quietUntil || !onDuty()) return;
-    const now = Date.now();
+    const now = clusterTime.now();
     for (const session of index.sessions) {
       if (this.#inHand.size >= PARALLEL_MAX) return;
       const { clientId } = session.meta;
@@ -91,7 +92,7 @@ export class Caretaker {
 
   /** The node that had the client has died: its connection ended, so its time runs from now on. */
   async #orphan({ meta, version }: IndexedSession): Promise<void> {
-    const now = Date.now();
+    const now = clusterTime.now();
     const { will, expiry, clientId } = meta;
     const delay = will === undefined ? 0 : Math.min(will.delay, expiry) * 1000;
     const endsAt = expiry === NEVER ? null : now + Math.max(expiry * 1000, delay);

@@ -1,3 +1,4 @@
+import { clusterTime } from '#core/cluster-time.ts';
 import type { Cursor } from '#core/message-log/cursor.ts';
 import type { LogPosition } from '#core/message-log/position.ts';
 import type { Message, Qos } from '#core/mqtt/message.ts';
@@ -157,7 +158,7 @@ export class Session {
   /** As read again from the log: false when the client takes no more now. */
   deliverRead(outgoing: Outgoing): boolean {
     if (!this.#admits(this.outlet)) return false;
-    if (outgoing.message.expired(Date.now())) this.#events.dropped(this.clientId, 'expired');
+    if (outgoing.message.expired(clusterTime.now())) this.#events.dropped(this.clientId, 'expired');
     else this.#track(this.outlet!, outgoing);
     return true;
   }
@@ -185,7 +186,7 @@ export class Session {
   pump(): void {
     const outlet = this.outlet;
     if (outlet === undefined) return;
-    const now = Date.now();
+    const now = clusterTime.now();
     while (this.queue.length > 0 && this.#admits(outlet)) {
       const next = this.queue.shift()!;
       this.queuedBytes -= next.message.size;

@@ -1,3 +1,4 @@
+import { clusterTime } from '#core/cluster-time.ts';
 import { UNWRITTEN, type Version, type Versioned } from '#core/jetstream/quorum-register.ts';
 import type { Message } from '#core/mqtt/message.ts';
 import { type Epoch, isLater } from '../cluster/clock.ts';
@@ -150,7 +151,7 @@ export class SessionVault {
     const delay = Math.min(will?.delay ?? 0, expiryInterval) * 1000;
     const wait =
       will !== undefined && cause === 'shutdown' ? Math.max(delay, SHUTDOWN_GRACE) : delay;
-    const now = Date.now();
+    const now = clusterTime.now();
     if (will !== undefined && (wait === 0 || custody === undefined)) {
       this.#options.publishWill(willMessage(will), clientId);
     }
@@ -344,5 +345,5 @@ export class SessionVault {
 }
 
 function isAlive({ endsAt, connected }: SessionMeta): boolean {
-  return connected || endsAt === null || endsAt > Date.now();
+  return connected || endsAt === null || endsAt > clusterTime.now();
 }

@@ -1,3 +1,4 @@
+import { clusterTime } from '#core/cluster-time.ts';
 import type { Message } from '#core/mqtt/message.ts';
 import { TopicTree } from './topic-tree.ts';
 
@@ -83,12 +84,12 @@ export class RetainedStore {
 
   get(topic: string): Message | undefined {
     const message = this.#tree.get(topic)?.message;
-    return message?.expired(Date.now()) ? undefined : message;
+    return message?.expired(clusterTime.now()) ? undefined : message;
   }
 
   /** Those whose topic the filter matches and that have not expired. */
   *match(filter: string): Generator<Message> {
-    const now = Date.now();
+    const now = clusterTime.now();
     for (const { message } of this.#tree.match(filter)) {
       if (!message.expired(now)) yield message;
     }
@@ -96,7 +97,7 @@ export class RetainedStore {
 
   /** Forgets what has expired. */
   sweep(): void {
-    const now = Date.now();
+    const now = clusterTime.now();
     const gone: Entry[] = [];
     for (const entry of this.#tree.values()) if (entry.message.expired(now)) gone.push(entry);
     for (const { message, position } of gone) {

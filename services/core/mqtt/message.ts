@@ -1,3 +1,4 @@
+import { clusterTime } from '../cluster-time.ts';
 import type { LogPosition } from '../message-log/position.ts';
 import { encodePublish, type PublishFrame } from './publish-encode.ts';
 
@@ -141,7 +142,7 @@ export function lowerQos(a: Qos, b: Qos): Qos {
 
 /** MQTT 5, 3.3.2.3.3: the expiry interval sent is the received one minus the time waited. */
 export function remainingSeconds(expiresAt: number): number {
-  return Math.max(1, Math.ceil((expiresAt - Date.now()) / 1000));
+  return Math.max(1, Math.ceil((expiresAt - clusterTime.now()) / 1000));
 }
 
 function slot(v5: boolean, qos: Qos, retain: boolean): number {

@@ -21,9 +21,17 @@ const MARK = Buffer.from('bramble1');
 /** Whether this machine's processes can be given another clock: the code is for x86-64. */
 export const CLOCKS = process.arch === 'x64';
 
+/** Whether these have another clock already, so that it can be set while they run. */
+export function haveClocks(pids: readonly number[]): boolean {
+  return pids.every((pid) => {
+    const vdso = readVdso(pid);
+    return vdso === undefined || isReplaced(vdso);
+  });
+}
+
 /**
- * Their clock is `seconds` ahead of this machine's from now on; less than 0: behind. The processes
- * must stand still meanwhile. Returns false where one is inside the code that is replaced: let them
+ * Their clock is `seconds` ahead of this machine's from now on; less than 0: behind. The first time
+ * the processes must stand still meanwhile. Returns false where one is inside the code that is replaced: let them
  * run, and try again.
  */
 export function setClocks(pids: readonly number[], seconds: number): boolean {

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { eventually } from '../../support/broker.ts';
-import { setClocks } from './clock.ts';
+import { haveClocks, setClocks } from './clock.ts';
 import type { Network } from './network.ts';
 import { cgroupRoot, processesIn, removeCgroup } from './reap.ts';
 import { quietly, sh } from './shell.ts';
@@ -154,11 +154,14 @@ export class VirtualPi {
   }
 
   /**
-   * Sets the clock of all that runs in it now to `seconds` ahead of this machine's, for a moment
-   * still; less than 0: behind. What starts later has this machine's clock. See clock.ts.
+   * Sets the clock of all that runs in it now to `seconds` ahead of this machine's; less than 0:
+   * behind. The first time it stands still for a moment, longer than the others wait for it on a
+   * busy machine: set 0 before something is measured. What starts later has this machine's clock. See clock.ts.
    */
   async clockJump(seconds: number): Promise<void> {
     const set = async (): Promise<boolean> => {
+      const pids = processesIn(this.#cgroupPath);
+      if (haveClocks(pids)) return setClocks(pids, seconds);
       this.freeze();
       try {
         const stopped = (): boolean =>
