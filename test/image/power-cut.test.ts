@@ -4,7 +4,7 @@ import { builtUpdate } from './built.ts';
 import { CardMachine } from './card.ts';
 import { Ledger } from './mqtt.ts';
 
-const CUTS = process.env.BRAMBLE_IMAGE === 'long' ? 10 : 3;
+const CUTS = Number(process.env.BRAMBLE_CUTS ?? (process.env.BRAMBLE_IMAGE === 'long' ? 10 : 3));
 /** The disk on which the machine finds an update. */
 const DISK = '/dev/vdb';
 /** What is acknowledged is on the disk, so all of it has to be there after a cut. */
@@ -43,9 +43,9 @@ test(`power goes ${CUTS} times while an update is written, and nothing is lost`,
     await pi.machine.powerOff();
     await Promise.all([writing, publishing]);
     await pi.machine.powerOn();
-    // A system is started that was whole: the one from before, or all of the new one.
-    expect(pi.machine.slot === running || written).toBe(true);
+    // The one from before, or all of the new one: it would not serve if it were not whole.
     await pi.serves();
+    if (written) expect(pi.machine.slot).not.toBe(running);
     const { acknowledged, lost } = await ledger.missing(await pi.door());
     console.log(
       `${after}: slot ${running}, then ${pi.machine.slot}; ${acknowledged} acknowledged, ${lost.length} lost`,
@@ -60,7 +60,7 @@ test(`power goes ${CUTS} times while an update is written, and nothing is lost`,
 
 test(`power goes during the first start of ${CUTS} cards, and the second comes to its end`, async () => {
   /** How long a first start takes, which gives the moments of the cuts; first a guess. */
-  let whole = 90_000;
+  let whole = 150_000;
   for (let cut = 0; cut < CUTS; cut++) {
     await using pi = await CardMachine.flash();
     const wait = random(2_000, whole);
