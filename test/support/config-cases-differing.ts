@@ -34,7 +34,7 @@ export const STRICTER: readonly [string, string, number[]][] = [
   ],
   ['a second interval', defaults('option redispatch 1 2'), [2]],
   ['sections', 'mailers m\n', [1]],
-  ['proxy keywords', backend('dispatch 127.0.0.1:80', 'option transparent'), [2, 3]],
+  ['proxy keywords', backend('email-alert level info', 'option spop-check'), [2, 3]],
 ];
 
 /** HAProxy calls these an alert and starts all the same; we call them a warning. */

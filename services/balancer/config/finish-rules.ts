@@ -114,6 +114,12 @@ function checkReference(
     const backend = slash < 0 ? proxy : backends.find((each) => each.name === name.slice(0, slash));
     if (backend?.servers.some((server) => server.name === name.slice(slash + 1))) return;
     problems.alert(position, `unable to find server '${name}' in proxy '${proxy.name}'.`);
+  } else if (name === '') {
+    // The proxy itself is meant.
+    const able = kind === 'frontend' ? hasFrontend(proxy.section) : hasBackend(proxy.section);
+    if (able) return;
+    const message = `proxy '${proxy.name}', referenced in arg 1 of a sample fetch, has not ${kind} capability.`;
+    problems.alert(position, message);
   } else {
     const candidates =
       kind === 'backend' ? backends : draft.proxies.filter((each) => hasFrontend(each.section));

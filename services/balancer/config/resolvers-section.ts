@@ -29,7 +29,7 @@ function timeAt(statement: Statement, index: number, { problems }: Context): num
 /** Keywords of a `resolvers` section: HAProxy 2.6 manual, section 5.3.2. */
 export const RESOLVERS_KEYWORDS: KeywordTable<Keyword<ResolversConfig>> = {
   nameserver: {
-    usage: '<name> <address>[:<port>]',
+    usage: '<name> <address>:<port>',
     summary: 'a server to ask',
     parse: ({ nameservers }, statement, context) => {
       const [name, written] = [statement.word(1), statement.word(2)];
@@ -49,7 +49,11 @@ export const RESOLVERS_KEYWORDS: KeywordTable<Keyword<ResolversConfig>> = {
         return;
       }
       const { host, ports } = parsed.address;
-      const port = ports?.first ?? 53;
+      if (!ports) {
+        fail(2, `'nameserver ${name}' : missing port specification in '${written}'`);
+        return;
+      }
+      const port = ports.first;
       nameservers.push({
         name,
         address: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,

@@ -52,6 +52,10 @@ function parseGroup(
     problems.alert(statement.at(2), "'group' only supports 'users' option.");
     return;
   }
+  if (statement.length > 4) {
+    problems.alert(statement.at(4), "'group' only supports 'users' option.");
+    return;
+  }
   for (const user of statement.word(3).split(',')) list.pending(user, name);
 }
 

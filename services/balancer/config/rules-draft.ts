@@ -12,6 +12,7 @@ import type {
 } from '../rules/model.ts';
 import { nameRule } from '../rules/name-rule.ts';
 import type { StickRule } from '../stickiness/table/sticking.ts';
+import type { RuleKind } from './rule-order.ts';
 
 /** A proxy or server that a rule names, to be looked up once everything is read. */
 export interface Reference {
@@ -50,6 +51,10 @@ export class RulesDraft {
   cookieCapture: (FieldCapture & { prefix: boolean }) | undefined;
   inspectDelay: number | undefined;
   responseDelay: number | undefined;
+  /** Kinds of rules that stand in the section so far, in no order that is theirs. */
+  readonly placed = new Set<RuleKind>();
+  /** Keywords whose last rule lets nothing by. */
+  readonly closed = new Set<string>();
 
   /** Rules of a named defaults section come before the proxy's own. */
   inherit(from: RulesDraft): void {
@@ -106,7 +111,13 @@ export function buildRules(
   settings: RuleSettings,
   uniqueIdFormat: LogFormatter | undefined,
 ): ProxyRules | undefined {
-  const { references: _references, acls: _acls, ...lists } = draft;
+  const {
+    references: _references,
+    acls: _acls,
+    placed: _placed,
+    closed: _closed,
+    ...lists
+  } = draft;
   const { monitorUri, uniqueIdHeader, bufferRequest, originalTo, forwarded } = settings;
   const restrict = settings.restrictNames;
   const request =

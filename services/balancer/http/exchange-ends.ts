@@ -43,6 +43,8 @@ export abstract class ExchangeEnds {
   /** The whole request came with its head. */
   protected whole: boolean;
   protected keepClient: boolean;
+  /** The client has closed its side. */
+  protected ended = false;
   /** Keeps or compresses the body on its way to the client. */
   protected filter: ResponseFilter | undefined;
   #algorithm: Algorithm | undefined;
@@ -267,6 +269,42 @@ export abstract class ExchangeEnds {
     this.account.close(termination);
     this.connector?.release();
     this.client.exchangeDone(keep);
+  }
+
+  clientEnded(): void {
+    this.ended = true;
+    if (this.request.done && this.abortsOnClose) this.#abandoned();
+    else if (this.rules?.wantsBody) this.rules.bodyLost();
+    else if (!this.request.done) this.cut('CD');
+  }
+
+  /** `option abortonclose`: who may still listen is told, once the request is at its server. */
+  #abandoned(): void {
+    if (this.phase !== 'wait') {
+      this.clientClosed();
+      return;
+    }
+    this.keepClient = false;
+    this.fail(400, 'CH');
+  }
+
+  clientClosed(): void {
+    let letter = 'D';
+    if (this.phase === 'connect') letter = this.connector?.phase ?? 'R';
+    else if (this.phase === 'rules') letter = this.rules?.tarpitted ? 'T' : 'R';
+    else if (this.phase === 'wait' && this.request.done) letter = 'H';
+    this.cut(`C${letter}`);
+  }
+
+  clientExpired(): void {
+    if (this.phase === 'wait' || this.phase === 'rules') {
+      this.keepClient = false;
+      const ruled = this.phase === 'rules';
+      if (ruled) this.account.requestTime = -1;
+      this.fail(408, ruled ? 'cR' : 'cD');
+    } else {
+      this.cut('cD');
+    }
   }
 
   protected limitClient(): void {

@@ -35,7 +35,6 @@ export class Exchange
   #responseHead: ResponseHead | undefined;
   /** Whether the server connection may outlive the exchange, as far as options say. */
   #keepServer = false;
-  #ended = false;
   /** The server's connection is gone or useless, what is left of the request goes nowhere. */
   #discardBody = false;
 
@@ -97,7 +96,7 @@ export class Exchange
     this.head = this.negotiated(head, backend);
     this.phase = 'connect';
     if (this.answeredFromCache()) return;
-    if (this.#ended && !this.request.done) {
+    if (this.ended && !this.request.done) {
       this.cut('CR');
       return;
     }
@@ -254,7 +253,7 @@ export class Exchange
       this.connector?.release(),
     );
     this.client.handOver(tunnel);
-    tunnel.start(this.#ended, at < input.length ? input.subarray(at) : undefined);
+    tunnel.start(this.ended, at < input.length ? input.subarray(at) : undefined);
   }
 
   /** Passes on what the last `collect` of the response yielded; `next` is what it returned. */
@@ -341,42 +340,6 @@ export class Exchange
     upstream.resume();
     if (this.request.done) this.client.limit(undefined);
     if (!this.#response?.done) upstream.deadline.set(this.serverTimeout);
-  }
-
-  clientEnded(): void {
-    this.#ended = true;
-    if (this.request.done && this.abortsOnClose) this.#abandoned();
-    else if (this.rules?.wantsBody) this.rules.bodyLost();
-    else if (!this.request.done) this.cut('CD');
-  }
-
-  /** `option abortonclose`: who may still listen is told, once the request is at its server. */
-  #abandoned(): void {
-    if (this.phase !== 'wait') {
-      this.clientClosed();
-      return;
-    }
-    this.keepClient = false;
-    this.fail(400, 'CH');
-  }
-
-  clientClosed(): void {
-    let letter = 'D';
-    if (this.phase === 'connect') letter = this.connector?.phase ?? 'R';
-    else if (this.phase === 'rules') letter = this.rules?.tarpitted ? 'T' : 'R';
-    else if (this.phase === 'wait' && this.request.done) letter = 'H';
-    this.cut(`C${letter}`);
-  }
-
-  clientExpired(): void {
-    if (this.phase === 'wait' || this.phase === 'rules') {
-      this.keepClient = false;
-      const ruled = this.phase === 'rules';
-      if (ruled) this.account.requestTime = -1;
-      this.fail(408, ruled ? 'cR' : 'cD');
-    } else {
-      this.cut('cD');
-    }
   }
 
   /** RFC 9112, 9.3.1: what went out on a connection that its server was closing may go again. */

@@ -1,7 +1,9 @@
-import type { ClientAddress } from '../listeners/handler.ts';
+import type { AcceptedHandle, ClientAddress } from '../listeners/handler.ts';
 import type { ServerConfig } from '../model.ts';
+import type { FrontendContext } from '../servers/types.ts';
 import { type ProxyFacts, withFields } from './proxy-fields.ts';
 import { encodeProxyHeader } from './proxy-header.ts';
+import { TcpScope } from './tcp-scope.ts';
 
 /** What a connection to this server begins with; undefined = nothing. */
 export function prefaceFor(
@@ -19,3 +21,14 @@ export function prefaceFor(
 }
 
 const NONE: ReadonlySet<never> = new Set();
+
+/** The same for a connection in mode tcp. */
+export const tcpPreface = (
+  server: ServerConfig,
+  accepted: AcceptedHandle,
+  context: FrontendContext,
+): Buffer | undefined =>
+  prefaceFor(server, accepted.client, () => ({
+    tls: accepted.tls,
+    uniqueId: (accepted.scope ?? new TcpScope(context, accepted)).uniqueId,
+  }));

@@ -16,12 +16,11 @@ import { destinationOf } from './destination.ts';
 import { Dial } from './dial.ts';
 import { End, type EndOwner } from './end.ts';
 import { KEEPALIVE_IDLE } from './keepalive.ts';
-import { prefaceFor } from './preface.ts';
+import { tcpPreface } from './preface.ts';
 import { QUEUE_ENDS } from './queue-ends.ts';
 import { type ResponseEnd, ResponseInspection, type ResponseOwner } from './response-inspection.ts';
 import { SessionAccount } from './session-account.ts';
 import { momentOf } from './silence.ts';
-import { TcpScope } from './tcp-scope.ts';
 import { Ticket, type TimerWheel, type Watched, wheelNow } from './timer-wheel.ts';
 
 /** How much of a client's data is read before its server is there to take it. */
@@ -244,21 +243,13 @@ export class TcpSession implements EndOwner, Watched, LiveSession, ResponseOwner
     const options = {
       to: destinationOf(server.config, this.#accepted.client),
       keepAlive: this.#backend!.config.options.srvtcpka,
-      preface: tls && this.#preface(server),
+      preface: tls && tcpPreface(server.config, this.#accepted, this.context),
       serverName: tls && requestedName(tls, tls.sni && this.#scope()),
     };
     dial.start(server, options, (status) => {
       if (status === 0) this.#open(dial, server);
       else this.#connectFailed('error');
     });
-  }
-
-  #preface({ config }: Server): Buffer | undefined {
-    const { client, tls } = this.#accepted;
-    return prefaceFor(config, client, () => ({
-      tls,
-      uniqueId: (this.#accepted.scope ?? new TcpScope(this.context, this.#accepted)).uniqueId,
-    }));
   }
 
   /** What `sni` may look at. */
@@ -310,7 +301,9 @@ export class TcpSession implements EndOwner, Watched, LiveSession, ResponseOwner
     client.active = end.active;
     server.counters.bin += this.#heldBytes;
     if (!this.#inspect(end, server, dial)) return;
-    const preface = server.config.tls ? undefined : this.#preface(server);
+    const preface = server.config.tls
+      ? undefined
+      : tcpPreface(server.config, this.#accepted, this.context);
     if (preface) this.#held.unshift(preface);
     if (this.#held.length > 0) {
       const [first] = this.#held;

@@ -13,6 +13,7 @@ import { describeDurationError, parseDuration } from '../duration.ts';
 import { type Context, suggestion } from '../keyword.ts';
 import type { Statement } from '../lexer.ts';
 import { ruleContext } from '../rule-context.ts';
+import { placeRule, reachRule } from '../rule-order.ts';
 
 /** Actions that HAProxy has and rules here have not, so that they are called by their name. */
 const FOREIGN_ACTIONS =
@@ -33,6 +34,7 @@ function reporting(statement: Statement, context: Context, before: string, act: 
 /** `acl <name> <criterion> [flags] [operator] <value>…`. */
 export function parseAcl(draft: ProxyDraft, statement: Statement, context: Context): void {
   const { problems } = context;
+  if (isAnonymousDefaults('acl', draft, statement, context)) return;
   const name = statement.word(1);
   if (name === '') {
     problems.alert(statement.position, "'acl' expects a name and a criterion.");
@@ -107,6 +109,9 @@ export const parseHttpRule =
     const parsed = action;
     reporting(statement, context, conditionFault(what), () => {
       const when = conditionOf(words, rule, what);
+      const about = { kind: parsed.kind, name, conditional: when !== undefined };
+      reachRule(keyword, about, draft, statement, context);
+      if (phase === 'request') placeRule('request', draft, statement, context);
       draft.rules[list].push({ ...origin(statement), when, action: parsed });
     });
   };
@@ -165,6 +170,7 @@ export function parseRedirectLine(draft: ProxyDraft, statement: Statement, conte
   reporting(statement, context, actionFault(draft, 'redirect'), () => {
     const reply = parseRedirect(words, rule);
     const when = conditionOf(words, rule, 'redirect');
+    placeRule('redirect', draft, statement, context);
     draft.rules.redirects.push({ ...origin(statement), when, action: { kind: 'return', reply } });
   });
 }
@@ -195,6 +201,7 @@ export const parseUse =
       if (!dynamic) draft.rules.references.push({ kind: keyword, name, position: statement.at(1) });
       const action = dynamic ? formatterOf(name, rule) : name;
       const when = conditionOf(words, rule, keyword);
+      placeRule(keyword, draft, statement, context);
       const list = keyword === 'use_backend' ? draft.rules.useBackend : draft.rules.useServer;
       list.push({ ...origin(statement), when, action });
     });
@@ -271,6 +278,7 @@ function parseTcpAction(
   reporting(statement, context, actionFault(draft, `${what} ${name}`), () => {
     const action = row.parse(words, rule, argument);
     const when = conditionOf(words, rule, `${what} ${name}`);
+    if (kind !== 'response') placeRule(kind, draft, statement, context);
     draft.rules[list].push({ ...origin(statement), when, action });
   });
 }
@@ -315,6 +323,7 @@ export function parseMonitor(draft: ProxyDraft, statement: Statement, context: C
     "error detected while parsing a 'monitor fail' condition : ",
     () => {
       const when = conditionOf(new Words(wordsOf(statement), 2), rule, 'monitor fail');
+      placeRule('monitor', draft, statement, context);
       if (when) draft.rules.monitorFail.push(when);
     },
   );

@@ -18,7 +18,7 @@ const ofBackend = (summary: string, count: (backend: Backend) => number): Fetch 
   args: [0, 1],
   summary,
   make: ([name = ''], environment) => {
-    if (name !== '') environment.proxyNamed?.('backend', name);
+    environment.proxyNamed?.('backend', name);
     return (scope) => {
       const backend = name === '' ? scope.backend : scope.directory?.backend(name);
       return backend && int(count(backend));
@@ -33,7 +33,7 @@ const ofFrontend = (summary: string, count: (frontend: FrontendContext) => numbe
   args: [0, 1],
   summary,
   make: ([name = ''], environment) => {
-    if (name !== '') environment.proxyNamed?.('frontend', name);
+    environment.proxyNamed?.('frontend', name);
     return (scope) => {
       const frontend = name === '' ? scope.frontend : scope.directory?.frontend(name);
       return frontend && int(count(frontend));

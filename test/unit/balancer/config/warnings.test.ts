@@ -63,4 +63,47 @@ frontend y
     expect(proxy.stats).toBeUndefined();
     expect(proxy.options).toMatchObject({ forwardFor: undefined, logFormat: 'tcplog' });
   });
+
+  test('tell of rules that come earlier than where they stand, and of those never reached', async () => {
+    const text = `defaults
+ mode http
+ timeout client 1s
+ timeout connect 1s
+ timeout server 1s
+frontend f
+ bind :80
+ monitor fail if FALSE
+ tcp-request content accept
+ tcp-request connection accept
+ http-request deny
+ http-request set-header a b
+ use_backend b
+ tcp-request session accept
+ redirect location /
+ http-response allow
+ http-response allow if FALSE
+ http-response allow
+backend b
+ use-server s if TRUE
+ http-request deny if FALSE
+ http-request normalize-uri path-merge-slashes
+ http-request deny
+ server s 127.0.0.1:1
+`;
+    const before = (kind: string, later: string): string =>
+      `a '${kind}' rule placed after ${later} rule will still be processed before.`;
+    const unreached = (keyword: string): string =>
+      `previous '${keyword}' action is final and has no condition attached, further entries are NOOP.`;
+    expect(await warningsOf(text)).toEqual([
+      `9:2 ${before('tcp-request', "a 'monitor fail'")}`,
+      `10:2 ${before('tcp-request', "a 'tcp-request content'")}`,
+      `12:2 ${unreached('http-request')}`,
+      `14:2 ${before('tcp-request', "a 'tcp-request content'")}`,
+      `15:2 ${before('redirect', "a 'use_backend'")}`,
+      `17:2 ${unreached('http-response')}`,
+      `21:2 ${before('http-request', "a 'use-server'")}`,
+      `22:2 ${before('http-request', "a 'use-server'")}`,
+      `23:2 ${before('http-request', "a 'use-server'")}`,
+    ]);
+  });
 });
