@@ -79,6 +79,7 @@ describe('what HAProxy has and this balancer has not', () => {
     ['listen x\n stats http-request deny\n', '2:8 '],
     ['backend x\n mode http\n http-response wait-for-body time 1s\n', '3:16 '],
     ['frontend x\n tcp-request content switch-mode http\n', '2:22 '],
+    ['frontend x\n mode http\n http-request early-hint Link x\n', '3:15 '],
     ['frontend x\n mode http\n http-request set-header x %[fc_rtt]\n', '3:2 '],
     ['frontend x\n mode http\n http-request set-header x %[path,ungrpc(1)]\n', '3:2 '],
   ])('%j says so', async (text, where) => {

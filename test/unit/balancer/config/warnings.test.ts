@@ -90,20 +90,20 @@ backend b
  http-request deny
  server s 127.0.0.1:1
 `;
-    const before = (kind: string, later: string): string =>
+    const late = (kind: string, later: string): string =>
       `a '${kind}' rule placed after ${later} rule will still be processed before.`;
     const unreached = (keyword: string): string =>
       `previous '${keyword}' action is final and has no condition attached, further entries are NOOP.`;
     expect(await warningsOf(text)).toEqual([
-      `9:2 ${before('tcp-request', "a 'monitor fail'")}`,
-      `10:2 ${before('tcp-request', "a 'tcp-request content'")}`,
+      `9:2 ${late('tcp-request', "a 'monitor fail'")}`,
+      `10:2 ${late('tcp-request', "a 'tcp-request content'")}`,
       `12:2 ${unreached('http-request')}`,
-      `14:2 ${before('tcp-request', "a 'tcp-request content'")}`,
-      `15:2 ${before('redirect', "a 'use_backend'")}`,
+      `14:2 ${late('tcp-request', "a 'tcp-request content'")}`,
+      `15:2 ${late('redirect', "a 'use_backend'")}`,
       `17:2 ${unreached('http-response')}`,
-      `21:2 ${before('http-request', "a 'use-server'")}`,
-      `22:2 ${before('http-request', "a 'use-server'")}`,
-      `23:2 ${before('http-request', "a 'use-server'")}`,
+      `21:2 ${late('http-request', "a 'use-server'")}`,
+      `22:2 ${late('http-request', "a 'use-server'")}`,
+      `23:2 ${late('http-request', "a 'use-server'")}`,
     ]);
   });
 });
