@@ -242,20 +242,26 @@ export class Connector implements UpstreamUser {
   #keyFor(server: Server): string | undefined {
     const name = this.#nameFor(server);
     const place = destinationKey(server.config, this.#account.client);
-    return place === undefined ? name : `${place} ${name ?? ''}`;
+    const preface = this.#prefaceFor(server)?.toString('latin1');
+    if (place === undefined && preface === undefined) return name;
+    return `${place ?? ''} ${name ?? ''} ${preface ?? ''}`;
+  }
+
+  /** It speaks of one client, or of one request of his (`unique-id`). */
+  #prefaceFor(server: Server): Buffer | undefined {
+    return prefaceFor(server.config, this.#account.client, () => ({
+      tls: this.#own.tls,
+      uniqueId: this.#account.scope?.uniqueId,
+    }));
   }
 
   #open(server: Server): void {
     this.#pools.opened(server);
-    const preface = prefaceFor(server.config, this.#account.client, () => ({
-      tls: this.#own.tls,
-      uniqueId: this.#account.scope?.uniqueId,
-    }));
     const upstream = new Upstream(server, this, {
       to: destinationOf(server.config, this.#account.client),
       key: this.#keyFor(server),
       serverName: this.#nameFor(server),
-      preface,
+      preface: this.#prefaceFor(server),
     });
     this.#upstream = upstream;
     upstream.deadline.set(this.#backend.config.timeouts.connect);
