@@ -7,6 +7,7 @@ NODES ?= 2
 ARCH ?= arm64
 # Virtual Pis of make test-provision.
 PROVISION_NODES ?= 1
+PROVISION_TESTS ?= $(addprefix test/integration/provision,.test.ts -rolling.test.ts)
 CONFIG ?= vitest.config.ts
 # KAFKA=1: a Kafka beside the cluster.
 KAFKA ?=
@@ -73,7 +74,7 @@ setup-ansible: node_modules/.installed ## Install what `bramble plan` and `bramb
 
 test-provision: setup-test virtual-pi ## Run the playbooks on virtual Pis (minutes; PROVISION_NODES=3)
 	@./provisioning/setup.sh test-ansible
-	BRAMBLE_PROVISION_NODES=$(PROVISION_NODES) vitest run test/integration/ansible.test.ts test/integration/provision.test.ts
+	BRAMBLE_PROVISION_NODES=$(PROVISION_NODES) vitest run --maxWorkers 1 test/integration/ansible.test.ts $(PROVISION_TESTS)
 
 setup-image: node_modules/.installed
 	@./provisioning/setup.sh image

@@ -11,7 +11,7 @@ import { backupCommand, restoreCommand } from './backup.ts';
 import { bansCommand } from './bans.ts';
 import { bridgeCommand } from './bridge.ts';
 import { brokersCommand } from './brokers.ts';
-import { addNodeCommand, removeNodeCommand, replaceNodeCommand } from './change-nodes.ts';
+import { addNodeCommand, replaceNodeCommand } from './change-nodes.ts';
 import { clientsCommand } from './clients.ts';
 import type { Command } from './command.ts';
 import { completionCommand } from './completion.ts';
@@ -67,7 +67,6 @@ export const COMMANDS: readonly Command[] = [
   rollbackCommand,
   addNodeCommand,
   replaceNodeCommand,
-  removeNodeCommand,
   resetCommand,
   backupCommand,
   restoreCommand,

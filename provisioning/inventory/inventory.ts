@@ -59,8 +59,8 @@ ${indented(vars, 4)}
     bramble:
       hosts:
 ${indented(nodes, 8)}
-    # Which of them do what: the roles in cluster.yaml.
-${left}${group('brokers', withRole('broker'))}${group('balancers', withRole('balancer'))}${group('bridges', withRole('bridge'))}${group('kafka', withRole('kafka'))}`;
+${left}    # Which of them do what: the roles in cluster.yaml.
+${group('brokers', withRole('broker'))}${group('balancers', withRole('balancer'))}${group('bridges', withRole('bridge'))}${group('kafka', withRole('kafka'))}`;
 }
 
 function group(name: string, hosts: Record<string, unknown>): string {

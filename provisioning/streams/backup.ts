@@ -129,11 +129,14 @@ export async function restore(options: RestoreOptions): Promise<BackupResult> {
   };
 }
 
-/** What is there now; it must be what the manifest says. Throws STORAGE. */
+/** What is there now; it must not be less than the manifest says. Throws STORAGE. */
 async function restored(engine: Engine, manifest: Manifest): Promise<BackupResult['streams']> {
   for (const { config, state } of manifest.streams) {
     const { state: now } = await engine.manager.streams.info(config.name);
-    if (now.last_seq === state.last_seq && now.messages <= state.messages) continue;
+    // What was written while the copy was taken may be in it, and what is too old is gone again.
+    const { max_age: age } = config as { max_age?: number };
+    const enough = now.messages >= state.messages || (age ?? 0) > 0;
+    if (now.last_seq >= state.last_seq && enough) continue;
     throw new BrambleError(
       ERROR_CODES.STORAGE,
       `${config.name} has ${now.messages} records up to ${now.last_seq}, the backup ${state.messages} up to ${state.last_seq}`,

@@ -12,7 +12,8 @@ import { RollingLoad } from '../support/rolling-load.ts';
 
 /** Minutes each: make test-provision with PROVISION_NODES=3. */
 const asked = Number(process.env.BRAMBLE_PROVISION_NODES ?? 0) >= 3;
-const PATIENCE = 1_200_000;
+/** On a machine with much other work, milliseconds. */
+const PATIENCE = 2_400_000;
 const RETAINED = 40;
 const WAITING = 60;
 
@@ -101,29 +102,30 @@ describe.runIf(permitted)('a cluster that is worked on', () => {
     PATIENCE,
   );
 
-  test(
-    'upgrade and rollback under load: what was acknowledged is received',
-    async () => {
-      const newer = await home.variant('bramble-9.0.1-newer', 'LICENSE', 'another\n');
-      for (const args of [['upgrade', newer], ['rollback']]) {
-        await using load = new RollingLoad({
-          host: home.lab.vip,
-          login: await home.login(),
-          http: `http://${home.lab.vip}/api/cluster`,
-        });
-        await load.start();
-        const end = await home.must(...args);
-        const { mqtt: books, http } = await load.finish();
-        const { acknowledged, received, lost, doubled, repeated, disordered } = books;
-        console.log(
-          `${args[0]} of 3 under load in ${end.took.toFixed(0)} s: ${acknowledged} acknowledged, ${received} received by 2, ${lost} lost, ${doubled} doubled, ${repeated} repeated, ${disordered} disordered; HTTP ${http.answered} of ${http.asked} answered, ${http.failed} failed (${http.examples.join('; ')}), longest gap ${http.gap.toFixed(0)} ms`,
-        );
-        expect(lost, books.examples.join('\n')).toBe(0);
-        expect(doubled, books.examples.join('\n')).toBe(0);
-        expect(received).toBe(acknowledged * 2);
-        expect(http.failed / http.asked).toBeLessThan(0.01);
-      }
-      expect(home.current()).toEqual(names().map(() => path.basename(home.release)));
+  test.each(['upgrade', 'rollback'] as const)(
+    '%s under load: what was acknowledged is received',
+    async (command) => {
+      const before = path.basename(home.release);
+      const after = 'bramble-9.0.1-newer';
+      const more = command === 'upgrade' ? [await home.variant(after, 'LICENSE', 'another\n')] : [];
+      await using load = new RollingLoad({
+        host: home.lab.vip,
+        login: await home.login(),
+        http: `http://${home.lab.vip}/api/cluster`,
+      });
+      await load.start();
+      const end = await home.must(command, ...more);
+      const { mqtt: books, http } = await load.finish();
+      const { acknowledged, received, lost, doubled, repeated, disordered } = books;
+      console.log(
+        `${command} of 3 under load in ${end.took.toFixed(0)} s: ${acknowledged} acknowledged, ${received} received by 2, ${lost} lost, ${doubled} doubled, ${repeated} repeated, ${disordered} disordered; HTTP ${http.answered} of ${http.asked} answered, ${http.failed} failed (${http.examples.join('; ')}), longest gap ${http.gap.toFixed(0)} ms`,
+      );
+      expect(lost, books.examples.join('\n')).toBe(0);
+      expect(doubled, books.examples.join('\n')).toBe(0);
+      expect(received).toBe(acknowledged * 2);
+      expect(http.failed / http.asked).toBeLessThan(0.01);
+      const release = command === 'upgrade' ? after : before;
+      expect(home.current()).toEqual(names().map(() => release));
     },
     PATIENCE,
   );

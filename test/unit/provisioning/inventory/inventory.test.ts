@@ -60,6 +60,17 @@ test('every node is in it once, and in the group of each of its roles', () => {
   });
 });
 
+test('what leaves is in a group of its own, and in no other', () => {
+  const leaving = [{ name: 'pi9', address: '10.0.0.99' }];
+  const access = { user: 'admin' };
+  const cluster = parseCluster(TEXT);
+  const text = renderInventory({ cluster, clusterFile: '/c.yaml', access, leaving });
+  const { children } = read(text).all;
+  expect(children.leaving?.hosts).toEqual({ pi9: { ansible_host: '10.0.0.99' } });
+  expect(children.bramble?.hosts).not.toHaveProperty('pi9');
+  expect(inventory(TEXT)).not.toContain('leaving');
+});
+
 test('it holds no secret, and says where it comes from', () => {
   const text = inventory(TEXT.replace("'fd00::2'", '10.0.0.2'));
   expect(text).not.toMatch(/0123456789abcdef|a-password-of-mine/);
