@@ -174,22 +174,4 @@ describe.runIf(permitted)('a cluster that is worked on', () => {
     },
     PATIENCE,
   );
-
-  test(
-    'a node is taken out for good',
-    async () => {
-      await store(home.lab.vip, 'away-4');
-      const end = await home.must('remove-node', 'pi3');
-      expect(await readFile(home.file, 'utf8')).not.toContain('pi3');
-      const left = await home.lab.node('pi3').pi.run('ls', ['/var/lib/bramble', '/etc/bramble']);
-      expect(left).not.toMatch(/nats|cluster\.yaml/);
-      await home.lab.destroy('pi3');
-      expect(await count(home.lab.vip, 'away-4')).toEqual(ALL);
-      await home.serves();
-      const again = await home.must('apply');
-      expect(Object.values(again.hosts).map(({ changed }) => changed)).toEqual([0, 0]);
-      console.log(`remove-node in ${end.took.toFixed(0)} s`);
-    },
-    PATIENCE,
-  );
 });
