@@ -1,14 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs, { type SASLOptions } from 'kafkajs';
 import { loadCluster } from '#core/config/cluster.ts';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
+import { quietTimers } from '#core/kafka/quiet-timers.ts';
 import { printable } from './table.ts';
 
 const SHOWN = 160;
+/** Between two looks whether a topic is there, milliseconds. */
+const LOOK = 500;
 
-/** Prints what arrives in a topic, one record a line, until SIGINT. Resolves to the exit code. */
+/**
+ * Prints what arrives in a topic, one record a line, until SIGINT. Resolves to the exit code. A topic
+ * that is not there yet is waited for, and read from its first record on.
+ */
 export async function tailTopic(
   clusterFile: string,
   topic: string,
@@ -18,6 +25,7 @@ export async function tailTopic(
   if (settings === undefined) {
     throw new BrambleError(ERROR_CODES.CONFIG_INVALID, `${clusterFile} has no kafka part`);
   }
+  quietTimers();
   const { bootstrap, tls, sasl } = settings;
   const read = (file: string) => readFileSync(path.resolve(path.dirname(clusterFile), file));
   const client = new kafkajs.Kafka({
@@ -40,8 +48,9 @@ export async function tailTopic(
   });
   const consumer = client.consumer({ groupId: `bramble-tail-${randomUUID()}` });
   try {
+    const isNew = await awaitTopic(client, topic);
     await consumer.connect();
-    await consumer.subscribe({ topic, fromBeginning: false });
+    await consumer.subscribe({ topic, fromBeginning: isNew });
     await consumer.run({
       eachMessage: ({ partition, message: { offset, key, value } }) => {
         const text = printable((value ?? '').toString().slice(0, SHOWN));
@@ -55,5 +64,21 @@ export async function tailTopic(
     throw new BrambleError(ERROR_CODES.PROCESS_EXITED, `Kafka: ${describeError(cause)}`, { cause });
   } finally {
     await consumer.disconnect().catch(() => {});
+  }
+}
+
+/** Resolves when the topic is there: to whether it was made in the meantime. */
+async function awaitTopic(client: kafkajs.Kafka, topic: string): Promise<boolean> {
+  const admin = client.admin();
+  await admin.connect();
+  try {
+    for (let looks = 0; ; looks++) {
+      if ((await admin.listTopics()).includes(topic)) return looks > 0;
+      if (looks === 0)
+        process.stderr.write(`no topic ${topic} yet: it is made with its first record\n`);
+      await sleep(LOOK);
+    }
+  } finally {
+    await admin.disconnect();
   }
 }

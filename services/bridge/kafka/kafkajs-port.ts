@@ -1,6 +1,7 @@
 import path from 'node:path';
 import kafkajs, { type Admin, type KafkaConfig } from 'kafkajs';
 import type { KafkaSettings } from '#core/config/bridge.ts';
+import { quietTimers } from '#core/kafka/quiet-timers.ts';
 import type { Logger } from '#core/log.ts';
 import { installCodecs } from './codecs.ts';
 import { produceError } from './failure.ts';
@@ -15,7 +16,6 @@ import type {
   RecordProducer,
 } from './port.ts';
 import { teachBatches } from './prepared-batch.ts';
-import { quietTimers } from './quiet-timers.ts';
 import { clientConfig } from './settings.ts';
 import { Sockets } from './sockets.ts';
 

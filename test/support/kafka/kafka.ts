@@ -4,10 +4,10 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { quietTimers } from '#core/kafka/quiet-timers.ts';
 import { formatKafka, kafkaCommand, kafkaId } from '../../../provisioning/kafka/command.ts';
 import { kafkaClassPath } from '../../../provisioning/kafka/jars.ts';
 import { renderKafka } from '../../../provisioning/render/kafka.ts';
-import { quietTimers } from '../../../services/bridge/kafka/quiet-timers.ts';
 import { freePorts } from '../ports.ts';
 
 const START_TIMEOUT = 90_000;
