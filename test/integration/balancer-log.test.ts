@@ -20,7 +20,9 @@ function steady(line: string): string {
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d/, 'ISO')
     .replace(/>\w{3} [ \d]\d \d\d:\d\d:\d\d /, '>SYSLOG ')
     .replace(/(haproxy|bramble-balancer)(\[| )\d+/, 'PROGRAM$2PID')
-    .replace(/ \d+(\/\d+)+ (?=\d+ |-?\d+ \d+ )/, ' TIMES ');
+    .replace(/ \d+(\/\d+)+ (?=\d+ |-?\d+ \d+ )/, ' TIMES ')
+    // A connection that was just answered may be open still; rule-cases.ts compares these counts.
+    .replace(/ \d+\/\d+(\/\d+\/\d+\/\d+ \d+\/\d+)/, ' C/C$1');
 }
 
 /** One that answers every request and closes. */
