@@ -14,15 +14,15 @@ import { lineMatching, type ProxyProcess } from '../support/proxy-process.ts';
 
 /** What differs from run to run: ports, dates, times, process ids, and the program's name. */
 function steady(line: string): string {
-  return line
+  // A connection that was just answered may be open still; rule-cases.ts compares these counts.
+  const counted = line.replace(/ \d+\/\d+(\/\d+\/\d+\/\d+ \d+\/\d+)/, ' C/C$1');
+  return counted
     .replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:P')
     .replace(/\[\d\d\/\w{3}\/\d{4}:\d\d:\d\d:\d\d\.\d{3}\]/, '[DATE]')
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d/, 'ISO')
     .replace(/>\w{3} [ \d]\d \d\d:\d\d:\d\d /, '>SYSLOG ')
     .replace(/(haproxy|bramble-balancer)(\[| )\d+/, 'PROGRAM$2PID')
-    .replace(/ \d+(\/\d+)+ (?=\d+ |-?\d+ \d+ )/, ' TIMES ')
-    // A connection that was just answered may be open still; rule-cases.ts compares these counts.
-    .replace(/ \d+\/\d+(\/\d+\/\d+\/\d+ \d+\/\d+)/, ' C/C$1');
+    .replace(/ \d+(\/\d+)+ (?=\d+ |-?\d+ \d+ )/, ' TIMES ');
 }
 
 /** One that answers every request and closes. */
