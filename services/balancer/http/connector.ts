@@ -249,6 +249,7 @@ export class Connector implements UpstreamUser {
 
   /** It speaks of one client, or of one request of his (`unique-id`). */
   #prefaceFor(server: Server): Buffer | undefined {
+    if (!server.config.sendProxy) return undefined;
     return prefaceFor(server.config, this.#account.client, () => ({
       tls: this.#own.tls,
       uniqueId: this.#account.scope?.uniqueId,

@@ -1,11 +1,10 @@
+import { crc32c } from '#core/crc32c.ts';
 import {
   certificateOf,
   distinguishedName,
   keyLabel,
   signatureName,
 } from '../samples/certificate.ts';
-import { crc32c } from '../samples/converters/hashes.ts';
-import { textOf } from '../samples/sample.ts';
 import type { TlsFacts } from '../samples/scope.ts';
 
 /** What a PROXY header, version 2, may tell beside addresses: HAProxy 2.6 manual, section 5.2. */
@@ -100,6 +99,6 @@ export function withFields(
   ]);
   whole.writeUInt16BE(header.readUInt16BE(LENGTH_AT) + whole.length - header.length, LENGTH_AT);
   // Over the whole header, as if the sum in it were 0 (section 2.2.3).
-  if (wanted.has('crc32c')) whole.writeUInt32BE(crc32c(textOf(whole)) >>> 0, header.length + 3);
+  if (wanted.has('crc32c')) whole.writeUInt32BE(crc32c(whole), header.length + 3);
   return whole;
 }

@@ -1,5 +1,5 @@
+import { crc32c } from '#core/crc32c.ts';
 import { ByteWriter, VARINT_MAX } from './byte-writer.ts';
-import { crc32c } from './crc32c.ts';
 import type { PackedRecord } from './packed-record.ts';
 
 /** Whose batch it is, which lets Kafka tell a copy from something new (KIP-98). */

@@ -1,11 +1,12 @@
 import { createDecipheriv, createHash, createHmac, getHashes } from 'node:crypto';
+import { crc32c } from '#core/crc32c.ts';
 import { avalanche, crc32, djb2, sdbm, wt6 } from '../../policies/hashing/functions.ts';
 import { type Converter, type ConverterTable, onText } from '../converter.ts';
 import { ExpressionError, integerOf } from '../fetch.ts';
 import { bin, bytesOf, int, textOf } from '../sample.ts';
 import type { Scope } from '../scope.ts';
 import { parseVariable } from '../variables.ts';
-import { crc32c, xxh32, xxh64 } from './hashes.ts';
+import { xxh32, xxh64 } from './hashes.ts';
 import { xxh3 } from './xxh3.ts';
 
 const hash = (name: string, of: (text: string) => number): Converter => ({
@@ -87,7 +88,7 @@ export const DIGEST_CONVERTERS: ConverterTable = {
   djb2: hash('djb2', djb2),
   wt6: hash('wt6', wt6),
   crc32: hash('CRC-32', crc32),
-  crc32c: hash('CRC-32C', crc32c),
+  crc32c: hash('CRC-32C', (text) => crc32c(Buffer.from(text, 'latin1'))),
   xxh3: seeded('XXH3 (64 bits)', xxh3),
   xxh32: seeded('xxHash of 32 bits', xxh32),
   xxh64: seeded('xxHash of 64 bits', xxh64),

@@ -1,20 +1,5 @@
 /** Hashes that only converters use; over text whose characters are bytes. */
 
-const CRC32C = Int32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = (crc & 1 ? 0x82f63b78 : 0) ^ (crc >>> 1);
-  return crc;
-});
-
-/** CRC-32C (Castagnoli; RFC 3720, appendix B.4). */
-export function crc32c(text: string): number {
-  let crc = -1;
-  for (let i = 0; i < text.length; i++) {
-    crc = CRC32C[(crc ^ text.charCodeAt(i)) & 0xff]! ^ (crc >>> 8);
-  }
-  return ~crc >>> 0;
-}
-
 const P32 = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f, 0x165667b1] as const;
 const rotate32 = (word: number, by: number): number => (word << by) | (word >>> (32 - by));
 

@@ -20,7 +20,7 @@ function tables(): [Int32Array, Int32Array, Int32Array, Int32Array] {
 }
 
 /** CRC-32C (RFC 3720, B.4) of the bytes from `start` up to `end`, as an unsigned number. */
-export function crc32c(bytes: Uint8Array, start: number, end: number): number {
+export function crc32c(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
   let crc = -1;
   let at = start;
   for (const whole = end - 3; at < whole; at += 4) {
