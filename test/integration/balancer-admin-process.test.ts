@@ -138,6 +138,8 @@ test('-W and -S: the socket of the master reloads, shows the process, and runs c
   const file = path.join(directory, 'master.cfg');
   await writeFile(file, configOf(port, ''));
   await using proxy = await startProxy(BALANCER_PROGRAM, args, { file, ports: [port] });
+  // The ports are there before the master is.
+  await until(() => existsSync(socket));
   expect(await askRuntime(socket, 'show proc')).toContain(`${proxy.pid} `);
   expect(await askRuntime(socket, 'reload')).toMatch(/^Success=1\n--\n/);
   expect(await askRuntime(socket, 'show cli sockets')).toContain(`unix@${socket} admin`);

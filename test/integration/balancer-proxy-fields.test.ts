@@ -106,7 +106,10 @@ const CASES: Case[] = [
   { parameters: 'send-proxy proxy-v2-options ssl,unique-id', plain: true },
 ];
 
-/** A frontend and a backend for each case, on ports from `port` on. */
+/**
+ * A frontend and a backend for each case, on ports from `port` on, and a port after those to see
+ * that all listen: a connection to one of the others would be passed on, with a header of its own.
+ */
 const configOf = (port: number, server: number): string => `
 defaults
     timeout connect 2s
@@ -125,7 +128,11 @@ backend b${index}
     mode ${mode}
     server s 127.0.0.1:${server} ${parameters}
 `;
-}).join('')}`;
+}).join('')}
+listen probe
+    mode tcp
+    bind 127.0.0.1:${port + CASES.length}
+`;
 
 async function ask(port: number, { client, alpn, plain }: Case): Promise<void> {
   const send = 'GET / HTTP/1.0\r\n\r\n';
@@ -147,8 +154,8 @@ async function ask(port: number, { client, alpn, plain }: Case): Promise<void> {
 test('a PROXY header tells beside addresses what HAProxy’s does', async () => {
   const { haproxy, bramble } = await together(async (which) => {
     const server = await listen();
-    const port = await freePortRange(CASES.length);
-    const ports = CASES.map((_, index) => port + index);
+    const port = await freePortRange(CASES.length + 1);
+    const ports = [port + CASES.length];
     await using _ = await startEither(which, { config: configOf(port, server.port), ports });
     const all: [string, string[]][] = [];
     for (const [index, one] of CASES.entries()) {

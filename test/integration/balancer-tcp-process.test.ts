@@ -235,7 +235,13 @@ interface Status {
 describe('PROXY protocol', () => {
   it.each(['send-proxy', 'send-proxy-v2'])('is spoken as HAProxy does: %s', async (how) => {
     const hex = await peer('a', (socket) => {
-      socket.once('data', (data) => socket.end(data.toString('hex')));
+      const received: Buffer[] = [];
+      // Header and data may be two segments.
+      socket.on('data', (data: Buffer) => {
+        received.push(data);
+        const all = Buffer.concat(received);
+        if (all.includes('hello')) socket.end(all.toString('hex'));
+      });
     });
     const headers: string[] = [];
     for (const start of [startHaproxy, startBalancer]) {
