@@ -1,19 +1,20 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import mqtt from 'mqtt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseCluster } from '#core/config/cluster.ts';
 import { builtVirtualPi } from '../image/built.ts';
 import { bramble, CHECKOUT } from '../support/dev.ts';
-import { ProvisionedCluster } from '../support/provision-cluster.ts';
+import { type End, ProvisionedCluster } from '../support/provision-cluster.ts';
 import { canProvision } from '../support/provision-lab.ts';
 
 /** Virtual Pis to boot; minutes each, so only where somebody asks for it: make test-provision. */
 const COUNT = Number(process.env.BRAMBLE_PROVISION_NODES ?? 0);
 /** A whole run of the playbooks on a machine that has other work, milliseconds. */
 const PATIENCE = 600_000;
+const RUN_PREPARED = 'bramble : Run what was prepared';
 
 const tar = await builtVirtualPi().catch(() => undefined);
 const permitted = COUNT > 0 && tar !== undefined && canProvision();
@@ -140,9 +141,7 @@ describe.runIf(permitted)(`playbooks on ${COUNT} of a Debian as anybody has it`,
       expect(code).toBe(1);
       expect(out).toContain('The node runs what it ran before.');
       expect(
-        events.filter(
-          ({ task, status }) => task === 'bramble : Run what was prepared' && status === 'changed',
-        ),
+        events.filter(({ task, status }) => task === RUN_PREPARED && status === 'changed'),
       ).toHaveLength(1);
       expect(home.current()).toEqual(everywhere(home.release));
       await home.serves();
@@ -168,7 +167,7 @@ describe.runIf(permitted)(`playbooks on ${COUNT} of a Debian as anybody has it`,
       let told = '';
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
         told += text;
-        if (told.includes('"name":"bramble : Run what was prepared"')) {
+        if (told.includes(`"name":"${RUN_PREPARED}"`)) {
           process.kill(-child.pid!, 'SIGKILL');
         }
       });
@@ -184,6 +183,43 @@ describe.runIf(permitted)(`playbooks on ${COUNT} of a Debian as anybody has it`,
       );
       expect(home.current()).toEqual(everywhere(home.release));
       await home.serves();
+    },
+    PATIENCE * 2,
+  );
+
+  test.runIf(COUNT > 1)(
+    'a node that cannot run a release: it gets back what it had, the ones before it keep the new one, and the next run goes on there',
+    async () => {
+      const newer = await home.variant('bramble-9.0.2-newer', 'LICENSE', 'a third\n');
+      const { pi } = home.lab.node('pi2');
+      const fault = path.join(pi.root, 'etc/systemd/system/bramble-broker.service.d/fault.conf');
+      await mkdir(path.dirname(fault), { recursive: true });
+      await writeFile(
+        fault,
+        '[Service]\nExecStartPre=/bin/grep -qv 9.0.2 /opt/bramble/current/RELEASE\n',
+      );
+      await pi.run('systemctl', ['daemon-reload']);
+      const changed = ({ events }: End) =>
+        events
+          .filter(({ task, status }) => task === RUN_PREPARED && status === 'changed')
+          .map(({ host }) => host);
+      const stopped = await home.play('upgrade', newer, '--patience', '20');
+      expect(stopped.code).toBe(1);
+      expect(changed(stopped)).toEqual(['pi1', 'pi2']);
+      const [first, ...others] = everywhere(home.release);
+      expect(home.current()).toEqual([path.basename(newer), first, ...others.slice(1)]);
+      const log = path.join(home.lab.work, '.bramble/cluster-lab/logs/pi2.log');
+      expect(await readFile(log, 'utf8')).toContain('bramble-broker.service');
+      await home.serves();
+      await rm(fault);
+      await pi.run('systemctl', ['daemon-reload']);
+      const resumed = await home.must('upgrade', newer);
+      expect(changed(resumed)).toEqual(home.lab.nodes.slice(1).map(({ name }) => name));
+      expect(home.current()).toEqual(everywhere(newer));
+      await home.serves();
+      console.log(
+        `${COUNT}: upgrade that pi2 refuses ended after ${stopped.took.toFixed(0)} s with ${changed(stopped).length} nodes touched; resumed in ${resumed.took.toFixed(0)} s on ${changed(resumed).join(', ')}`,
+      );
     },
     PATIENCE * 2,
   );

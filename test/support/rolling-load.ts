@@ -16,10 +16,21 @@ export interface RollingLoadOptions {
 export interface HttpBooks {
   asked: number;
   answered: number;
+  /** All that had no answer of status 2xx. */
   failed: number;
+  /** Of those: the connection stood, and ended before the answer, as on a node that is left. */
+  cut: number;
   /** Longest time without an answer, milliseconds. */
   gap: number;
   examples: string[];
+}
+
+/** How all of it ended. */
+export interface LoadBooks {
+  mqtt: Audit;
+  http: HttpBooks;
+  /** Messages that a broker would not have, with its reason. */
+  refused: string[];
 }
 
 const CONNECT = 5_000;
@@ -30,6 +41,14 @@ const HTTP_EVERY = 50;
 const HTTP_TIMEOUT = 10_000;
 const PATIENCE = 120_000;
 const EXAMPLES_MAX = 8;
+const codeOf = (error: Error) => (error as { code?: unknown }).code;
+/**
+ * Of a PUBCOMP: released already, and its answer went with the node that the client was on. "This
+ * is not an error during recovery" (MQTT 5, 3.7.2.1).
+ */
+const NOT_FOUND = 0x92;
+/** What is told of a connection that stood. */
+const CUT = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 /**
  * Ordinary clients that do not stop while a cluster is worked on: publishers at QoS 1 and 2,
@@ -41,7 +60,8 @@ export class RollingLoad {
   readonly #topics: (PublishedTopic & { acknowledged: Set<number> })[] = [];
   readonly #takers: (TakenBy & { taken: Map<string, number[]> })[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
-  readonly #http: HttpBooks = { asked: 0, answered: 0, failed: 0, gap: 0, examples: [] };
+  readonly #http: HttpBooks = { asked: 0, answered: 0, failed: 0, cut: 0, gap: 0, examples: [] };
+  readonly #refused: string[] = [];
   #asking: Promise<void> | undefined;
   #stopped = false;
 
@@ -58,13 +78,14 @@ export class RollingLoad {
   }
 
   /** Ends the publishing, waits until all that was acknowledged has come, and gives the books. */
-  async finish(): Promise<{ mqtt: Audit; http: HttpBooks }> {
+  async finish(): Promise<LoadBooks> {
     this.#stopped = true;
     for (const timer of this.#timers) clearInterval(timer);
     await this.#asking;
-    const settled = () =>
-      this.#topics.every(({ made, acknowledged }) => acknowledged.size === made);
-    await eventually('all is acknowledged', settled, PATIENCE).catch(() => undefined);
+    const open = () =>
+      this.#topics.reduce((sum, { made, acknowledged }) => sum + made - acknowledged.size, 0);
+    const settled = () => open() === this.#refused.length;
+    await eventually('all is answered', settled, PATIENCE).catch(() => undefined);
     const complete = () =>
       this.#takers.every(({ taken }) =>
         this.#topics.every(
@@ -73,7 +94,13 @@ export class RollingLoad {
       );
     // What does not come any more is told by the books, with numbers.
     await eventually('all has come', complete, PATIENCE).catch(() => undefined);
-    return { mqtt: audit(this.#topics, this.#takers), http: this.#http };
+    const [refused, http] = [this.#refused, this.#http];
+    return { mqtt: audit(this.#topics, this.#takers), http, refused };
+  }
+
+  /** By topic: what is acknowledged by now. */
+  acknowledged(): Map<string, Set<number>> {
+    return new Map(this.#topics.map(({ topic, acknowledged }) => [topic, new Set(acknowledged)]));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -120,7 +147,8 @@ export class RollingLoad {
       setInterval(() => {
         const number = books.made++;
         client.publish(books.topic, String(number), { qos }, (error) => {
-          if (!error) books.acknowledged.add(number);
+          if (!error || codeOf(error) === NOT_FOUND) books.acknowledged.add(number);
+          else this.#refused.push(`${books.topic} ${number}: ${error.message}`);
         });
       }, every),
     );
@@ -142,7 +170,8 @@ export class RollingLoad {
         answered = performance.now();
       } catch (error) {
         this.#http.failed++;
-        const { cause, message } = error as Error & { cause?: Error };
+        const { cause, message } = error as Error & { cause?: Error & { code?: string } };
+        if (CUT.has(String(cause?.code))) this.#http.cut++;
         if (this.#http.examples.length < EXAMPLES_MAX)
           this.#http.examples.push(cause?.message ?? message);
       }
