@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, renameSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ROLES } from '#core/config/cluster.ts';
 import { runOnNodes } from '../apply/run.ts';
-import { withAddress, withNode, withoutNode } from '../inventory/edit-nodes.ts';
+import { withAddress, withNode } from '../inventory/edit-nodes.ts';
 import { RELEASE_OPTION, releaseVars } from '../inventory/release.ts';
 import { CLUSTER_OPTIONS, openWorkspace } from '../inventory/workspace.ts';
 import { writeText } from '../node/files.ts';
@@ -12,9 +12,11 @@ import type { Command, Values } from './command.ts';
 import { readNodes } from './init.ts';
 
 const OPTIONS = { ...CLUSTER_OPTIONS, ...RELEASE_OPTION } as const;
-const PRIVATE = 0o600;
+/** cluster.yaml holds passwords. */
+export const PRIVATE = 0o600;
 
-function clusterFile(values: Values): string {
+/** Where cluster.yaml is that a command changes. */
+export function clusterFile(values: Values): string {
   return path.resolve((values.cluster as string | undefined) ?? 'cluster.yaml');
 }
 
@@ -58,36 +60,6 @@ to the new node by itself.`,
     const roles = (values.roles as string | undefined)?.split(',').map((role) => role.trim());
     writeText(file, withNode(readFileSync(file, 'utf8'), { ...node, roles }), PRIVATE);
     return applyAll(values);
-  },
-};
-
-export const removeNodeCommand: Command = {
-  name: 'remove-node',
-  summary: 'Take a node out of the cluster for good; it may be dead',
-  positionals: ['NODE'],
-  options: CLUSTER_OPTIONS,
-  details: `The other nodes are told first, its clients go to them, and what it stored is kept whole on
-them: nothing is taken off it before that. cluster.yaml is changed when all is done, so that the
-same line again goes on where one was interrupted. A node that is dead is passed over. It needs
-nats-server 2.10 or later, as our image and Debian 13 have it, and does not make two brokers one:
-for that there are backup, reset, apply and restore.`,
-  examples: [{ line: 'bramble remove-node pi3', text: 'it does something else from now on' }],
-  async run({ values, positionals }) {
-    const name = positionals[0]!;
-    const file = clusterFile(values);
-    const without = withoutNode(readFileSync(file, 'utf8'), name);
-    const leaving = openWorkspace(values).cluster.nodes.filter((node) => node.name === name);
-    const next = `${file}.without-${name}`;
-    writeText(next, without, PRIVATE);
-    const code = await runOnNodes({
-      workspace: openWorkspace({ ...values, cluster: next }, leaving),
-      playbook: 'remove-node',
-      json: values.json === true,
-    });
-    if (code !== 0) return code;
-    renameSync(next, file);
-    openWorkspace(values);
-    return code;
   },
 };
 

@@ -30,6 +30,7 @@ import { osUpdateCommand } from './os-update.ts';
 import { findCommand, parseInvocation } from './parse.ts';
 import { passwordCommand } from './password.ts';
 import { planCommand } from './plan.ts';
+import { removeNodeCommand } from './remove-node.ts';
 import { renderCommand } from './render.ts';
 import { retainedCommand } from './retained.ts';
 import { sessionsCommand } from './sessions.ts';
@@ -67,6 +68,7 @@ export const COMMANDS: readonly Command[] = [
   rollbackCommand,
   addNodeCommand,
   replaceNodeCommand,
+  removeNodeCommand,
   resetCommand,
   backupCommand,
   restoreCommand,

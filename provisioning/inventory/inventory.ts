@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 import type { ClusterConfig } from '#core/config/cluster.ts';
 import { piPorts, VIP_PORTS } from '#core/contracts/ports.ts';
+import { KAFKA_VERSION } from '../kafka/version.ts';
 
 /** How ansible reaches the nodes. */
 export interface Access {
@@ -17,7 +18,13 @@ export interface InventoryOptions {
   clusterFile: string;
   access: Access;
   /** Nodes that cluster.yaml no longer names, and that are taken out. */
-  leaving?: readonly { name: string; address: string }[];
+  leaving?: readonly LeavingNode[];
+}
+
+export interface LeavingNode {
+  name: string;
+  address: string;
+  roles: readonly string[];
 }
 
 /**
@@ -43,7 +50,10 @@ export function renderInventory(options: InventoryOptions): string {
     bramble_has_vip: cluster.vip !== undefined,
     ...openPorts(cluster),
   };
-  const gone = leaving.map(({ name, address }) => [name, { ansible_host: address }] as const);
+  const gone = leaving.map(
+    ({ name, address, roles }) =>
+      [name, { ansible_host: address, bramble_left_roles: roles }] as const,
+  );
   const left =
     gone.length === 0
       ? ''
@@ -60,11 +70,20 @@ ${indented(vars, 4)}
       hosts:
 ${indented(nodes, 8)}
 ${left}    # Which of them do what: the roles in cluster.yaml.
-${group('brokers', withRole('broker'))}${group('balancers', withRole('balancer'))}${group('bridges', withRole('bridge'))}${group('kafka', withRole('kafka'))}`;
+${group('brokers', withRole('broker'))}${group('balancers', withRole('balancer'))}${group('bridges', withRole('bridge'))}${group('kafka', withRole('kafka'))}${kafkaVars(cluster)}`;
 }
 
 function group(name: string, hosts: Record<string, unknown>): string {
   return `    ${name}:\n      hosts:${Object.keys(hosts).length === 0 ? ' {}\n' : `\n${indented(hosts, 8)}\n`}`;
+}
+
+/** Of nodes with Kafka alone: its version, and what other machines must reach. */
+function kafkaVars({ nodes }: ClusterConfig): string {
+  const count = nodes.filter(({ roles }) => roles.includes('kafka')).length;
+  if (count === 0) return '';
+  const { clients, inside, controller } = piPorts(1).kafka;
+  const kafka_open_tcp = [clients, ...(count > 1 ? [controller, inside] : [])];
+  return `      vars:\n${indented({ kafka_version: KAFKA_VERSION, kafka_open_tcp }, 8)}\n`;
 }
 
 function indented(value: object, by: number): string {
@@ -87,7 +106,6 @@ function openPorts({ mqtt, vip, balancer, nodes }: ClusterConfig) {
       ...(balancer.stats === undefined ? [] : [ports.stats]),
       ...(several ? [own.mqtt, own.websocket, own.natsRoute] : []),
       ...(several && mqtt.tls !== undefined ? [own.mqttTls, own.websocketTls] : []),
-      ...(nodes.some(({ roles }) => roles.includes('kafka')) ? Object.values(ports.kafka) : []),
     ],
     bramble_open_udp: vip === undefined ? [] : [VIP_PORTS.heartbeat],
   };

@@ -1,14 +1,14 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import type { ClusterConfig, ClusterNode } from '#core/config/cluster.ts';
+import type { ClusterConfig } from '#core/config/cluster.ts';
 import { loadCluster } from '#core/config/cluster.ts';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import type { OptionSpec, Values } from '../cli/command.ts';
 import { takeLock } from '../dev/lock.ts';
 import { writeText } from '../node/files.ts';
 import { clusterHash } from '../node/inspect.ts';
-import { type Access, renderInventory } from './inventory.ts';
+import { type Access, type LeavingNode, renderInventory } from './inventory.ts';
 
 /** Options of all commands that go to the nodes. */
 export const CLUSTER_OPTIONS = {
@@ -47,10 +47,7 @@ export interface Workspace {
  * Reads cluster.yaml and writes the inventory. `leaving`: nodes that it no longer names, and that
  * are taken out. Throws ConfigError, USAGE, STORAGE.
  */
-export function openWorkspace(
-  values: Values,
-  leaving: readonly Pick<ClusterNode, 'name' | 'address'>[] = [],
-): Workspace {
+export function openWorkspace(values: Values, leaving: readonly LeavingNode[] = []): Workspace {
   const text = (name: string) => values[name] as string | undefined;
   const clusterFile = path.resolve(text('cluster') ?? FILE);
   const cluster = loadCluster(clusterFile);

@@ -30,7 +30,7 @@ export class Storage {
   async forget(node: string, patience: number): Promise<ForgetResult> {
     if (this.#brokers.includes(node)) {
       throw new BrambleError(ERROR_CODES.USAGE, `cluster.yaml still names the broker ${node}`, {
-        hint: `take it out of cluster.yaml first: bramble apply`,
+        hint: `on a workstation: bramble remove-node ${node}`,
       });
     }
     await using engine = await this.#open('client');

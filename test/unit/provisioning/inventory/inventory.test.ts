@@ -12,6 +12,7 @@ import {
   lockWorkspace,
   openWorkspace,
 } from '../../../../provisioning/inventory/workspace.ts';
+import { KAFKA_VERSION } from '../../../../provisioning/kafka/version.ts';
 
 const TEXT = `cluster: { name: home, secret: 0123456789abcdef0123 }
 nodes:
@@ -31,7 +32,7 @@ const inventory = (text: string, access = {}) =>
 interface Read {
   all: {
     vars: Record<string, unknown>;
-    children: Record<string, { hosts: Record<string, unknown> }>;
+    children: Record<string, { hosts: Record<string, unknown>; vars?: Record<string, unknown> }>;
   };
 }
 const read = (text: string): Read => parse(text) as Read;
@@ -61,12 +62,14 @@ test('every node is in it once, and in the group of each of its roles', () => {
 });
 
 test('what leaves is in a group of its own, and in no other', () => {
-  const leaving = [{ name: 'pi9', address: '10.0.0.99' }];
+  const leaving = [{ name: 'pi9', address: '10.0.0.99', roles: ['broker'] }];
   const access = { user: 'admin' };
   const cluster = parseCluster(TEXT);
   const text = renderInventory({ cluster, clusterFile: '/c.yaml', access, leaving });
   const { children } = read(text).all;
-  expect(children.leaving?.hosts).toEqual({ pi9: { ansible_host: '10.0.0.99' } });
+  expect(children.leaving?.hosts).toEqual({
+    pi9: { ansible_host: '10.0.0.99', bramble_left_roles: ['broker'] },
+  });
   expect(children.bramble?.hosts).not.toHaveProperty('pi9');
   expect(inventory(TEXT)).not.toContain('leaving');
 });
@@ -85,10 +88,20 @@ test('ports are those that cluster.yaml needs', () => {
     bramble_open_udp: [],
   });
   const { vars } = read(inventory(TEXT.replace("'fd00::2'", '10.0.0.2'))).all;
-  expect(vars.bramble_open_tcp).toEqual(expect.arrayContaining([11_883, 6222, 9092]));
+  expect(vars.bramble_open_tcp).toEqual(expect.arrayContaining([11_883, 6222]));
+  expect(vars.bramble_open_tcp).not.toContain(9092);
   expect(vars.bramble_open_tcp).not.toContain(8081);
   expect(vars.bramble_open_tcp).not.toContain(4222);
   expect(vars.bramble_open_udp).toEqual([21_895]);
+});
+
+test("Kafka's ports are open where it runs alone: those between its nodes where there are several", () => {
+  const kafka = (text: string) => read(inventory(text)).all.children.kafka?.vars;
+  const alone = TEXT.replace("'fd00::2'", '10.0.0.2');
+  expect(kafka(alone)).toEqual({ kafka_version: KAFKA_VERSION, kafka_open_tcp: [9092] });
+  const three = alone.replace('[broker, bridge]', '[broker, kafka]');
+  expect(kafka(three)).toMatchObject({ kafka_open_tcp: [9092, 9093, 9094] });
+  expect(kafka(alone.replace('[kafka]', '[broker]'))).toBeUndefined();
 });
 
 test('how the nodes are reached', () => {
