@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import kafkajs, { type SASLOptions } from 'kafkajs';
+import type kafkajs from 'kafkajs';
 import { loadCluster } from '#core/config/cluster.ts';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
-import { quietTimers } from '#core/kafka/quiet-timers.ts';
+import { kafkaClient } from '../kafka/client.ts';
 import { printable } from './table.ts';
 
 const SHOWN = 160;
@@ -25,26 +24,10 @@ export async function tailTopic(
   if (settings === undefined) {
     throw new BrambleError(ERROR_CODES.CONFIG_INVALID, `${clusterFile} has no kafka part`);
   }
-  quietTimers();
-  const { bootstrap, tls, sasl } = settings;
-  const read = (file: string) => readFileSync(path.resolve(path.dirname(clusterFile), file));
-  const client = new kafkajs.Kafka({
+  const client = kafkaClient(settings, path.dirname(clusterFile), {
     clientId: 'bramble-tail',
-    brokers: bootstrap,
-    logLevel: kafkajs.logLevel.NOTHING,
+    brokers: settings.bootstrap,
     retry: { retries: 3 },
-    ...(tls === undefined
-      ? {}
-      : {
-          ssl: {
-            ...(tls.authority === undefined ? {} : { ca: [read(tls.authority)] }),
-            ...(tls.certificate === undefined ? {} : { cert: read(tls.certificate) }),
-            ...(tls.key === undefined ? {} : { key: read(tls.key) }),
-          },
-        }),
-    ...(sasl === undefined
-      ? {}
-      : { sasl: { ...sasl, username: sasl.user } as unknown as SASLOptions }),
   });
   const consumer = client.consumer({ groupId: `bramble-tail-${randomUUID()}` });
   try {

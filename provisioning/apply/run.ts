@@ -2,6 +2,7 @@ import { explain } from '../ansible/faults.ts';
 import { commandLine, runPlaybook, shellLine } from '../ansible/run.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import { terminalStyle } from '../dev/style.ts';
+import { kafkaVars } from '../inventory/kafka.ts';
 import { lockWorkspace, type Workspace } from '../inventory/workspace.ts';
 import { addressOf, tellFailure } from './failure.ts';
 import { Progress } from './progress.ts';
@@ -20,7 +21,8 @@ export interface RunOptions {
  */
 export async function runOnNodes(options: RunOptions): Promise<number> {
   const { workspace, playbook, limit, json } = options;
-  const vars = { ...options.vars, bramble_logs: workspace.logs };
+  const kafka = await kafkaVars(workspace.cluster);
+  const vars = { ...kafka, ...options.vars, bramble_logs: workspace.logs };
   const asked = { playbook, inventory: workspace.inventory, vars, limit };
   const out = (text: string): void => {
     process.stdout.write(text);

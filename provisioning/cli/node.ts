@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { parseCluster } from '#core/config/cluster.ts';
+import { loadCluster, parseCluster } from '#core/config/cluster.ts';
 import { DRAIN_DIRECTORY } from '#core/drain.ts';
+import { type Prepared, prepareKafkaNode } from '../kafka/prepare-node.ts';
+import { KAFKA_VERSION } from '../kafka/version.ts';
 import { activate, foresee } from '../node/activate.ts';
 import { drainNode, undrainNode } from '../node/drain.ts';
 import { type GateResult, passGate } from '../node/gate.ts';
@@ -34,6 +36,7 @@ const ACTIONS: Record<string, (values: Values) => Promise<unknown>> = {
   drain: async (values) => drainNode(DRAIN_DIRECTORY, who(values), patience(values)),
   undrain: async (values) => undrainNode(DRAIN_DIRECTORY, who(values)),
   gate,
+  'prepare-kafka': () => prepareKafka(),
   forget: (values) => new Storage(LAYOUT).forget(needed(values, 'node'), patience(values)),
   backup: (values) => new Storage(LAYOUT).backUp(needed(values, 'directory')),
   restore: (values) =>
@@ -82,6 +85,7 @@ export const nodeCommand: Command = {
   drain         take no new work and wait until the clients have gone to other nodes
   undrain       take work again
   gate          wait until this node does what its files say
+  prepare-kafka make its directory ready, before it starts for the first time
   forget        another node is gone for good: keep what is stored without it
   backup        copy all that is stored, and the configuration, into a directory
   restore       put such a copy in the place of what is stored; no broker may run meanwhile
@@ -111,6 +115,19 @@ function gate(values: Values): Promise<GateResult> {
     whole: values.partial !== true,
     patience: patience(values),
     drain: DRAIN_DIRECTORY,
+    directory: LAYOUT.etc,
+  });
+}
+
+/** Where a playbook puts Kafka's jars, and where an image has them. */
+const KAFKA_LIBS = [`/opt/bramble/kafka/${KAFKA_VERSION}`, '/opt/kafka/libs'];
+
+function prepareKafka(): Promise<Prepared> {
+  return prepareKafkaNode({
+    cluster: loadCluster(path.join(LAYOUT.etc, CLUSTER_FILE)),
+    file: path.join(LAYOUT.etc, 'kafka.properties'),
+    log4j: path.join(LAYOUT.etc, 'kafka-log4j2.yaml'),
+    libs: KAFKA_LIBS,
   });
 }
 

@@ -2,6 +2,7 @@ import { explain } from '../ansible/faults.ts';
 import { runPlaybook } from '../ansible/run.ts';
 import { addressOf, tellFailure } from '../apply/failure.ts';
 import { terminalStyle } from '../dev/style.ts';
+import { kafkaVars } from '../inventory/kafka.ts';
 import { RELEASE_OPTION, releaseVars } from '../inventory/release.ts';
 import {
   CLUSTER_OPTIONS,
@@ -32,7 +33,11 @@ files are shown as dots; a line that changed in them only is there twice.`,
     const result = await runPlaybook({
       playbook: 'site',
       inventory: workspace.inventory,
-      vars: { ...releaseVars(values), bramble_logs: workspace.logs },
+      vars: {
+        ...(await kafkaVars(workspace.cluster)),
+        ...releaseVars(values),
+        bramble_logs: workspace.logs,
+      },
       limit: chosenNodes(workspace, values.nodes as string | undefined),
       check: true,
       onEvent: (event) => reader.read(event),

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { KAFKA_VERSION } from './version.ts';
 
 const run = promisify(execFile);
 const HERE = fileURLToPath(new URL('.', import.meta.url));
@@ -11,14 +12,17 @@ const CACHE = fileURLToPath(new URL('../../.cache/kafka/', import.meta.url));
 const FETCH_TIMEOUT = 300_000;
 const POLL = 250;
 
+/** Where they are once they are fetched. */
+export function kafkaJars(): string {
+  return path.join(CACHE, KAFKA_VERSION);
+}
+
 /**
  * Kafka's jars, fetched from Maven Central once a checkout and kept in a folder that git ignores.
  * Returns the class path. Processes that want it at the same time wait for the first.
  */
 export async function kafkaClassPath(): Promise<string> {
-  const pom = await readFile(path.join(HERE, 'pom.xml'), 'utf8');
-  const version = /<version>(\d+\.\d+\.\d+)<\/version>/.exec(pom)?.[1] ?? 'unknown';
-  const jars = path.join(CACHE, version);
+  const jars = kafkaJars();
   if (!existsSync(jars)) await fetchOnce(jars);
   return `${jars}/*`;
 }

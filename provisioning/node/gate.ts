@@ -1,8 +1,10 @@
 import { piPorts, VIP_PORTS } from '#core/contracts/ports.ts';
 import { drainedBy } from '#core/drain.ts';
 import { describeError } from '#core/errors.ts';
+import { kafkaReasons } from '../kafka/gate.ts';
 import { vipReasons, watchdogReasons } from './gate-reasons.ts';
 import type { Generation } from './generation.ts';
+import { CLUSTER_FILE } from './layout.ts';
 import { activeFor } from './systemctl.ts';
 
 /** One thing that a node must do before the next one is touched. */
@@ -23,6 +25,8 @@ export interface GateOptions {
   patience: number;
   /** Who has asked for a drain is not a fault of the node. */
   drain: string;
+  /** Where those files lie: certificates are relative to it. */
+  directory: string;
   /** For how long a unit has run; default: as systemd says. */
   activeFor?: (unit: string) => number | undefined;
 }
@@ -81,7 +85,8 @@ export async function passGate(options: GateOptions): Promise<GateResult> {
     const told = await Promise.all(
       checksFor(options.files).map((check) => complaints(check, options.whole, drained)),
     );
-    const reasons = [...told.flat(), ...keepalivedReasons(options)];
+    const kafka = await kafkaOf(options);
+    const reasons = [...told.flat(), ...kafka, ...keepalivedReasons(options)];
     const took = Math.round(performance.now() - from);
     if (reasons.length === 0 || took > options.patience) {
       return { ready: reasons.length === 0, reasons, took };
@@ -120,6 +125,14 @@ async function complaints(check: Check, whole: boolean, drained: string[]): Prom
   return (body.reasons ?? [body.error ?? `status ${response.status}`])
     .filter((reason) => !drained.includes(reason))
     .map((reason) => `${what}: ${reason}`);
+}
+
+function kafkaOf({ files, directory, activeFor: lasts = activeFor }: GateOptions) {
+  const properties = files.get('kafka.properties');
+  if (properties === undefined) return [];
+  const cluster = files.get(CLUSTER_FILE) ?? '';
+  const active = lasts('bramble-kafka.service');
+  return kafkaReasons({ properties, cluster, directory, activeFor: active });
 }
 
 /** It has no port: systemd knows for how long it has run without ending. */

@@ -11,6 +11,7 @@ const READS: Readonly<Record<string, readonly string[]>> = {
   'bramble-broker.service': ['broker.yaml', 'cluster.yaml'],
   'bramble-balancer.service': ['balancer.cfg'],
   'bramble-bridge.service': ['bridge.yaml', 'cluster.yaml'],
+  'bramble-kafka.service': ['kafka.properties', 'kafka.env', 'kafka-log4j2.yaml'],
   'bramble-stats.service': ['stats.yaml', 'cluster.yaml'],
   'bramble-watchdog.service': ['watchdog.yaml'],
   'bramble-vip.service': ['vip.yaml'],
@@ -29,6 +30,7 @@ const READS_AGAIN: ReadonlySet<string> = new Set([
 /** Programs of the system, which a release changes only where it changes their unit. */
 const SYSTEMS_OWN: ReadonlySet<string> = new Set([
   'bramble-nats.service',
+  'bramble-kafka.service',
   'bramble-keepalived.service',
 ]);
 

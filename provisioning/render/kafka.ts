@@ -1,10 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-
-/** The file that the ansible role installs on a Pi: a template with plain placeholders. */
-const TEMPLATE = fileURLToPath(
-  new URL('../../ansible/roles/kafka/templates/server.properties.j2', import.meta.url),
-);
+import { at } from './plan.ts';
 
 export interface KafkaNodeConfig {
   id: number;
@@ -18,6 +12,8 @@ export interface KafkaNodeConfig {
   nodes: number;
   /** Of the clients' listener: PLAINTEXT, SASL_PLAINTEXT, SSL, SASL_SSL. */
   security?: string;
+  /** Of the listeners between nodes. */
+  inside?: string;
   /** Milliseconds of silence after which a node's partitions get other leaders. */
   sessionTimeout?: number;
   retentionHours?: number;
@@ -34,36 +30,58 @@ const WEEK = 168;
 /** server.properties of one Kafka node (KRaft, controller and broker in one process). */
 export function renderKafka(config: KafkaNodeConfig): string {
   const { id, host, ports, controllers, data, nodes, extra = '' } = config;
-  const { security = 'PLAINTEXT', sessionTimeout = 9_000, retentionHours = WEEK } = config;
-  const { internalPartitions = nodes >= 3 ? 6 : 1 } = config;
-  const inside = `INSIDE://${host}:${ports.inside}`;
-  const clients = `CLIENTS://${host}:${ports.clients}`;
-  return fill({
-    kafka_node_id: id,
-    kafka_listeners: `${clients},${inside},CONTROLLER://${host}:${ports.controller}`,
-    kafka_advertised_listeners: `${clients},${inside}`,
-    kafka_security_map: `CLIENTS:${security},INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT`,
-    kafka_inter_broker_listener: 'INSIDE',
-    kafka_controllers: controllers.join(','),
-    kafka_data: data,
-    kafka_replicas: Math.min(nodes, 3),
-    kafka_min_insync: nodes >= 3 ? 2 : 1,
-    kafka_partitions: 1,
-    kafka_internal_partitions: internalPartitions,
-    kafka_rebalance_delay: 0,
-    kafka_segment_bytes: SEGMENT,
-    kafka_retention_hours: retentionHours,
-    kafka_retention_bytes: -1,
-    kafka_session_timeout: sessionTimeout,
-    kafka_heartbeat: Math.floor(sessionTimeout / HEARTBEATS_PER_SESSION),
-    kafka_extra: extra,
-  });
-}
+  const { security = 'PLAINTEXT', inside = 'PLAINTEXT', sessionTimeout = 9_000 } = config;
+  const { retentionHours = WEEK, internalPartitions = nodes >= 3 ? 6 : 1 } = config;
+  const advertised = `CLIENTS://${at(host, ports.clients)},INSIDE://${at(host, ports.inside)}`;
+  const replicas = Math.min(nodes, 3);
+  const inSync = nodes >= 3 ? 2 : 1;
+  return `# One Kafka node in KRaft mode, controller and broker in one process.
+# Sized for a Raspberry Pi: the heap is set by whoever starts it (256 to 512 MB).
 
-function fill(values: Record<string, string | number>): string {
-  return readFileSync(TEMPLATE, 'utf8').replace(/\{\{ (\w+) \}\}/g, (_, name: string) => {
-    const value = values[name];
-    if (value === undefined) throw new Error(`${TEMPLATE} wants ${name}`);
-    return String(value);
-  });
+process.roles=broker,controller
+node.id=${id}
+listeners=${advertised},CONTROLLER://${at(host, ports.controller)}
+advertised.listeners=${advertised}
+listener.security.protocol.map=CLIENTS:${security},INSIDE:${inside},CONTROLLER:${inside}
+inter.broker.listener.name=INSIDE
+controller.listener.names=CONTROLLER
+controller.quorum.bootstrap.servers=${controllers.join(',')}
+log.dirs=${data}
+
+# Every copy of a record before it counts as written: with three nodes any one may be missing.
+default.replication.factor=${replicas}
+min.insync.replicas=${inSync}
+offsets.topic.replication.factor=${replicas}
+transaction.state.log.replication.factor=${replicas}
+transaction.state.log.min.isr=${inSync}
+share.coordinator.state.topic.replication.factor=${replicas}
+share.coordinator.state.topic.min.isr=${inSync}
+unclean.leader.election.enable=false
+# Topics are made by who knows how many partitions they need.
+auto.create.topics.enable=false
+
+# Few internal partitions: each is a handful of files and some memory.
+num.partitions=1
+offsets.topic.num.partitions=${internalPartitions}
+transaction.state.log.num.partitions=${internalPartitions}
+share.coordinator.state.topic.num.partitions=${internalPartitions}
+group.initial.rebalance.delay.ms=0
+
+# Memory and wear of a card: a small buffer for the cleaner, small segments, and metadata that is
+# written every 5 s where nothing happens, not every 500 ms.
+log.cleaner.dedupe.buffer.size=8388608
+log.segment.bytes=${SEGMENT}
+metadata.max.idle.interval.ms=5000
+num.network.threads=2
+num.io.threads=4
+background.threads=2
+queued.max.requests=64
+log.retention.hours=${retentionHours}
+log.retention.bytes=-1
+
+# A node that is silent for so long is out, and its partitions get other leaders.
+broker.session.timeout.ms=${sessionTimeout}
+broker.heartbeat.interval.ms=${Math.floor(sessionTimeout / HEARTBEATS_PER_SESSION)}
+${extra}
+`;
 }

@@ -9,6 +9,7 @@ import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import { renderBalancer } from './balancer.ts';
 import { bridgeNodes, renderBridge } from './bridge.ts';
 import { renderBroker } from './broker.ts';
+import { renderKafkaNode } from './kafka-node.ts';
 import { renderKeepalived, renderKeepalivedRelease } from './keepalived.ts';
 import { renderNats } from './nats.ts';
 import { at, header, type Plan } from './plan.ts';
@@ -53,6 +54,7 @@ export function renderNode(options: NodeOptions): Map<string, string> {
   }
   const bridge = bridgeNodes(plan).find((node) => node.name === name);
   if (bridge !== undefined) files.set('bridge.yaml', renderBridge(plan, bridge));
+  for (const [file, text] of renderKafkaNode(plan, name)) files.set(file, text);
   if (own.roles.includes('balancer')) files.set('balancer.cfg', renderBalancer(plan));
   if (cluster.vip !== undefined) {
     files.set('vip.yaml', renderVip(plan, name));

@@ -156,6 +156,9 @@ export const kafka = z.strictObject({
     .prefault({}),
 });
 
+/** The same in cluster.yaml, whose nodes with the role kafka are the default of `bootstrap`. */
+export const clusterKafka = kafka.extend({ bootstrap: kafka.shape.bootstrap.optional() });
+
 export type BridgeSettings = z.output<typeof bridge>;
 export type ToKafka = BridgeSettings['toKafka'][number];
 export type ToMqtt = BridgeSettings['toMqtt'][number];

@@ -1,8 +1,9 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { hashProblem } from '../passwords.ts';
-import { bridge, kafka } from './bridge.ts';
+import { bridge, clusterKafka } from './bridge.ts';
 import { checkCluster } from './cluster-rules.ts';
+import { kafkaProblems, withOwnKafka } from './own-kafka.ts';
 import { duration, size } from './units.ts';
 import { vrrp, vrrpProblems } from './vrrp.ts';
 import { loadYamlFile, parseYaml } from './yaml-file.ts';
@@ -219,7 +220,7 @@ export const clusterSchema = z
     balancer,
     /** Which of the two systems' data goes where; nothing without it. */
     bridge: bridge.optional(),
-    kafka: kafka.optional(),
+    kafka: clusterKafka.optional(),
   })
   .superRefine((value, context) => {
     checkCluster(value, (path, message) => context.addIssue({ code: 'custom', path, message }));
@@ -253,20 +254,17 @@ export const clusterSchema = z
         ['nodes'],
       );
     }
-    if (value.bridge !== undefined && value.kafka === undefined) {
-      const message = 'the bridge needs to know where Kafka is: kafka.bootstrap';
-      context.addIssue({ code: 'custom', path: ['bridge'], message });
-    }
     for (const way of ['toKafka', 'toMqtt'] as const) {
       refuseTwice('name', value.bridge?.[way].map((mapping) => mapping.name) ?? [], [
         'bridge',
         way,
       ]);
     }
-    for (const { path, message } of vrrpProblems(value)) {
+    for (const { path, message } of [...vrrpProblems(value), ...kafkaProblems(value)]) {
       context.addIssue({ code: 'custom', path, message });
     }
-  });
+  })
+  .transform(withOwnKafka);
 
 function isNetwork(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/');

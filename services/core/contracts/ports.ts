@@ -14,6 +14,7 @@ export const STANDARD_PORTS = {
   brokerWebsocket: 11083,
   nats: 4222,
   natsRoute: 6222,
+  kafka: 9092,
 } as const;
 
 /**
@@ -72,8 +73,6 @@ const DEV_INTERNAL_BASE = 21_880;
 /** Offset of the first node's ports from the base, and from one node to the next. */
 const FIRST_NODE = 10;
 const NODE_STEP = 10;
-/** Kafka's own default. */
-const KAFKA_PUBLIC = 9092;
 const KAFKA_PORTS = 3;
 
 /**
@@ -102,7 +101,7 @@ export function devPorts(nodes: number, base?: number): ClusterPorts {
     supervisorHealth: from + 7,
     bridgeHealth: Array.from({ length: nodes }, (_, index) => behind + index),
     kafka: {
-      clients: base === undefined ? KAFKA_PUBLIC : behind + nodes,
+      clients: base === undefined ? STANDARD_PORTS.kafka : behind + nodes,
       inside: behind + nodes + 1,
       controller: behind + nodes + 2,
     },
@@ -150,7 +149,7 @@ export function piPorts(nodes: number): ClusterPorts {
     statsHealth: 21_886,
     supervisorHealth: 21_887,
     bridgeHealth: Array.from({ length: nodes }, () => 21_888),
-    kafka: { clients: 9092, inside: 9094, controller: 9093 },
+    kafka: { clients: STANDARD_PORTS.kafka, inside: 9094, controller: 9093 },
     nodes: Array.from({ length: nodes }, () => PI_NODE),
   };
 }

@@ -60,7 +60,10 @@ test('keepalived must have run for a while', async () => {
   const drain = mkdtempSync(path.join(tmpdir(), 'bramble-gate-'));
   const files = new Map([['keepalived.conf', '']]);
   const gate = (lasted: number | undefined) =>
-    passGate({ files, whole: true, patience: 0, drain, activeFor: () => lasted });
+    passGate({
+      ...{ files, whole: true, patience: 0, drain, directory: drain },
+      activeFor: () => lasted,
+    });
   try {
     expect(await gate(undefined)).toMatchObject({ reasons: ['keepalived: does not run'] });
     expect(await gate(200)).toMatchObject({ reasons: ['keepalived: has just started'] });

@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import kafkajs, { type KafkaConfig, type SASLOptions } from 'kafkajs';
+import type { KafkaSettings } from '#core/config/bridge.ts';
+import { quietTimers } from '#core/kafka/quiet-timers.ts';
+
+/** A client with the logins of cluster.yaml, whose directory the certificates are relative to. */
+export function kafkaClient(
+  { tls, sasl }: Pick<KafkaSettings, 'tls' | 'sasl'>,
+  directory: string,
+  own: KafkaConfig,
+): kafkajs.Kafka {
+  quietTimers();
+  const read = (file: string) => readFileSync(path.resolve(directory, file));
+  return new kafkajs.Kafka({
+    logLevel: kafkajs.logLevel.NOTHING,
+    ...(tls === undefined
+      ? {}
+      : {
+          ssl: {
+            ...(tls.authority === undefined ? {} : { ca: [read(tls.authority)] }),
+            ...(tls.certificate === undefined ? {} : { cert: read(tls.certificate) }),
+            ...(tls.key === undefined ? {} : { key: read(tls.key) }),
+          },
+        }),
+    ...(sasl === undefined
+      ? {}
+      : { sasl: { ...sasl, username: sasl.user } as unknown as SASLOptions }),
+    ...own,
+  });
+}

@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { parseCluster } from '#core/config/cluster.ts';
+import { piPorts } from '#core/contracts/ports.ts';
+import { foundingVoters, kafkaIdentity } from '../../../../provisioning/kafka/identity.ts';
+import { readKafkaFacts } from '../../../../provisioning/kafka/node-facts.ts';
+import { KAFKA_VERSION } from '../../../../provisioning/kafka/version.ts';
+import { maskSecrets } from '../../../../provisioning/node/mask.ts';
+import { renderNode } from '../../../../provisioning/render/node.ts';
+import { CHECKOUT } from '../../../support/dev.ts';
+
+const SECRET = '0123456789abcdef0123';
+const text = (kafka: string, ...nodes: string[]) => `cluster: { name: home, secret: ${SECRET} }
+nodes:
+${nodes.map((roles, i) => `  - { name: pi${i + 1}, address: '${i === 2 ? 'fd00::3' : `10.0.0.${i + 1}`}', roles: [${roles}] }\n`).join('')}mqtt: { users: [{ name: a, password: a-password-of-mine }] }
+${kafka}`;
+const BOTH = 'balancer, broker';
+const render = (yaml: string, name: string) =>
+  renderNode({
+    cluster: parseCluster(yaml),
+    clusterFile: '/etc/bramble/cluster.yaml',
+    name,
+    by: 'bramble render',
+    natsSyncInterval: true,
+  });
+
+test("a node's names in Kafka stay, whatever other nodes there are, and its number has 31 bits", () => {
+  const identity = (...nodes: string[]) => kafkaIdentity(parseCluster(text('', ...nodes)));
+  const alone = identity(`${BOTH}, kafka`);
+  const three = identity(`${BOTH}, kafka`, 'kafka', 'kafka');
+  expect(three.nodes[0]).toEqual(alone.nodes[0]);
+  expect(three.cluster).toBe(alone.cluster);
+  expect(new Set(three.nodes.map(({ number }) => number)).size).toBe(3);
+  for (const { number, directory } of three.nodes) {
+    expect(number).toBeLessThan(2 ** 31);
+    expect(directory).toMatch(/^[A-Za-z0-9_][\w-]{21}$/);
+  }
+  expect(foundingVoters(three, 9093)).toMatch(
+    /^\d+@10\.0\.0\.1:9093:[\w-]{22},\d+@10\.0\.0\.2:9093:[\w-]{22},\d+@\[fd00::3\]:9093:[\w-]{22}$/,
+  );
+});
+
+test('only nodes with the role have its files, and what they say of the node is read back', () => {
+  const yaml = text('', `${BOTH}, kafka`, 'kafka', 'kafka', BOTH);
+  expect([...render(yaml, 'pi4').keys()].filter((name) => name.startsWith('kafka'))).toEqual([]);
+  const files = render(yaml, 'pi3');
+  const { controller, clients } = piPorts(1).kafka;
+  expect(readKafkaFacts(files.get('kafka.properties')!)).toEqual({
+    number: kafkaIdentity(parseCluster(yaml)).nodes[2]!.number,
+    data: '/var/lib/kafka',
+    clients: { host: 'fd00::3', port: clients },
+    controllers: ['10.0.0.1', '10.0.0.2', 'fd00::3'].map((host) => ({ host, port: controller })),
+  });
+  expect(files.get('kafka.properties')).toContain('min.insync.replicas=2\n');
+  expect(files.get('kafka.env')).toContain(`KAFKA_VERSION=${KAFKA_VERSION}\n`);
+  for (const file of ['kafka.properties', 'kafka.env', 'kafka-log4j2.yaml']) {
+    expect(files.get(file)).toMatch(/^# Rendered by bramble render /m);
+  }
+});
+
+test('the bridge finds it, and no secret is in a diff', () => {
+  const sasl = "kafka: { sasl: { mechanism: plain, user: reader, password: 'of m\"i\\ne ä' } }\n";
+  const cluster = parseCluster(text(sasl, `${BOTH}, kafka`, 'kafka', 'kafka'));
+  expect(cluster.kafka?.bootstrap).toEqual(['10.0.0.1:9092', '10.0.0.2:9092', '[fd00::3]:9092']);
+  const properties = render(text(sasl, `${BOTH}, kafka`), 'pi1').get('kafka.properties')!;
+  expect(properties).toContain('user_reader="of m\\\\"i\\\\\\\\ne \\u00e4"');
+  expect(properties).not.toContain(SECRET);
+  const shown = maskSecrets(properties);
+  expect(shown).not.toContain('of m');
+  expect(shown).not.toContain(kafkaIdentity(cluster).password);
+});
+
+test('what cannot work is refused with its line', () => {
+  const problems = (kafka: string, ...nodes: string[]) => {
+    try {
+      parseCluster(text(kafka, ...nodes));
+      return [];
+    } catch (error) {
+      return (error as { problems: { line: number; column: number; message: string }[] }).problems;
+    }
+  };
+  const own = `${BOTH}, kafka`;
+  expect(problems('bridge: {}\n', own)).toEqual([]);
+  expect(problems('bridge: {}\n', BOTH)).toEqual([
+    expect.objectContaining({ line: 5, message: expect.stringContaining('kafka.bootstrap') }),
+  ]);
+  expect(problems('kafka: {}\n', BOTH)).toHaveLength(1);
+  expect(problems('kafka: { tls: {} }\n', own)).toEqual([
+    expect.objectContaining({ line: 5, message: expect.stringContaining('speak no TLS') }),
+  ]);
+  const sasl = (mechanism: string, user: string) =>
+    problems(`kafka: { sasl: { mechanism: ${mechanism}, user: ${user}, password: x } }\n`, own);
+  expect(sasl('plain', 'reader_1')).toEqual([]);
+  expect(sasl('scram-sha-256', 'reader')[0]?.message).toContain('plain alone');
+  expect(sasl('plain', 'a-b')[0]?.message).toContain('letters, digits');
+});
+
+test('there is one version of it', () => {
+  const read = (file: string) => readFileSync(path.join(CHECKOUT, file), 'utf8');
+  const pom = read('provisioning/kafka/pom.xml');
+  const versions = [...pom.matchAll(/<groupId>org\.apache\.kafka<[\s\S]*?<version>(.*?)</g)];
+  expect(versions.map(([, version]) => version)).toEqual([KAFKA_VERSION, KAFKA_VERSION]);
+  expect(read('ansible/roles/kafka/defaults/main.yml')).toContain(
+    `kafka_version: ${KAFKA_VERSION}\n`,
+  );
+});
