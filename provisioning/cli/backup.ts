@@ -29,7 +29,8 @@ export const backupCommand: Command = {
   details: `The cluster works meanwhile. Without DIR it is a new directory beside cluster.yaml, in
 .bramble. Everything is compared with its sum, and the directory is for you alone: it holds the
 passwords of cluster.yaml. With restic it is also encrypted, kept once however often it is backed
-up, and may lie elsewhere.`,
+up, and may lie elsewhere; "restic init" makes such a repository, and
+"restic restore latest --tag bramble --target DIR" brings the newest one back for bramble restore.`,
   examples: [
     { line: 'bramble backup', text: 'every night, from cron' },
     { line: 'bramble backup --restic sftp:nas:/backups/bramble', text: 'and on another machine' },

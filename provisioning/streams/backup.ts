@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
-import { replicasFor } from '#core/jetstream/stream-plan.ts';
+import { RETAINED_PROGRESS, replicasFor } from '#core/jetstream/stream-plan.ts';
 import { isDirectory, listed, writeText } from '../node/files.ts';
 import { type Engine, streamNames } from './engine.ts';
 import { hashOf, MANIFEST, type Manifest, readManifest } from './manifest.ts';
@@ -107,11 +107,11 @@ export async function restore(options: RestoreOptions): Promise<BackupResult> {
   const manifest = await readManifest(directory);
   const there = await streamNames(engine);
   for (const name of there.filter((one) => CLIENTS.test(one))) {
-    const { state } = await engine.manager.streams.info(name);
-    if (state.messages === 0 || replace) continue;
+    const records = await clientRecords(engine, name);
+    if (records === 0 || replace) continue;
     throw new BrambleError(
       ERROR_CODES.STORAGE,
-      `the cluster is not empty: ${name} holds ${state.messages} records`,
+      `the cluster is not empty: ${name} holds ${records} records`,
       {
         hint: 'to put the backup in the place of all messages and sessions: --replace-all-messages',
       },
@@ -127,6 +127,12 @@ export async function restore(options: RestoreOptions): Promise<BackupResult> {
     streams: await restored(engine, manifest),
     contents: contentsOf(manifest),
   };
+}
+
+/** Without what a broker notes for itself as soon as it runs. */
+async function clientRecords({ manager }: Engine, name: string): Promise<number> {
+  const { state } = await manager.streams.info(name, { subjects_filter: RETAINED_PROGRESS });
+  return state.messages - (state.subjects?.[RETAINED_PROGRESS] ?? 0);
 }
 
 /** What is there now; it must not be less than the manifest says. Throws STORAGE. */

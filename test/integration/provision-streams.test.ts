@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { devPortSpan, devPorts } from '#core/contracts/ports.ts';
+import { RETAINED_PROGRESS } from '#core/jetstream/stream-plan.ts';
 import { findNats } from '../../provisioning/dev/nats-program.ts';
 import { natsLogin, renderNats } from '../../provisioning/render/nats.ts';
 import type { Plan } from '../../provisioning/render/plan.ts';
@@ -138,6 +139,10 @@ test(
     const alone = await planned(1);
     await start(alone);
     await using engine = await engineOf(alone);
+    // A broker that has just begun has written so much.
+    const begun = { name: 'BRAMBLE_RETAINED', subjects: ['bramble.retained.>'] };
+    await engine.manager.streams.add(begun);
+    await engine.nats.request(RETAINED_PROGRESS, 'x');
     const back = (replace = false) => restore({ engine, directory, nodes: 1, replace });
     await back();
     for (const name of ['BRAMBLE_LOG_0', 'BRAMBLE_RETAINED']) {

@@ -12,7 +12,7 @@ import {
 } from '@nats-io/jetstream';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import { asBuffer, type Bus } from '#core/jetstream/bus.ts';
-import { replicasFor } from '#core/jetstream/stream-plan.ts';
+import { RETAINED_PROGRESS, replicasFor } from '#core/jetstream/stream-plan.ts';
 import type { Logger } from '#core/log.ts';
 import type { Message } from '#core/mqtt/message.ts';
 import type { MessageLog } from '../log/message-log.ts';
@@ -23,8 +23,6 @@ import { StreamFollower } from './stream-follower.ts';
 
 export const RETAINED_STREAM = 'BRAMBLE_RETAINED';
 const SUBJECT = 'bramble.retained';
-/** How far the stream reflects the log; no digest is as short. */
-const PROGRESS = `${SUBJECT}.progress`;
 /** Longest wait for JetStream's acknowledgement, milliseconds. */
 const APPEND_TIMEOUT = 5_000;
 const RETRY = 200;
@@ -78,7 +76,7 @@ export class RetainedStream implements RetainedLog {
       onDuty: options.onDuty,
       write: (message) => this.#append(message),
       writeProgress: async (cursor) => {
-        await this.#jetstream?.publish(PROGRESS, cursor, { timeout: APPEND_TIMEOUT });
+        await this.#jetstream?.publish(RETAINED_PROGRESS, cursor, { timeout: APPEND_TIMEOUT });
       },
     });
     this.#follower = new StreamFollower({
@@ -190,7 +188,7 @@ export class RetainedStream implements RetainedLog {
   #take({ data, seq: sequence, subject, time }: JsMsg): void {
     try {
       const bytes = asBuffer(data);
-      if (subject === PROGRESS) {
+      if (subject === RETAINED_PROGRESS) {
         this.#materializer.reached(bytes);
         return;
       }

@@ -8,6 +8,12 @@ const LAG_MAX = 512;
 /** The client merges what changes into what is there, and leaves out what is undefined. */
 const NOWHERE = undefined as unknown as NonNullable<StreamConfig['placement']>;
 
+/**
+ * The one subject of the retained messages' stream that is no topic's: how far it reflects the log.
+ * It is there before any client has published.
+ */
+export const RETAINED_PROGRESS = 'bramble.retained.progress';
+
 /** Limits that a stream gets later too, when the configuration has changed. */
 export type StreamLimits = Partial<Pick<StreamConfig, 'max_age' | 'max_bytes'>>;
 
