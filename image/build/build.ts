@@ -147,12 +147,8 @@ function suffix({ kafka }: BuildOptions): string {
 /** Owners and dates are those of the tar file, so nobody needs to be root. */
 async function squash(tar: string, out: string, date: number, log: string): Promise<void> {
   const options = [
-    '-comp',
-    'zstd',
-    '-Xcompression-level',
-    '15',
-    '-b',
-    '256K',
+    // The next levels take eight times as long for less than a tenth.
+    ...['-comp', 'zstd', '-Xcompression-level', '9', '-b', '256K'],
     // The tar file's own root, "./", is not looked at.
     ...['-root-mode', '755', '-root-uid', '0', '-root-gid', '0', '-root-time', `${date}`],
     '-noappend',

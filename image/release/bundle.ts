@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
@@ -43,7 +44,7 @@ export async function bundle({ checkout, out, programs }: BundleOptions): Promis
       banner: {
         js: "import { createRequire as bundledRequire } from 'node:module';const require = bundledRequire(import.meta.url);",
       },
-      plugins: [ownPlace(checkout, source), ONE_LANGUAGE],
+      plugins: [ownPlace(checkout, source), ONE_LANGUAGE, NO_PUSHING, ON_DEMAND],
       logLevel: 'silent',
     });
     written.push(outfile, `${outfile}.map`);
@@ -59,6 +60,44 @@ const ONE_LANGUAGE: Plugin = {
       contents: "export { default as en } from './en.js';",
       resolveDir: path.dirname(file),
     }));
+  },
+};
+
+/** Metrics are fetched from a program; what would push them needs all of TLS. */
+const NO_PUSHING: Plugin = {
+  name: 'no-pushing',
+  setup(builder) {
+    builder.onLoad({ filter: /\/prom-client\/lib\/pushgateway\.js$/ }, () => ({
+      contents: 'module.exports = undefined;',
+    }));
+  },
+};
+
+const nodeRequire = createRequire(import.meta.url);
+const BUILTIN = 'builtin-on-demand';
+
+/**
+ * Importing a module of Node's reads every property of it, also those that load something when they
+ * are read: `http` has a WebSocket that brings all of undici and HTTP/2, `tls` all root certificates.
+ * That is 10 MiB a program. `require` reads none, so what is imported is taken from what it gives.
+ */
+const ON_DEMAND: Plugin = {
+  name: 'on-demand',
+  setup(builder) {
+    builder.onResolve({ filter: /^(node:)?(http|crypto|tls)$/ }, ({ path: name, kind }) =>
+      kind === 'import-statement'
+        ? { path: name.replace(/^node:/, ''), namespace: BUILTIN, sideEffects: false }
+        : undefined,
+    );
+    builder.onLoad({ filter: /./, namespace: BUILTIN }, ({ path: name }) => {
+      const properties = Object.getOwnPropertyDescriptors(nodeRequire(`node:${name}`) as object);
+      const plain = Object.entries(properties).filter(([, { get }]) => get === undefined);
+      const names = plain.map(([property]) => property).join(', ');
+      return {
+        contents: `const all = require('node:${name}'); export default all; export const { ${names} } = all;`,
+        resolveDir: import.meta.dirname,
+      };
+    });
   },
 };
 

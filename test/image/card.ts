@@ -9,9 +9,10 @@ import { builtImage } from './built.ts';
 import { Machine, type MachineOptions } from './machine.ts';
 import { type Door, roundTrip } from './mqtt.ts';
 import { readAt, readFat, readMbr, writeFat } from './partitions.ts';
+import { Patience } from './patience.ts';
 
 const run = promisify(execFile);
-/** Upper bounds under emulation on a busy machine, milliseconds. */
+/** Upper bounds under emulation, milliseconds: see `Patience`. */
 export const BOOT = 900_000;
 export const READY = 600_000;
 /** Larger than the image, and not by a round number. */
@@ -96,7 +97,7 @@ export class CardMachine {
 
   /** Waits until a condition holds; fails at once when the machine has ended. */
   async until(what: string, act: () => Promise<unknown>, limit = READY): Promise<void> {
-    const end = performance.now() + limit;
+    const patience = new Patience(this.machine, limit);
     for (let last: unknown; ; await sleep(BETWEEN)) {
       this.machine.expectRunning();
       try {
@@ -104,7 +105,7 @@ export class CardMachine {
       } catch (error) {
         last = error;
       }
-      if (performance.now() < end) continue;
+      if (!patience.isOver()) continue;
       const console = this.machine.console.slice(-3_000);
       throw new Error(`not within ${limit} ms: ${what}\n${last ?? ''}\n${console}`);
     }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -54,6 +55,15 @@ export class Machine {
   expectRunning(): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#off) throw new Error(`the machine is off:\n${this.console.slice(-4_000)}`);
+  }
+
+  /** What it has computed since it was powered on or reset, milliseconds of one of our processors. */
+  get computed(): number {
+    // proc_pid_stat(5): the name may hold blanks; utime and stime in ticks of USER_HZ, which is 100.
+    const stat = readText(`/proc/${this.#child?.pid}/stat`)
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return (Number(stat[11] ?? 0) + Number(stat[12] ?? 0)) * 10;
   }
 
   /** Takes its power away, in the middle of whatever it does. */
@@ -145,5 +155,13 @@ export class Machine {
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
     this.#child = child;
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
   }
 }

@@ -8,18 +8,20 @@ import { unitFiles, wantedBy } from '../../../image/build/system.ts';
 const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
 
 test('every user that a unit runs as is made by the image', async () => {
-  const sysusers = await readFile(
-    path.join(CHECKOUT, 'image/recipe/overlay/common/usr/lib/sysusers.d/bramble.conf'),
-    'utf8',
+  const layers = ['common/usr/lib/sysusers.d/bramble.conf', 'kafka/usr/lib/sysusers.d/kafka.conf'];
+  const texts = layers.map((file) =>
+    readFile(path.join(CHECKOUT, 'image/recipe/overlay', file), 'utf8'),
   );
+  const sysusers = (await Promise.all(texts)).join('');
   const units = await unitFiles(CHECKOUT);
   expect(units.length).toBeGreaterThanOrEqual(6);
   for (const unit of units) {
     const text = await readFile(path.join(CHECKOUT, unit), 'utf8');
     for (const [, user] of text.matchAll(/^User=(?!root$)(.*)$/gm))
       expect(sysusers, unit).toMatch(new RegExp(`^u ${user} `, 'm'));
+    // A user has a group of the same name.
     for (const [, group] of text.matchAll(/^Group=(.*)$/gm))
-      expect(sysusers, unit).toMatch(new RegExp(`^g ${group} `, 'm'));
+      expect(sysusers, unit).toMatch(new RegExp(`^[gu] ${group} `, 'm'));
     expect(wantedBy(text), unit).toHaveLength(1);
   }
 });
