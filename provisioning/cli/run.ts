@@ -30,6 +30,7 @@ import { osUpdateCommand } from './os-update.ts';
 import { findCommand, parseInvocation } from './parse.ts';
 import { passwordCommand } from './password.ts';
 import { planCommand } from './plan.ts';
+import { prometheusCommand } from './prometheus.ts';
 import { removeNodeCommand } from './remove-node.ts';
 import { renderCommand } from './render.ts';
 import { retainedCommand } from './retained.ts';
@@ -80,6 +81,7 @@ export const COMMANDS: readonly Command[] = [
   brokersCommand,
   bridgeCommand,
   passwordCommand,
+  prometheusCommand,
   renderCommand,
   nodeCommand,
   configureCommand,

@@ -95,6 +95,24 @@ function planCluster(options: NodeOptions): Plan {
   };
 }
 
+/** `/metrics` of what runs on a node beside the page. */
+function metricsOf(plan: Plan, name: string): { service: string; url: string }[] {
+  const { cluster, host, ports, nodes } = plan;
+  const roles: readonly string[] = cluster.nodes.find((node) => node.name === name)?.roles ?? [];
+  const broker = nodes.find((node) => node.name === name);
+  const bridge = bridgeNodes(plan).some((node) => node.name === name);
+  const health: (readonly [string, number | undefined])[] = [
+    ['balancer', roles.includes('balancer') ? ports.balancerHealth : undefined],
+    ['broker', broker?.ports.health],
+    ['bridge', bridge ? ports.bridgeHealth[0] : undefined],
+    ['watchdog', ports.supervisorHealth],
+    ['vip', cluster.vip === undefined ? undefined : VIP_PORTS.health],
+  ];
+  return health.flatMap(([service, port]) =>
+    port === undefined ? [] : { service, url: `http://${at(host, port)}/metrics` },
+  );
+}
+
 /** stats.yaml of a node: it asks its own services, and of the other nodes their pages. */
 function renderNodeStats(plan: Plan, name: string): string {
   const { cluster, host, ports, nodes, clusterFile } = plan;
@@ -112,6 +130,7 @@ function renderNodeStats(plan: Plan, name: string): string {
       port: ports.mqtt,
     },
     health: { host, port: ports.statsHealth },
+    ...(cluster.monitoring === undefined ? {} : { metrics: metricsOf(plan, name) }),
     balancers: cluster.nodes
       .filter(({ roles }) => roles.includes('balancer'))
       .map((node) => ({

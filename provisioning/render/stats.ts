@@ -4,6 +4,20 @@ import type { statsConfigSchema } from '#core/contracts/service-config.ts';
 import { bridgeNodes } from './bridge.ts';
 import { header, type Plan } from './plan.ts';
 
+/** `/metrics` of what runs beside the page. */
+function metricsOf(plan: Plan): { service: string; url: string }[] {
+  const { host, ports, nodes } = plan;
+  const url = (port: number): string => `http://${host}:${port}/metrics`;
+  return [
+    { service: 'balancer', url: url(ports.balancerHealth) },
+    ...nodes.map((node) => ({ service: 'broker', url: url(node.ports.health) })),
+    ...bridgeNodes(plan).map(({ number }) => ({
+      service: 'bridge',
+      url: url(ports.bridgeHealth[number - 1]!),
+    })),
+  ];
+}
+
 /** stats.yaml: statsConfigSchema of core/contracts/service-config.ts. */
 export function renderStats(plan: Plan): string {
   const { host, ports, nodes, clusterFile } = plan;
@@ -14,6 +28,7 @@ export function renderStats(plan: Plan): string {
     page: { host, port: ports.page },
     mqtt: { host, port: ports.mqtt },
     health: { host, port: ports.statsHealth },
+    ...(plan.cluster.monitoring === undefined ? {} : { metrics: metricsOf(plan) }),
     supervisor: at(ports.supervisorHealth, '/status'),
     balancers: [{ node: nodes[0]!.name, status: at(ports.balancerHealth, '/status') }],
     nodes: nodes.map((node) => ({

@@ -11,6 +11,10 @@ import { PageServer } from './api/page-server.ts';
 import { clusterFacts } from './facts.ts';
 import { StatsMetrics } from './metrics.ts';
 import { ClusterModel } from './model/cluster-model.ts';
+import { lastKnown } from './model/sourced.ts';
+import { type Asking, MonitoringDoor } from './monitoring/door.ts';
+import { NodeMetrics } from './monitoring/node-metrics.ts';
+import { watchVitals } from './monitoring/vitals-metrics.ts';
 import { loadAssets } from './page/assets.ts';
 import { Renderer } from './page/renderer.ts';
 import { StreamHub } from './page/stream.ts';
@@ -28,6 +32,8 @@ export class StatsService implements Service {
   readonly #hub: StreamHub;
   readonly #page: PageServer;
   readonly #health: HealthServer;
+  readonly #metrics: NodeMetrics;
+  #door: MonitoringDoor;
   #ticker: NodeJS.Timeout | undefined;
   #listening = false;
 
@@ -44,15 +50,21 @@ export class StatsService implements Service {
         log.debug({ source }, `no answer: ${describeError(error)}`);
       },
     });
-    this.#model = new ClusterModel(
-      this.#sources,
-      clusterFacts(loadCluster(config.cluster), config),
-    );
+    const cluster = loadCluster(config.cluster);
+    this.#door = new MonitoringDoor(cluster.monitoring);
+    this.#metrics = new NodeMetrics({ registry, sources: config.metrics ?? [] });
+    this.#model = new ClusterModel(this.#sources, clusterFacts(cluster, config));
     const renderer = new Renderer(loadAssets());
     this.#hub = new StreamHub({ renderer });
     metrics.watch(this.#sources, this.#hub);
+    const { own } = this.#sources;
+    watchVitals(registry, () => (own.state.state === 'fresh' ? lastKnown(own.state) : undefined));
     const [model, sources, hub] = [this.#model, this.#sources, this.#hub];
-    const handler = createApp({ model, sources, renderer, hub, log });
+    const monitoring = {
+      metrics: this.#metrics,
+      judge: (asking: Asking) => this.#door.judge(asking),
+    };
+    const handler = createApp({ model, sources, renderer, hub, log, monitoring });
     this.#page = new PageServer({ ...config.page, handler });
     this.#health = new HealthServer({
       ...config.health,
@@ -76,7 +88,9 @@ export class StatsService implements Service {
 
   /** Reads cluster.yaml again. Rejects and keeps the old one when it is not valid. */
   async reload(): Promise<void> {
-    this.#model.facts = clusterFacts(loadCluster(this.#config.cluster), this.#config);
+    const cluster = loadCluster(this.#config.cluster);
+    this.#model.facts = clusterFacts(cluster, this.#config);
+    this.#door = new MonitoringDoor(cluster.monitoring);
   }
 
   async close(): Promise<void> {
@@ -84,6 +98,7 @@ export class StatsService implements Service {
     this.#listening = false;
     this.#hub.close();
     await Promise.all([this.#page.close(), this.#sources.close()]);
+    this.#metrics.close();
     await this.#health.close();
   }
 

@@ -127,7 +127,10 @@ describe.runIf(permitted)(`Kafka on ${COUNT}`, () => {
         logLevel: kafkajs.logLevel.NOTHING,
         retry: { retries: 0 },
       });
-      await expect(stranger.admin().connect()).rejects.toThrow();
+      const admin = stranger.admin();
+      await admin.connect();
+      await expect(admin.listTopics()).rejects.toThrow();
+      await admin.disconnect();
       const { pi } = home.lab.node('pi1');
       const ports = await pi.run('nft', ['list', 'table', 'inet', 'bramble_host']);
       expect(ports).toContain('9092');

@@ -41,9 +41,10 @@ export class StatsProcess {
     this.exited = once(child, 'close') as Promise<[number | null, string | null]>;
   }
 
-  /** Resolves when it is ready; rejects with what it said when it ends before. */
+  /** `more`: parts of cluster.yaml. Resolves when it is ready; rejects with what it said when it ends before. */
   static async start(
-    config: Pick<StatsConfig, 'nodes' | 'balancers' | 'supervisor'>,
+    config: Pick<StatsConfig, 'nodes' | 'balancers' | 'supervisor' | 'metrics'>,
+    more = '',
   ): Promise<StatsProcess> {
     const directory = await mkdtemp(path.join(tmpdir(), 'bramble-stats-'));
     const [page, health] = (await freePorts(2)) as [number, number];
@@ -51,7 +52,7 @@ export class StatsProcess {
     const file = path.join(directory, 'stats.yaml');
     const listen = (port: number) => ({ host: '127.0.0.1', port });
     const whole = { cluster, page: listen(page), health: listen(health), ...config };
-    await writeFile(cluster, CLUSTER);
+    await writeFile(cluster, CLUSTER + more);
     // JSON is YAML.
     await writeFile(file, JSON.stringify(whole satisfies StatsConfig));
     const stats = new StatsProcess(spawnStats('--config', file), page, health, directory);

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { hashProblem } from '../passwords.ts';
 import { bridge, clusterKafka } from './bridge.ts';
 import { checkCluster } from './cluster-rules.ts';
+import { monitoring } from './monitoring.ts';
+import { network } from './network.ts';
 import { kafkaProblems, withOwnKafka } from './own-kafka.ts';
 import { duration, size } from './units.ts';
 import { vrrp, vrrpProblems } from './vrrp.ts';
@@ -58,10 +60,6 @@ const user = z.strictObject({
   admin: z.boolean().default(false),
   acl: z.array(aclRule).default([]),
 });
-
-const network = z
-  .string()
-  .refine((text) => isNetwork(text), 'not an address or a network such as 10.0.0.0/8');
 
 /** What makes the broker ban somebody by itself, and for how long. */
 const bans = z
@@ -218,6 +216,7 @@ export const clusterSchema = z
     vrrp,
     mqtt,
     balancer,
+    monitoring: monitoring.optional(),
     /** Which of the two systems' data goes where; nothing without it. */
     bridge: bridge.optional(),
     kafka: clusterKafka.optional(),
@@ -265,15 +264,6 @@ export const clusterSchema = z
     }
   })
   .transform(withOwnKafka);
-
-function isNetwork(text: string): boolean {
-  const [address = '', bits, ...rest] = text.split('/');
-  const family = isIP(address);
-  if (family === 0 || rest.length > 0) return false;
-  return (
-    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 6 ? 128 : 32))
-  );
-}
 
 /** All nodes on one machine: `bramble dev`, where they differ by port. */
 function isLoopbackOnly(nodes: readonly { address: string }[]): boolean {

@@ -75,6 +75,8 @@ export const statsConfigSchema = z.strictObject({
   mqtt: listen.optional(),
   /** Path of the dev supervisor's or watchdog's `/status`, for process states and events. */
   supervisor: z.string().optional(),
+  /** `/metrics` of the other services of this machine, for whom `monitoring` of cluster.yaml lets in. */
+  metrics: z.array(z.strictObject({ service: z.string(), url: z.string() })).optional(),
   balancers: z.array(z.strictObject({ node: z.string(), status: z.string() })),
   nodes: z.array(
     z.strictObject({

@@ -3,6 +3,8 @@ import { describeError } from '#core/errors.ts';
 import type { Logger } from '#core/log.ts';
 import type { ClusterModel } from '../model/cluster-model.ts';
 import { lastKnown } from '../model/sourced.ts';
+import type { Asking, Verdict } from '../monitoring/door.ts';
+import type { NodeMetrics } from '../monitoring/node-metrics.ts';
 import { errorPage } from '../page/error-page.ts';
 import type { Renderer } from '../page/renderer.ts';
 import type { StreamHub } from '../page/stream.ts';
@@ -15,15 +17,24 @@ export interface AppParts {
   renderer: Renderer;
   hub: StreamHub;
   log: Logger;
+  /** What a Prometheus elsewhere may read. */
+  monitoring: { metrics: NodeMetrics; judge: (asking: Asking) => Verdict };
 }
 
 const YEAR = 31_536_000;
 /** Seconds after which a refused reader may try again. */
 const RETRY_AFTER = 10;
 
+/** Titles and texts for who may not read the metrics. */
+const REFUSALS = {
+  401: ['Who are you', 'Metrics are for who shows the token of cluster.yaml (monitoring.token).'],
+  403: ['Not from there', 'This address is not among those of cluster.yaml (monitoring.from).'],
+  404: ['Not found', 'There is nothing under this address.'],
+} as const satisfies Record<number, [string, string]>;
+
 /** The page, its stream and the JSON beside it. Everything here only reads. */
 export function createApp(parts: AppParts): Express {
-  const { model, sources, renderer, hub, log } = parts;
+  const { model, sources, renderer, hub, log, monitoring } = parts;
   const { assets } = renderer;
   const app = express();
   app.disable('x-powered-by');
@@ -87,6 +98,28 @@ export function createApp(parts: AppParts): Express {
       else fail(request, response, 503, 'No answer', `The ${name} of this node does not answer.`);
     });
   }
+
+  get('/metrics', (request, response) => {
+    const { metrics, judge } = monitoring;
+    const address = request.socket.remoteAddress;
+    const verdict = judge({ address, authorization: request.get('authorization') });
+    if (verdict === 200) {
+      metrics.read().then(
+        (text) => {
+          response.set({ 'content-type': metrics.contentType, 'cache-control': 'no-store' });
+          response.send(text);
+        },
+        (error: unknown) => {
+          log.error({ err: error }, `metrics failed: ${describeError(error)}`);
+          fail(request, response, 500, 'Something failed', 'There are no metrics now.');
+        },
+      );
+      return;
+    }
+    if (verdict === 401) response.set('www-authenticate', 'Bearer realm="bramble"');
+    const [title, text] = REFUSALS[verdict];
+    fail(request, response, verdict, title, text);
+  });
 
   app.use((request, response) => {
     fail(request, response, 404, 'Not found', 'There is nothing under this address.');

@@ -19,7 +19,7 @@ export async function fetchJson<S extends z.ZodType>(
   agent: http.Agent,
   signal: AbortSignal,
 ): Promise<z.output<S>> {
-  const text = await get(url, agent, signal);
+  const text = await fetchText(url, agent, signal);
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -46,7 +46,8 @@ function inWords(error: unknown): string {
   return WORDS[systemCode(error) ?? ''] ?? describeError(error);
 }
 
-function get(url: URL, agent: http.Agent, signal: AbortSignal): Promise<string> {
+/** As fetchJson, whatever the text is. */
+export function fetchText(url: URL, agent: http.Agent, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     const unavailable = (cause: unknown) => {
       const why = signal.aborted ? describeError(signal.reason) : inWords(cause);
