@@ -24,7 +24,7 @@ export function judgeCluster(text: string, file: string): Judgement {
   return { cluster, warnings };
 }
 
-function adviseNodes({ nodes, vip }: ClusterConfig, warn: Warn): void {
+function adviseNodes({ nodes, vip, kafka: settings }: ClusterConfig, warn: Warn): void {
   const count = (role: string) => nodes.filter(({ roles }) => roles.some((r) => r === role)).length;
   const brokers = count('broker');
   if (brokers === 2) {
@@ -46,6 +46,13 @@ function adviseNodes({ nodes, vip }: ClusterConfig, warn: Warn): void {
     );
   } else if (kafka > 3) {
     warn(['nodes'], `${kafka} Kafka nodes: records have three copies at most; take one or three`);
+  }
+  if (kafka > 0 && settings?.sasl === undefined) {
+    const first = nodes.findIndex(({ roles }) => roles.includes('kafka'));
+    warn(
+      ['nodes', first, 'roles'],
+      'no kafka.sasl: whoever reaches port 9092 may read and write everything in Kafka',
+    );
   }
   if (vip === undefined) {
     if (nodes.length > 1) {

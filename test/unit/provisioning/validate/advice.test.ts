@@ -99,6 +99,12 @@ test.each([
   ['an even number of brokers', plain(4), '3', '4 brokers survive no more deaths than 3'],
   ['two Kafka nodes', plain(2, ', roles: [balancer, broker, kafka]'), '2', 'two Kafka nodes'],
   ['five Kafka nodes', plain(5, ', roles: [balancer, broker, kafka]'), '3', 'three copies at most'],
+  [
+    'Kafka without a login',
+    plain(1, ', roles: [balancer, broker, kafka]'),
+    '3',
+    'whoever reaches port 9092',
+  ],
   ['no vip', plain(3), '3', 'no vip'],
   [
     'one balancer only',
