@@ -69,7 +69,11 @@ describe.runIf(permitted)('a node that is taken out for good', () => {
       await home.must('apply', '--release', home.release);
       await storeMessages(await stored('away-1'));
       await whole('pi1 pi2 pi3');
-      await using load = new RollingLoad({ host: home.lab.vip, login: await home.login() });
+      await using load = new RollingLoad({
+        host: home.lab.vip,
+        login: await home.login(),
+        every: 50,
+      });
       await load.start();
       const end = await home.must('remove-node', 'pi3');
       const { mqtt: books } = await load.finish();
