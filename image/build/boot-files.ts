@@ -66,4 +66,6 @@ export const PLACEHOLDERS: Record<string, string> = {
   'network-config': '# network-config\n',
   'meta-data': 'instance-id: bramble\n',
   'cluster.yaml.example': CLUSTER_EXAMPLE,
+  // The room that it takes is there later too, when the partition may be full.
+  'STATUS.txt': 'No Pi has started from this card yet.\r\n',
 };

@@ -1,10 +1,12 @@
 import {
   closeSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -41,6 +43,20 @@ export function putChanged(file: string, text: string, mode = 0o644): boolean {
  */
 export function overwrite(file: string, bytes: Buffer, offset: number): void {
   withFile(file, 'r+', 0o644, (fd) => writeSync(fd, bytes, 0, bytes.length, offset));
+}
+
+/** As put, and on a full disk into the room of the file that is there, where it may be half written. */
+export function replaceText(file: string, text: string): void {
+  try {
+    put(file, text);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    rmSync(`${file}.new`, { force: true });
+    withFile(file, 'r+', 0o644, (fd) => {
+      writeSync(fd, text, 0);
+      ftruncateSync(fd, Buffer.byteLength(text));
+    });
+  }
 }
 
 /** Names that were made or moved in a directory are on the disk when this returns. */

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describeError } from '#core/errors.ts';
 import type { Board } from './board.ts';
 import { firstLogin } from './cluster-of-one.ts';
-import { put, readText } from './files.ts';
+import { readText, replaceText } from './files.ts';
 import { whileWritable } from './firmware.ts';
 import { type Ground, within } from './ground.ts';
 import { SLOTS, slotState } from './slots.ts';
@@ -40,7 +40,7 @@ export async function writeStatus(
   const time = new Date().toISOString().slice(0, 16).replace('T', ' ');
   const head = `Bramble on ${name}, ${time} UTC, ${release(ground)}`;
   try {
-    await whileWritable(ground.firmware, () => put(file, [head, ...lines].join('\r\n')));
+    await whileWritable(ground.firmware, () => replaceText(file, [head, ...lines].join('\r\n')));
   } catch (error) {
     process.stderr.write(`STATUS.txt cannot be written: ${describeError(error)}\n`);
   }

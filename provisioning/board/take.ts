@@ -2,7 +2,7 @@ import { renameSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { loadCluster } from '#core/config/cluster.ts';
 import { describeError } from '#core/errors.ts';
-import { flushDirectory, overwrite, put, readText } from './files.ts';
+import { flushDirectory, overwrite, put, readText, replaceText } from './files.ts';
 import { whileWritable } from './firmware.ts';
 import { type Ground, within } from './ground.ts';
 import { setHostname } from './hostname.ts';
@@ -85,7 +85,7 @@ async function forget({ firmware }: Ground, files: readonly Secret[]): Promise<s
         // The name first: with zeros under the old one it would be an error at the next start.
         if (as !== undefined) renameSync(file, as);
         overwrite(as ?? file, Buffer.alloc(statSync(as ?? file).size), 0);
-        put(as ?? file, left);
+        replaceText(as ?? file, left);
       }
       flushDirectory(firmware);
     });

@@ -196,6 +196,17 @@ test('what the start of the system has noticed is told', async () => {
   expect(status).toContain('System b: the update did not come up and was given up.');
 });
 
+test('a card that is worn out, and no network at all, are told', async () => {
+  mkdirSync(at('run/bramble-boot'), { recursive: true });
+  mkdirSync(at('data'));
+  writeFileSync(at('run/bramble-boot/card-read-only'), '');
+  expect(await start({ ...BOARD, addresses: [] })).toBe(true);
+  const status = read('boot/firmware/STATUS.txt');
+  expect(status).toContain('The card is read-only: it may be worn out.');
+  expect(status).toContain('Addresses: none yet. Is the network cable in, or the Wi-Fi in reach?');
+  expect(rendered).toEqual(['bramble']);
+});
+
 test('a card that cannot be written does not keep the services from their configuration', async () => {
   rmSync(at('boot/firmware'), { recursive: true });
   expect(await start()).toBe(true);

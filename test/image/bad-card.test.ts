@@ -1,0 +1,78 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { builtVirtualPi } from './built.ts';
+import { bootVirtualPi, succeeds, type VirtualPi } from './virtual-pi.ts';
+
+const FIRMWARE = '/boot/firmware';
+const PLACEHOLDER = 'No Pi has started from this card yet.';
+const CLUSTER = `cluster: { name: home, secret: 0123456789abcdef0123 }
+nodes: [{ name: attic, address: 10.9.8.1 }]
+`;
+
+let pi: VirtualPi;
+beforeAll(async () => {
+  pi = await bootVirtualPi(await builtVirtualPi(), async (root) => {
+    await mkdir(path.join(root, FIRMWARE), { recursive: true });
+    await writeFile(path.join(root, FIRMWARE, 'user-data'), '#cloud-config\nhostname: attic\n');
+  });
+});
+afterAll(() => pi?.[Symbol.asyncDispose]());
+beforeEach(async () => {
+  while (await succeeds(() => pi.run('umount', [FIRMWARE])));
+});
+
+const sh = (script: string) => pi.run('sh', ['-c', script]);
+const status = () => sh(`cat ${FIRMWARE}/STATUS.txt`);
+
+/** Its services have their configuration, and what it said went to the journal. */
+async function configure(): Promise<string> {
+  await sh('rm -f /etc/bramble/broker.yaml; systemctl restart bramble-configure.service');
+  expect(await succeeds(() => sh('test -s /etc/bramble/broker.yaml'))).toBe(true);
+  return sh('journalctl -q -o cat -u bramble-configure.service -n 30');
+}
+
+test('a FAT partition that is full: STATUS.txt is written in its own place', async () => {
+  await sh(`mount -t tmpfs -o size=64k tmpfs ${FIRMWARE}; cd ${FIRMWARE}
+    echo '${PLACEHOLDER}' >STATUS.txt; printf '${CLUSTER}' >cluster.yaml
+    head -c 1M /dev/zero >photos 2>/dev/null; true`);
+  expect(await sh(`df --output=avail ${FIRMWARE} | tail -1`)).toMatch(/^ *0\n$/);
+  await configure();
+  const text = await status();
+  expect(text).toContain('cluster.yaml was taken from the card.');
+  expect(text).not.toContain('could not be removed');
+  expect(await sh(`cat ${FIRMWARE}/cluster.yaml.taken`)).toMatch(/^Taken\./);
+  const names = await sh(`ls ${FIRMWARE}`);
+  expect(names.split('\n').filter(Boolean)).toEqual(['STATUS.txt', 'cluster.yaml.taken', 'photos']);
+});
+
+test('a card that is read-only: the node serves with what is on it, and says so', async () => {
+  await sh(`mkdir -p /run/card /run/empty; printf '${CLUSTER}' >/run/card/cluster.yaml
+    mount -t overlay -o lowerdir=/run/card:/run/empty overlay ${FIRMWARE}`);
+  const said = await configure();
+  expect(said).toContain('cluster.yaml was taken from the card.');
+  expect(said).toContain('could not be removed from the card');
+  expect(said).toMatch(/STATUS\.txt cannot be written: .*cannot be made writable/);
+});
+
+test('a FAT partition that is not there: the node keeps what it had', async () => {
+  await sh(`mount -t overlay -o lowerdir=/run/empty:/run/empty2 overlay ${FIRMWARE} 2>/dev/null ||
+    { mkdir -p /run/empty2; mount -t overlay -o lowerdir=/run/empty:/run/empty2 overlay ${FIRMWARE}; }`);
+  const said = await configure();
+  expect(said).toContain('This node is attic.');
+});
+
+test('a card that is hardly larger than the image: STATUS.txt says how small its data is', async () => {
+  await sh('mkdir -p /run/bramble-boot; echo a >/run/bramble-boot/slot');
+  await sh('mkdir -p /data; mount -t tmpfs -o size=64m tmpfs /data');
+  await configure();
+  expect(await status()).toContain('There are only 67 MB for data: take a larger card.');
+});
+
+test('a clock that nobody has set is not earlier than the system', async () => {
+  // systemd(1): the clock is never set earlier than the date of this file.
+  const floor = Number(await sh('stat -c %Y /usr/lib/clock-epoch'));
+  expect(floor).toBeGreaterThan(Date.UTC(2025, 0) / 1000);
+  expect(floor).toBeLessThanOrEqual(Date.now() / 1000);
+  expect(await sh('cat /etc/chrony/conf.d/bramble.conf')).toMatch(/^makestep 1 -1$/m);
+});
