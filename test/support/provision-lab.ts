@@ -1,12 +1,16 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, unlink, writeFile } from 'node:fs/promises';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { bootVirtualPi, type VirtualPi } from '../image/virtual-pi.ts';
+import { eventually } from './broker.ts';
 
 const run = promisify(execFile);
+const SSH = 22;
+const SSH_PATIENCE = 60_000;
 
 export interface LabNode {
   name: string;
@@ -108,7 +112,18 @@ export class ProvisionLab {
     await run('ip', ['link', 'set', card, 'master', this.#bridge, 'up']);
     await pi.run('ip', ['addr', 'replace', `${address}/24`, 'dev', 'eth0'], 'net');
     await pi.run('ip', ['link', 'set', 'eth0', 'up'], 'net');
+    // Its keys are made at the first start, which takes a while.
+    await eventually(`${name} takes ssh`, () => accepts(address, SSH), SSH_PATIENCE);
   }
+}
+
+function accepts(host: string, port: number): Promise<boolean> {
+  const socket = createConnection({ host, port, timeout: 1_000 });
+  return new Promise<boolean>((resolve) => {
+    socket.once('connect', () => resolve(true));
+    socket.once('timeout', () => resolve(false));
+    socket.once('error', () => resolve(false));
+  }).finally(() => socket.destroy());
 }
 
 async function prepare(
