@@ -67,7 +67,10 @@ class CallbackModule(CallbackBase):
         if told.get("_ansible_no_log", False):
             text = "the task failed; what it said is secret"
         else:
-            parts = [told.get(key) for key in ("msg", "stderr", "stdout", "module_stderr")]
+            # Of a loop the items that failed say why.
+            items = [one for one in told.get("results", []) if one.get("failed")]
+            keys = ("msg", "stderr", "stdout", "module_stderr")
+            parts = [one.get(key) for one in items or [told] for key in keys]
             text = "\n".join(str(part).strip() for part in parts if part)
         self._result("ignored" if ignore_errors else "failed", result, msg=text[:TEXT_MAX])
 
