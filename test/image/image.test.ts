@@ -32,6 +32,8 @@ test('every board finds what it starts from', async () => {
   ])
     expect(files).toContain(`a/${board}.dtb`);
   for (const name of ['vmlinuz', 'initrd.img', 'cmdline.txt']) expect(files).toContain(`a/${name}`);
+  // Room for what is told of a start, should the partition be full by then.
+  expect(files).toContain('STATUS.txt');
 });
 
 test('the configuration starts slot A, whose command line names its own partition', async () => {
