@@ -1,13 +1,13 @@
 # `make help` lists the targets. Each of them works on a fresh Debian-like machine with Node >= 20.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-ansible test-provision setup-test setup-image run test retest unit integration test-faults test-cluster check bench screenshot release image image-release image-pins virtual-pi clean
+.PHONY: help setup setup-ansible test-provision setup-test setup-image run test retest unit integration test-faults test-virtual-pi test-cluster check bench screenshot release image image-release image-pins virtual-pi clean
 
 NODES ?= 2
 ARCH ?= arm64
 # Virtual Pis of make test-provision.
 PROVISION_NODES ?= 1
-PROVISION_TESTS ?= $(addprefix test/integration/provision,.test.ts -rolling.test.ts)
+PROVISION_TESTS ?= $(addprefix test/integration/provision,.test.ts -rolling.test.ts -remove.test.ts -kafka.test.ts)
 CONFIG ?= vitest.config.ts
 # KAFKA=1: a Kafka beside the cluster.
 KAFKA ?=
@@ -95,6 +95,9 @@ image-pins: setup-image ## Build both from Debian's newest packages and pin thos
 
 test-image: image virtual-pi ## Look into the image and boot it in QEMU (minutes)
 	vitest run --config vitest.image.config.ts
+
+test-virtual-pi: virtual-pi ## Boot that system under systemd: MQTT, the page, what it does on its own (a minute)
+	vitest run --config vitest.image.config.ts test/image/virtual-pi.test.ts
 
 test-cluster: virtual-pi ## Fail virtual Pis over, and count messages (BRAMBLE_CLUSTER=long: all of it)
 	vitest run --config vitest.cluster.config.ts $(CLUSTER)

@@ -14,7 +14,7 @@ export default defineConfig({
     // Forks, since tests start real processes and watch their own memory.
     pool: 'forks',
     // Tests wait for processes more than they compute: one a core would leave half of it idle.
-    maxWorkers: 2,
+    maxWorkers: 3,
     reporters: ['default', './test/support/count-reporter.ts'],
     projects: [project('unit', 10_000), project('integration', 120_000)],
   },
