@@ -4,11 +4,12 @@ import { ask, both, startWebs, withListens } from '../support/webs.ts';
 
 /** What differs from run to run, and what is HAProxy's machinery alone. */
 const MOVING =
-  /_(seconds|seconds_total|rate|rate_max|bytes|max_fds|max_sockets|max_connections|jobs|idle_time_percent|listeners|used_connections_current|need_connections_current|check_status|nbthread|current_tasks)$/;
+  /_(seconds|seconds_total|rate|rate_max|bytes|max_fds|max_sockets|max_connections|jobs|idle_time_percent|listeners|idle_connections_current|used_connections_current|need_connections_current|check_status|nbthread|current_tasks)$/;
 /** Aggregates of 2.6 whose values depend on a server's check's moment, and its own machinery. */
 const MACHINERY = /agg_|process_(?!build)|proxy="probe"/;
 /** Counted at another moment of the request that asks. */
-const IN_FLIGHT = /frontend_(bytes_in_total|intercepted_requests_total|max_sessions)/;
+const IN_FLIGHT =
+  /frontend_(bytes_in_total|intercepted_requests_total|current_sessions|max_sessions)/;
 
 test('the metrics are those of HAProxy’s exporter', async () => {
   const [web] = await startWebs('a');
