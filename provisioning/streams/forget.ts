@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { StreamInfo } from '@nats-io/jetstream';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import { replicasFor } from '#core/jetstream/stream-plan.ts';
@@ -51,7 +52,7 @@ export async function forgetNode(options: ForgetOptions): Promise<ForgetResult> 
   const from = performance.now();
   const until = from + patience;
   const infos = await settled(engine, until, (info) => lossOf(info, node));
-  const held = infos.filter((info) => membersOf(info).includes(node));
+  const held = infos.filter((info) => membersOf(info).some((name) => isNode(name, node)));
   for (const { config, cluster } of held) {
     if (cluster?.leader === node) {
       await askApi(engine.nats, `$JS.API.STREAM.LEADER.STEPDOWN.${config.name}`, {});
@@ -97,12 +98,26 @@ async function takeOff(engine: Engine, stream: string, node: string): Promise<vo
 
 async function takeOut(system: Engine, node: string): Promise<boolean> {
   try {
-    await askApi(system.nats, '$JS.API.SERVER.REMOVE', { peer: node });
+    await askApi(system.nats, '$JS.API.SERVER.REMOVE', { peer: node, peer_id: peerId(node) });
     return true;
   } catch (error) {
     if (refusal(error) === NO_MEMBER) return false;
     throw error;
   }
+}
+
+const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const PEER_ID_LENGTH = 8;
+
+/** What JetStream's groups call a server: digits of the SHA-256 of its name. */
+function peerId(node: string): string {
+  const sum = createHash('sha256').update(node).digest().subarray(0, PEER_ID_LENGTH);
+  return Array.from(sum, (byte) => DIGITS[byte % DIGITS.length]).join('');
+}
+
+/** A server that was started after `node` died knows only its id, and tells that in a sentence. */
+function isNode(name: string, node: string): boolean {
+  return name === node || name.includes(`peerID: ${peerId(node)}`);
 }
 
 function membersOf({ cluster }: StreamInfo): string[] {
@@ -113,13 +128,13 @@ function membersOf({ cluster }: StreamInfo): string[] {
 /** Why something could be lost if the node went now. */
 function lossOf({ cluster }: StreamInfo, node: string): string | undefined {
   if (cluster?.leader === undefined) return 'has no leader now';
-  return behind((cluster.replicas ?? []).filter(({ name }) => name !== node));
+  return behind((cluster.replicas ?? []).filter(({ name }) => !isNode(name, node)));
 }
 
 /** What is not as it will be without the node. */
 function lackOf({ config, cluster }: StreamInfo, node: string, nodes: number): string | undefined {
   const replicas = cluster?.replicas ?? [];
-  if (replicas.some(({ name }) => name === node)) return `still counts ${node}`;
+  if (replicas.some(({ name }) => isNode(name, node))) return `still counts ${node}`;
   if (cluster?.leader === undefined) return 'has no leader now';
   const wanted = Math.min(config.num_replicas, replicasFor(nodes));
   if (replicas.length < wanted - 1) return 'lacks a replica';
