@@ -21,15 +21,6 @@ const DEFAULT_MAX_PAYLOAD = 1 << 20;
 const STORE_MARGIN = 1_280 << 20;
 
 /**
- * By itself 2.10 has four routes to each peer, one of them for Raft. When two nodes connect to each
- * other in the same moment, that one may end up with answers going nowhere, for good: once in some
- * thirty restarts a node had all records, and no leader counted it.
- */
-const ONE_ROUTE = `  # One connection to each peer: of several, that for Raft's answers may be dead after a restart.
-  pool_size: -1
-`;
-
-/**
  * nats-N.conf, in nats-server's own language.
  *
  * One node is alone. Two or more are a cluster in which each carries JetStream. With two, a
@@ -97,8 +88,7 @@ function syncInterval({ natsSyncInterval, cluster }: Plan): string {
   sync_interval: "${flush}ms"`;
 }
 
-function routes(plan: Plan, node: PlannedNode): string {
-  const { cluster, nodes, natsSyncInterval } = plan;
+function routes({ cluster, nodes }: Plan, node: PlannedNode): string {
   if (nodes.length === 1) return '';
   const { user, password } = natsLogin(cluster.cluster.secret, 'route');
   const urls = nodes
@@ -114,7 +104,7 @@ cluster {
     password: "${password}"
     timeout: 5
   }
-${natsSyncInterval ? ONE_ROUTE : ''}  routes: [
+  routes: [
 ${urls.join('\n')}
   ]
 }

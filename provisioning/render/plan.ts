@@ -33,7 +33,7 @@ export interface Plan {
   trusted: readonly string[];
   ports: ClusterPorts;
   nodes: readonly PlannedNode[];
-  /** Whether this nats-server is 2.10 or later: it knows `sync_interval`, and several routes to a peer. */
+  /** Whether this nats-server knows `sync_interval` (2.10 and later). */
   natsSyncInterval: boolean;
   /** A Kafka of its own (`--kafka`), and where it keeps its data. */
   kafka?: { data: string };

@@ -55,14 +55,6 @@ test('a node that is alone has no peers; others name every other one, never them
   expect(peers).toEqual([three.nodes[0]!.ports.natsRoute, three.nodes[2]!.ports.natsRoute]);
 });
 
-test('one route to each peer: with a pool of them Raft may be deaf after a restart', () => {
-  const modern = planOf(3, { syncInterval: true });
-  expect(renderNats(modern, modern.nodes[0]!)).toMatch(/cluster \{[^}]*\}\n[^}]*pool_size: -1\n/s);
-  // 2.9 has no pool, and refuses what it does not know.
-  const old = planOf(3, { syncInterval: false });
-  expect(renderNats(old, old.nodes[0]!)).not.toContain('pool_size');
-});
-
 test('everything is on loopback', () => {
   const plan = planOf(3);
   const addresses = renderNats(plan, plan.nodes[0]!).matchAll(/(?:listen|http): "([^:]+):/g);
