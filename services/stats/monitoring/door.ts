@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { MonitoringSettings } from '#core/config/monitoring.ts';
-import { networkList } from '#core/config/network.ts';
+import { networkList } from '#core/networks.ts';
 
 /** What becomes of who asks for `/metrics`: HTTP's status codes. */
 export type Verdict = 200 | 401 | 403 | 404;

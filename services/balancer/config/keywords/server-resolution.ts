@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { isNetwork } from '#core/networks.ts';
 import type { ServerSettings } from '../draft.ts';
 import { type KeywordTable, suggestion } from '../keyword.ts';
 import type { ServerKeyword } from './server-parameters.ts';
@@ -38,15 +39,6 @@ const row = (
 
 const METHODS = ['libc', 'last', 'none'];
 const OPTIONS = ['allow-dup-ip', 'ignore-weight', 'prevent-dup-ip'];
-
-function isNetwork(text: string): boolean {
-  const [address = '', bits, ...rest] = text.split('/');
-  const family = isIP(address);
-  if (family === 0 || rest.length > 0) return false;
-  return (
-    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
-  );
-}
 
 /** HAProxy 2.6 manual, section 5.2. */
 export const RESOLUTION_PARAMETERS: KeywordTable<ServerKeyword> = {
