@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -93,6 +93,20 @@ export class CardMachine {
       { maxBuffer: 16 * 1024 * 1024 },
     );
     return stdout;
+  }
+
+  /** A copy of the card as a power cut would leave it now; the machine goes on. */
+  async cut(name: string): Promise<string> {
+    const copy = path.join(this.#work, name);
+    await this.machine.whileStopped(() => run('cp', ['--sparse=always', this.card, copy]));
+    return copy;
+  }
+
+  /** Powers off, puts such a copy in its place, and powers on. */
+  async insert(copy: string): Promise<void> {
+    await this.machine.powerOff();
+    await rename(copy, this.card);
+    await this.machine.powerOn();
   }
 
   /** Waits until a condition holds; fails at once when the machine has ended. */

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { copyFromFat, readFat, readMbr } from './partitions.ts';
 
 export interface MachineOptions {
@@ -15,11 +16,15 @@ export interface MachineOptions {
   disks?: readonly string[];
   /** MiB; the smallest board has 512. */
   memory?: number;
+  /** Another image to read the slot's kernel from, where the card's FAT partition cannot be read. */
+  firmware?: string;
 }
 
 /** How much of what the console said is kept, characters. */
 const CONSOLE = 400_000;
 const DEFAULT_MEMORY = 1024;
+/** From one look at a process to the next, milliseconds. */
+const GLANCE = 5;
 
 /**
  * A machine of QEMU's `virt` kind with a watchdog (i6300esb). In place of the Pi's firmware it reads
@@ -73,6 +78,25 @@ export class Machine {
     await this.#loop;
   }
 
+  /**
+   * Runs `act` while the machine stands still. Its card then holds what it would hold had QEMU been
+   * killed at that moment: nothing is on its way to the file once all of its threads have stopped.
+   */
+  async whileStopped<T>(act: () => Promise<T>): Promise<T> {
+    this.expectRunning();
+    const child = this.#child!;
+    child.kill('SIGSTOP');
+    try {
+      while (!isStopped(child.pid)) {
+        this.expectRunning();
+        await sleep(GLANCE);
+      }
+      return await act();
+    } finally {
+      child.kill('SIGCONT');
+    }
+  }
+
   async powerOn(): Promise<void> {
     this.#off = false;
     await this.#boot();
@@ -101,18 +125,18 @@ export class Machine {
   }
 
   async #boot(): Promise<void> {
-    const { image, forward, memory = DEFAULT_MEMORY } = this.#options;
-    const { parts } = await readMbr(image);
+    const { image, forward, memory = DEFAULT_MEMORY, firmware = image } = this.#options;
+    const { parts } = await readMbr(firmware);
     const start = parts[0]!.start;
-    const config = await readFat(image, start, 'config.txt');
+    const config = await readFat(firmware, start, 'config.txt');
     this.slot = [...config.matchAll(/^os_prefix=(\w)\/\s*$/gm)].at(-1)?.[1] ?? '';
     const [kernel, initrd] = [
       path.join(this.#work, 'vmlinuz'),
       path.join(this.#work, 'initrd.img'),
     ];
-    await copyFromFat(image, start, `${this.slot}/vmlinuz`, kernel);
-    await copyFromFat(image, start, `${this.slot}/initrd.img`, initrd);
-    const line = (await readFat(image, start, `${this.slot}/cmdline.txt`))
+    await copyFromFat(firmware, start, `${this.slot}/vmlinuz`, kernel);
+    await copyFromFat(firmware, start, `${this.slot}/initrd.img`, initrd);
+    const line = (await readFat(firmware, start, `${this.slot}/cmdline.txt`))
       .trim()
       .replace('console=ttyS1,115200', 'console=ttyAMA0');
     const ports = Object.entries(forward).map(
@@ -156,6 +180,12 @@ export class Machine {
     child.stderr.on('data', keep);
     this.#child = child;
   }
+}
+
+/** Whether every thread of a process is stopped (proc_pid_stat(5): state T). */
+function isStopped(pid: number | undefined): boolean {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.every((thread) => /\) T /.test(readText(`/proc/${pid}/task/${thread}/stat`)));
 }
 
 function readText(file: string): string {

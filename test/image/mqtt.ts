@@ -74,12 +74,17 @@ export class Ledger {
     await talk(door, act, HOURS).catch(() => {});
   }
 
+  /** How many have been acknowledged. */
+  get acknowledged(): number {
+    return this.#acknowledged.length;
+  }
+
   /**
-   * How many were acknowledged, and which of these are not there any more: a topic's retained
-   * message may be none that is older than the last acknowledged one.
+   * Which of the first `count` acknowledged ones are not there: a topic's retained message may be
+   * none that is older than the last acknowledged one.
    */
-  async missing(door: Door): Promise<{ acknowledged: number; lost: number[] }> {
-    const due = this.#acknowledged;
+  async missing(door: Door, count: number): Promise<number[]> {
+    const due = this.#acknowledged.slice(0, count);
     const latest = new Map(due.map((number) => [topicOf(number), number]));
     const there = new Map<string, number>();
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -93,7 +98,6 @@ export class Ledger {
         await Promise.race([promise, sleep(LIMIT / 2)]);
       });
     }
-    const lost = due.filter((number) => number > (there.get(topicOf(number)) ?? 0));
-    return { acknowledged: due.length, lost };
+    return due.filter((number) => number > (there.get(topicOf(number)) ?? 0));
   }
 }
