@@ -30,6 +30,7 @@ setup: node_modules/.installed ## Install what `make run` needs
 
 setup-test: node_modules/.installed
 	@./provisioning/setup.sh test
+	@./test/tools/debian-parts.sh
 
 run: setup ## Start a whole cluster on this machine (NODES=2, KAFKA=1); Ctrl-C stops it
 	@bin/bramble dev --nodes $(NODES) $(if $(KAFKA),--kafka)

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findProgram } from '../../provisioning/dev/find-program.ts';
 import { eventually } from '../support/broker.ts';
+import { debianProgram } from '../support/debian-parts.ts';
 import { bramble } from '../support/dev.ts';
 import { freePort } from '../support/ports.ts';
 import { StatsProcess } from '../support/stats-process.ts';
@@ -13,6 +13,8 @@ const TOKEN = 'a-token-of-16-characters';
 const SCRAPE = 60_000;
 const authorization = `Bearer ${TOKEN}`;
 const NODES = [{ name: 'pi1', vitals: 'local' }];
+const promtool = debianProgram('promtool');
+const prometheusProgram = debianProgram('prometheus');
 const monitoring = (more = '') => `monitoring: { token: ${TOKEN}${more} }\n`;
 
 let other: StatsProcess;
@@ -68,9 +70,9 @@ test('another token counts after a reload', async () => {
   expect(now.status).toBe(200);
 });
 
-test.runIf(findProgram('promtool'))("Prometheus' own tool can read it", async () => {
+test.runIf(promtool)("Prometheus' own tool can read it", async () => {
   const input = await (await ask(stats)).text();
-  const { status, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+  const { status, stderr } = spawnSync(promtool!, ['check', 'metrics'], {
     input,
     encoding: 'utf8',
   });
@@ -80,7 +82,7 @@ test.runIf(findProgram('promtool'))("Prometheus' own tool can read it", async ()
   console.log(`promtool read ${input.split('\n').length} lines`);
 });
 
-test.runIf(findProgram('prometheus'))(
+test.runIf(prometheusProgram)(
   'a Prometheus with what the command writes has the node up',
   async () => {
     const directory = stats.directory;
@@ -101,7 +103,7 @@ test.runIf(findProgram('prometheus'))(
     await writeFile(file, `global: { scrape_interval: 1s, scrape_timeout: 1s }\n${text}`);
     const port = await freePort();
     const prometheus = spawn(
-      'prometheus',
+      prometheusProgram!,
       [
         ...[`--config.file=${file}`, `--web.listen-address=127.0.0.1:${port}`],
         `--storage.tsdb.path=${path.join(directory, 'tsdb')}`,
