@@ -20,8 +20,9 @@ export async function whileWritable<T>(firmware: string, act: () => T | Promise<
   }
 }
 
-function isMounted(directory: string): boolean {
-  const mounts = readText('/proc/self/mounts') ?? '';
+/** Whether a file system of its own is there. */
+export function isMounted(directory: string, table = '/proc/self/mounts'): boolean {
+  const mounts = readText(table) ?? '';
   return mounts.split('\n').some((line) => line.split(' ')[1] === directory);
 }
 

@@ -2,9 +2,7 @@ import { existsSync, rmSync, symlinkSync } from 'node:fs';
 import { putChanged, readText } from './files.ts';
 import { type Ground, within } from './ground.ts';
 import type { Owner, UserData } from './user-data.ts';
-import { supplicantConf, type Wireless } from './wireless.ts';
-
-const WIFI = 'wlan0';
+import { supplicantConf, supplicantFile, WIFI, type Wireless } from './wireless.ts';
 
 /** Does what user-data asks for, but the host name. Resolves to what came of it, in words. */
 export function applyUserData(ground: Ground, { timezone, owners, notes }: UserData): string[] {
@@ -53,11 +51,7 @@ function setOwner(ground: Ground, { name, password, keys }: Owner): string[] {
 /** Has the wireless card join the networks, now and at every later start. */
 export function applyWireless(ground: Ground, wireless: Wireless): string[] {
   if (wireless.accessPoints.length === 0) return [...wireless.notes];
-  putChanged(
-    within(ground, `etc/wpa_supplicant/wpa_supplicant-${WIFI}.conf`),
-    supplicantConf(wireless),
-    0o600,
-  );
+  putChanged(within(ground, supplicantFile(WIFI)), supplicantConf(wireless), 0o600);
   const unit = `wpa_supplicant@${WIFI}.service`;
   ground.run('systemctl', ['--no-block', 'enable', '--now', unit]);
   const names = wireless.accessPoints.map(({ ssid }) => JSON.stringify(ssid)).join(', ');

@@ -14,6 +14,8 @@ import { parseNetworkConfig } from './wireless.ts';
 export interface Taken {
   /** In words, for the owner. */
   said: readonly string[];
+  /** What is wrong with what lies there now, a sentence each. */
+  faults: readonly string[];
   /** Whether something was taken, which is told until the next time that something is. */
   taken: boolean;
 }
@@ -41,7 +43,9 @@ export async function takeCustomisation(ground: Ground): Promise<Taken> {
     ...(asks ? [{ file: userFile, left: '#cloud-config\n# Taken by this node.\n' }] : []),
     ...(joins ? [{ file: networkFile, left: '# network-config\n# Taken by this node.\n' }] : []),
   ]);
-  return { said: [...said, ...kept], taken: asks || joins };
+  // A note is told for as long as its file lies there; what was taken is gone from it.
+  const faults = asks || joins ? kept : [...user.notes, ...wireless.notes];
+  return { said: [...said, ...kept], faults, taken: asks || joins };
 }
 
 /** Takes a cluster.yaml that has no errors; one with errors stays, and the one from before holds. */
@@ -52,20 +56,20 @@ export async function takeCluster(ground: Ground): Promise<Taken> {
   // The power went while it was being overwritten.
   if (before !== undefined && before !== LEFT) await forget(ground, [{ file: taken, left: LEFT }]);
   const text = readText(file);
-  if (text === undefined) return { said: [], taken: false };
+  if (text === undefined) return { said: [], faults: [], taken: false };
   try {
     loadCluster(file);
   } catch (error) {
-    const lines = describeError(error).split('\n');
-    const said = [
-      'cluster.yaml has errors and was not taken:',
-      ...lines.map((line) => `  ${line.replace(`${ground.firmware}/`, '')}`),
-    ];
-    return { said, taken: false };
+    const lines = describeError(error)
+      .split('\n')
+      .map((line) => line.replace(`${ground.firmware}/`, ''));
+    const title = 'cluster.yaml has errors and was not taken:';
+    const faults = [`The card's ${title} ${lines.join('; ')}`];
+    return { said: [title, ...lines.map((line) => `  ${line}`)], faults, taken: false };
   }
   put(within(ground, CLUSTER), text, SECRET_MODE);
   const kept = await forget(ground, [{ file, left: LEFT, as: taken }]);
-  return { said: ['cluster.yaml was taken from the card.', ...kept], taken: true };
+  return { said: ['cluster.yaml was taken from the card.', ...kept], faults: kept, taken: true };
 }
 
 interface Secret {

@@ -15,6 +15,8 @@ export interface Wireless {
   notes: readonly string[];
 }
 
+/** The card that every board with Wi-Fi has. */
+export const WIFI = 'wlan0';
 /** IEEE 802.11: an SSID is 1 to 32 bytes. */
 const SSID_BYTES = 32;
 /** IEEE 802.11 annex J.4: how a key comes out of a passphrase. */
@@ -69,6 +71,11 @@ function readKey(ssid: string, given: string): string | undefined {
   const length = Buffer.byteLength(given);
   if (length < 8 || length > 63) return undefined;
   return pbkdf2Sync(given, ssid, ROUNDS, PSK_BYTES, 'sha1').toString('hex');
+}
+
+/** Where wpa_supplicant@.service of a card looks. */
+export function supplicantFile(card: string): string {
+  return `etc/wpa_supplicant/wpa_supplicant-${card}.conf`;
 }
 
 /** wpa_supplicant.conf(5). Names are hexadecimal, so that nothing in them ends a line or a string. */

@@ -129,14 +129,14 @@ export class Machine {
     const { parts } = await readMbr(firmware);
     const start = parts[0]!.start;
     const config = await readFat(firmware, start, 'config.txt');
-    this.slot = [...config.matchAll(/^os_prefix=(\w)\/\s*$/gm)].at(-1)?.[1] ?? '';
+    const slot = [...config.matchAll(/^os_prefix=(\w)\/\s*$/gm)].at(-1)?.[1] ?? '';
     const [kernel, initrd] = [
       path.join(this.#work, 'vmlinuz'),
       path.join(this.#work, 'initrd.img'),
     ];
-    await copyFromFat(firmware, start, `${this.slot}/vmlinuz`, kernel);
-    await copyFromFat(firmware, start, `${this.slot}/initrd.img`, initrd);
-    const line = (await readFat(firmware, start, `${this.slot}/cmdline.txt`))
+    await copyFromFat(firmware, start, `${slot}/vmlinuz`, kernel);
+    await copyFromFat(firmware, start, `${slot}/initrd.img`, initrd);
+    const line = (await readFat(firmware, start, `${slot}/cmdline.txt`))
       .trim()
       .replace('console=ttyS1,115200', 'console=ttyAMA0');
     const ports = Object.entries(forward).map(
@@ -172,6 +172,8 @@ export class Machine {
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     this.console = '';
+    // Both at once: somebody waits for the one and then reads the other.
+    this.slot = slot;
     this.starts += 1;
     const keep = (chunk: Buffer): void => {
       this.console = (this.console + chunk.toString('utf8')).slice(-CONSOLE);

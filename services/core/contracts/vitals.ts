@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nodeProblemsSchema } from './node-problems.ts';
 
 /**
  * The body of `/api/vitals`: how the machine that answers is doing. Sizes are bytes, times
@@ -50,6 +51,8 @@ export const vitalsSchema = z.object({
       sinceBoot: z.array(z.enum(THROTTLE_FLAGS)),
     })
     .optional(),
+  /** What the node itself has noticed of its card and its configuration; absent where all is well. */
+  problems: nodeProblemsSchema.optional(),
 });
 export type Vitals = z.output<typeof vitalsSchema>;
 export type ThrottleFlag = (typeof THROTTLE_FLAGS)[number];

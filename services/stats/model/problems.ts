@@ -112,6 +112,9 @@ function ofNode(node: NodeView): Finding[] {
     const text = 'undervoltage: the power supply or its cable is too weak';
     found.push({ key: `power ${name}`, level: 'warning', subject: name, text });
   }
+  for (const text of vitals?.problems ?? []) {
+    found.push({ key: `own ${name} ${text}`, level: 'warning', subject: name, text });
+  }
   return found;
 }
 

@@ -5,6 +5,7 @@ import type { Vitals } from '#core/contracts/vitals.ts';
 import { CpuUsage } from './cpu-usage.ts';
 import { readDisks } from './disks.ts';
 import { readIdentity } from './identity.ts';
+import { readProblems } from './node-problems.ts';
 import { ThrottleReader } from './throttled.ts';
 
 /** systeminformation starts shells for these, so they are asked rarely. Milliseconds. */
@@ -12,8 +13,8 @@ const TEMPERATURE_EVERY = 15_000;
 const DISKS_EVERY = 30_000;
 
 /**
- * This machine's vitals. `sample` is meant for once a second: it reads two files under /proc and
- * starts no process, except that temperature and disks are refreshed in the background when due.
+ * This machine's vitals. `sample` is meant for once a second: it reads three small files and starts
+ * no process, except that temperature and disks are refreshed in the background when due.
  */
 export class LocalVitals {
   readonly #cpu = new CpuUsage();
@@ -28,7 +29,11 @@ export class LocalVitals {
   async sample(): Promise<Vitals> {
     this.#identity ??= await readIdentity();
     this.#refresh();
-    const [stat, memory] = await Promise.all([readFile('/proc/stat', 'utf8'), si.mem()]);
+    const [stat, memory, problems] = await Promise.all([
+      readFile('/proc/stat', 'utf8'),
+      si.mem(),
+      readProblems(),
+    ]);
     const usage = this.#cpu.sample(stat);
     const [one = 0, five = 0, fifteen = 0] = os.loadavg();
     return {
@@ -50,6 +55,7 @@ export class LocalVitals {
       disks: this.#disks,
       ...(this.#temperature === undefined ? {} : { temperature: this.#temperature }),
       ...(this.#throttled === undefined ? {} : { throttled: this.#throttled }),
+      ...(problems.length === 0 ? {} : { problems }),
     };
   }
 

@@ -134,3 +134,13 @@ test('what a watchdog mends is a warning, and what it could not mend critical', 
   expect(of({ state: 'stopped' })).toEqual(['degraded', 'warning: pi1 broker is stopped']);
   expect(of({ state: 'up', rung: 'restart' })).toEqual(['healthy']);
 });
+
+test('what a node says of itself, on every page that hears it', () => {
+  const problems = ['/var cannot be changed.', 'The card is read-only: it may be worn out.'];
+  const ill = node('pi2', { vitals: fresh(vitals({ hostname: 'pi2', problems })) });
+  expect(told(snapshot({ nodes: [node('pi1'), ill] }))).toEqual([
+    'degraded',
+    'warning: pi2 /var cannot be changed.',
+    'warning: pi2 The card is read-only: it may be worn out.',
+  ]);
+});

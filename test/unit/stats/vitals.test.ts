@@ -1,9 +1,13 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { expect, test } from 'vitest';
 import { vitalsSchema } from '#core/contracts/vitals.ts';
 import { CpuUsage, parseCpuTimes } from '../../../services/stats/sources/cpu-usage.ts';
 import { parseOsRelease } from '../../../services/stats/sources/identity.ts';
 import { LocalVitals } from '../../../services/stats/sources/local-vitals.ts';
 import { natsVarzSchema, toNatsStatus } from '../../../services/stats/sources/nats.ts';
+import { readProblems } from '../../../services/stats/sources/node-problems.ts';
 import { parseThrottled } from '../../../services/stats/sources/throttled.ts';
 import { varz } from '../../support/stats-peers.ts';
 
@@ -67,4 +71,17 @@ test('what nats-server says, alone and in a cluster', () => {
   const alone = toNatsStatus(natsVarzSchema.parse(varz({ jetstream: {}, routes: undefined })));
   expect(alone.jetstream).toEqual({ storage: 0 });
   expect(alone.routes).toBe(0);
+});
+
+test('what a node has noticed of itself: none, some, and a file that cannot be read', async () => {
+  const work = await mkdtemp(path.join(tmpdir(), 'bramble-problems-'));
+  const file = path.join(work, 'problems.json');
+  expect(await readProblems(file)).toEqual([]);
+  await writeFile(file, '["/var cannot be changed."]\n');
+  expect(await readProblems(file)).toEqual(['/var cannot be changed.']);
+  for (const text of ['', '{', '{"a":1}', '[1]', JSON.stringify(['x'.repeat(301)])]) {
+    await writeFile(file, text);
+    expect(await readProblems(file)).toEqual([expect.stringMatching(/cannot be read/)]);
+  }
+  await rm(work, { recursive: true });
 });
