@@ -6,11 +6,14 @@ export interface NatsLogin {
   password: string;
 }
 
+/** A broker, another nats-server, who administers all of them, who listens to them. */
+export type NatsUse = 'client' | 'route' | 'system' | 'listener';
+
 /**
  * Logins derived from the cluster's secret, one for each use, so that a leaked one does not open
  * the other. Hexadecimal, hence safe in URLs and in the configuration's syntax.
  */
-export function natsLogin(secret: string, use: 'client' | 'route' | 'system'): NatsLogin {
+export function natsLogin(secret: string, use: NatsUse): NatsLogin {
   return { user: use, password: createHmac('sha256', secret).update(`nats ${use}`).digest('hex') };
 }
 
@@ -31,6 +34,7 @@ export function renderNats(plan: Plan, node: PlannedNode): string {
   const { cluster, host } = plan;
   const client = natsLogin(cluster.cluster.secret, 'client');
   const system = natsLogin(cluster.cluster.secret, 'system');
+  const listener = natsLogin(cluster.cluster.secret, 'listener');
   const payload = Math.max(DEFAULT_MAX_PAYLOAD, cluster.mqtt.limits.packet) + PAYLOAD_MARGIN;
   return `${header(`nats-server of ${node.name}`, plan)}
 
@@ -48,9 +52,18 @@ authorization {
   timeout: 5
 }
 
-# Who takes a node out of the cluster for good (bramble remove-node) logs in as this one.
+# Who takes a node out of the cluster for good (bramble remove-node) logs in as the first. The
+# broker listens as the second whether this server answers the others after its start.
 accounts {
-  $SYS { users: [ { user: ${system.user}, password: "${system.password}" } ] }
+  $SYS {
+    users: [
+      { user: ${system.user}, password: "${system.password}" }
+      {
+        user: ${listener.user}, password: "${listener.password}"
+        permissions: { publish: { deny: ">" }, subscribe: ["$NRG.R.*", "$NRG.V.*"] }
+      }
+    ]
+  }
 }
 
 # Monitoring: /healthz, /varz, /jsz …

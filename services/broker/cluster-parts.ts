@@ -9,7 +9,7 @@ import type { Logger } from '#core/log.ts';
 import { Fences } from '#core/message-log/fences.ts';
 import type { Message } from '#core/mqtt/message.ts';
 import { bounded } from './cluster/bounded.ts';
-import { EngineGuard } from './cluster/engine-guard.ts';
+import { engineGuards, type Guard } from './cluster/guards.ts';
 import { Interest } from './cluster/interest.ts';
 import { Members } from './cluster/members.ts';
 import { Mesh } from './cluster/mesh.ts';
@@ -84,7 +84,7 @@ export class ClusterParts {
   readonly #sweep: SessionSweep;
   readonly #recovery: Recovery;
   readonly #care: StreamCare;
-  readonly #guard: EngineGuard | undefined;
+  readonly #guards: readonly Guard[];
   readonly #adoption: Adoption | undefined;
   readonly #options: ClusterPartsOptions;
   readonly #holds: LogHolds;
@@ -103,9 +103,9 @@ export class ClusterParts {
     this.#nodes = nodesOf(cluster);
     this.#brokers = this.#nodes * cluster.mqtt.workers;
     this.#mappings = mappingsOf(cluster);
-    const { pidFile, monitor, ...login } = nats;
-    const bus = new Bus({ ...login, name: `broker-${node}`, log });
-    this.#guard = pidFile === undefined ? undefined : new EngineGuard({ bus, pidFile, log });
+    const { monitor, url, user, password } = nats;
+    const bus = new Bus({ url, user, password, name: `broker-${node}`, log });
+    this.#guards = engineGuards(bus, nats, node, log);
     const members = new Members(bus, node);
     this.bus = bus;
     this.#holds = new LogHolds(bus, () => this.#mappings);
@@ -243,7 +243,7 @@ export class ClusterParts {
 
   async start(signal: AbortSignal): Promise<void> {
     await this.bus.start(signal);
-    this.#guard?.start();
+    for (const guard of this.#guards) guard.start();
     this.mesh.start();
     this.ownership.start();
     await this.members.start();
@@ -307,7 +307,7 @@ export class ClusterParts {
   /** After the connections are closed: what they left is stored before the link goes. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    this.#guard?.close();
+    for (const guard of this.#guards) guard.close();
     this.#caretaker.close();
     this.#sweep.close();
     this.#recovery.close();

@@ -1,21 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { devPortSpan, devPorts } from '#core/contracts/ports.ts';
 import { RETAINED_PROGRESS } from '#core/jetstream/stream-plan.ts';
 import { findNats } from '../../provisioning/dev/nats-program.ts';
-import { natsLogin, renderNats } from '../../provisioning/render/nats.ts';
+import { natsLogin } from '../../provisioning/render/nats.ts';
 import type { Plan } from '../../provisioning/render/plan.ts';
 import { backUp, restore } from '../../provisioning/streams/backup.ts';
 import { type Engine, openEngine } from '../../provisioning/streams/engine.ts';
 import { forgetNode } from '../../provisioning/streams/forget.ts';
 import { eventually } from '../support/broker.ts';
-import { freePortRange } from '../support/ports.ts';
-import { planOf } from '../unit/provisioning/plan.ts';
+import { RenderedNats } from '../support/rendered-nats.ts';
 
 const COUNT = 4;
 const RECORDS = 3_000;
@@ -27,47 +23,8 @@ const { syncInterval: modern } = await findNats();
 
 let root = '';
 let plan: Plan;
-const servers = new Map<string, ChildProcess>();
-
-/** nats-servers with the configuration that is rendered for nodes. */
-async function start(nodes: Plan): Promise<void> {
-  for (const node of nodes.nodes) {
-    await mkdir(path.dirname(node.pidFile), { recursive: true });
-    const file = path.join(root, `${node.name}.conf`);
-    await writeFile(file, renderNats(nodes, node));
-    servers.set(node.name, spawn('nats-server', ['-c', file], { stdio: 'ignore' }));
-  }
-  for (const node of nodes.nodes) {
-    const url = `http://127.0.0.1:${node.ports.natsMonitor}/healthz`;
-    const healthy = () =>
-      fetch(url).then(
-        (answer) => answer.ok,
-        () => false,
-      );
-    await eventually(`${node.name} is healthy`, healthy, PATIENCE);
-  }
-}
-
-async function stop(name: string): Promise<void> {
-  const server = servers.get(name);
-  if (server === undefined) return;
-  servers.delete(name);
-  if (server.exitCode !== null || server.signalCode !== null) return;
-  const gone = once(server, 'exit');
-  server.kill('SIGKILL');
-  await gone;
-}
-
-async function planned(nodes: number): Promise<Plan> {
-  const base = await freePortRange(devPortSpan(nodes));
-  const ports = devPorts(nodes, base);
-  const drawn = planOf(nodes, { root: path.join(root, String(base)) });
-  return {
-    ...drawn,
-    ports,
-    nodes: drawn.nodes.map((node, i) => ({ ...node, ports: ports.nodes[i]! })),
-  };
-}
+let nats: RenderedNats;
+let outside: RenderedNats;
 
 const engineOf = ({ cluster, nodes }: Plan, use: 'client' | 'system' = 'client') =>
   openEngine(`nats://127.0.0.1:${nodes[0]!.ports.nats}`, natsLogin(cluster.cluster.secret, use));
@@ -106,14 +63,16 @@ async function holds(engine: Engine, name: string): Promise<void> {
 
 beforeAll(async () => {
   root = await mkdtemp(path.join(tmpdir(), 'bramble-streams-'));
-  plan = await planned(COUNT);
-  await start(plan);
+  nats = new RenderedNats(root, PATIENCE);
+  outside = new RenderedNats(path.join(root, 'alone'), PATIENCE);
+  plan = await nats.plan(COUNT);
+  await nats.start(plan);
   await using engine = await engineOf(plan);
   await fill(engine, 'BRAMBLE_LOG_0', 'log');
   await fill(engine, 'BRAMBLE_RETAINED', 'retained');
 }, PATIENCE * 2);
 afterAll(async () => {
-  await Promise.all([...servers.keys()].map(stop));
+  await Promise.all([nats.close(), outside.close()]);
   await rm(root, { recursive: true, force: true });
 });
 
@@ -136,8 +95,8 @@ test(
         ...['BRAMBLE_RETAINED.snapshot', 'BRAMBLE_LOG_0.snapshot', 'cluster.yaml', 'manifest.json'],
       ]);
     }
-    const alone = await planned(1);
-    await start(alone);
+    const alone = await outside.plan(1);
+    await outside.start(alone);
     await using engine = await engineOf(alone);
     // A broker that has just begun has written so much.
     const begun = { name: 'BRAMBLE_RETAINED', subjects: ['bramble.retained.>'] };
@@ -171,8 +130,9 @@ test.runIf(!modern)('a nats-server that is too old for it is told so', async () 
 test.runIf(modern)(
   'a node that is out for good: from four nodes to two, with all replicas and every record',
   async () => {
-    await using engine = await engineOf(plan);
-    await using system = await engineOf(plan, 'system');
+    await using before = await engineOf(plan);
+    await using systemBefore = await engineOf(plan, 'system');
+    let [engine, system] = [before, systemBefore];
     const forget = (node: string, nodes: number, patience = PATIENCE) =>
       forgetNode({ engine, system, node, nodes, patience });
     const names = plan.nodes.map(({ name }) => name).slice(1);
@@ -187,13 +147,16 @@ test.runIf(modern)(
       expect(config.num_replicas).toBe(3);
       expect(cluster?.replicas).toHaveLength(2);
     }
-    await stop(first);
+    await nats.stop(first);
     // It is dead, and the others were started since: none of them has ever heard its name.
     const [second, third] = names.filter((name) => name !== first);
     const left = plan.nodes.filter(({ name }) => name !== first && name !== second);
-    await stop(second!);
-    for (const { name } of left) await stop(name);
-    await start({ ...plan, nodes: left });
+    await nats.stop(second!);
+    for (const { name } of left) await nats.stop(name);
+    await nats.start({ ...plan, nodes: left });
+    await using after = await engineOf(plan);
+    await using systemAfter = await engineOf(plan, 'system');
+    [engine, system] = [after, systemAfter];
     const three = await forget(second!, 2);
     expect(three.streams).toEqual(streams);
     for (const { config, cluster } of await infos()) {

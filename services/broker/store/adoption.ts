@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import http from 'node:http';
-import { json } from 'node:stream/consumers';
 import {
   JetStreamApiError,
   type JetStreamManager,
@@ -8,6 +5,7 @@ import {
   type StreamConfig,
 } from '@nats-io/jetstream';
 import { z } from 'zod';
+import { askJson } from '#core/ask-json.ts';
 import { describeError } from '#core/errors.ts';
 import type { Bus } from '#core/jetstream/bus.ts';
 import type { Logger } from '#core/log.ts';
@@ -125,21 +123,14 @@ export class Adoption {
   /** What the nats-server of this node has on its disk. */
   async #local(): Promise<LocalStream[]> {
     const url = new URL('/jsz?streams=true&config=true', this.#options.monitor);
-    const { account_details = [] } = jszSchema.parse(await askJson(url));
+    const { account_details = [] } = jszSchema.parse(
+      await askJson(url, AbortSignal.timeout(TIMEOUT)),
+    );
     return account_details
       .flatMap(({ stream_detail = [] }) => stream_detail)
       .filter(({ name }) => name.startsWith(PREFIX))
       .map(({ name, config, state }) => ({ name, config, messages: state.messages }));
   }
-}
-
-/** `fetch` would do, and keep 10 MiB of code in memory for this one question. */
-async function askJson(url: URL): Promise<unknown> {
-  const request = http.get(url, { agent: false, signal: AbortSignal.timeout(TIMEOUT) });
-  // What comes after the answer began is the answer's error too.
-  request.on('error', () => {});
-  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
-  return json(response);
 }
 
 async function isKnown(manager: JetStreamManager, name: string): Promise<boolean> {

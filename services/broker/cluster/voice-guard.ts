@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { z } from 'zod';
+import { askJson } from '#core/ask-json.ts';
+import { describeError } from '#core/errors.ts';
+import type { Bus } from '#core/jetstream/bus.ts';
+import type { Logger } from '#core/log.ts';
+import { endEngine, readPid } from './engine-process.ts';
+
+export interface VoiceGuardOptions {
+  bus: Pick<Bus, 'connected' | 'on' | 'off'>;
+  /** Where the nats-server of this node is, and who may listen to what servers tell each other. */
+  url: string;
+  listener: { user: string; password: string };
+  /** Its monitoring URL. */
+  monitor: string;
+  pidFile: string;
+  log: Logger;
+}
+
+/** What the servers of a Raft group answer each other, and how they ask for votes. */
+const SUBJECTS = ['$NRG.R.*', '$NRG.V.*'];
+/** The group that each server of a cluster with JetStream is in. */
+const META_GROUP = '_meta_';
+/** Between two looks at the server's own state, milliseconds. */
+const INTERVAL = 500;
+/** Looks at a follower: its leader wants to be answered each second, so ten answers are missing. */
+const ENOUGH = 20;
+/** A campaign that nobody hears weighs as much as so many looks. */
+const CAMPAIGN = 5;
+const ANSWER_TIMEOUT = 2_000;
+
+const groupSchema = z.object({
+  id: z.string(),
+  state: z.string(),
+  leader: z.string().default(''),
+  term: z.number(),
+});
+/** By account and by the group's name; `{}` of a server that is in none. */
+const groupsSchema = z.record(z.string(), z.record(z.string(), groupSchema));
+type Group = z.output<typeof groupSchema>;
+
+/**
+ * Ends a nats-server whose Raft is mute. In 2.10 what sends for Raft registers with the system
+ * account while that may not be set yet (`newSendQ` and `setSystemAccount`; 2.11 hands it over). On
+ * a busy machine about one start in fifty loses that race, and the server then hears everything,
+ * answers nobody and looks healthy: all its replicas count as behind for as long as it runs, and
+ * with a second such one there is no majority. A new start mends it.
+ *
+ * After each connection it is listened to until it says something; as a rule within a second.
+ */
+export class VoiceGuard {
+  readonly #options: VoiceGuardOptions;
+  #listening: AbortController | undefined;
+  readonly #onUp = (): void => {
+    this.#onDown();
+    this.#listening = new AbortController();
+    void this.#listen(this.#listening.signal);
+  };
+  readonly #onDown = (): void => this.#listening?.abort();
+
+  constructor(options: VoiceGuardOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { bus } = this.#options;
+    bus.on('up', this.#onUp);
+    bus.on('down', this.#onDown);
+    if (bus.connected) this.#onUp();
+  }
+
+  close(): void {
+    const { bus } = this.#options;
+    bus.off('up', this.#onUp);
+    bus.off('down', this.#onDown);
+    this.#onDown();
+  }
+
+  async #listen(signal: AbortSignal): Promise<void> {
+    const { url, listener, pidFile, log } = this.#options;
+    const pid = readPid(pidFile);
+    let nats: NatsConnection | undefined;
+    try {
+      nats = await connect({
+        servers: url,
+        user: listener.user,
+        pass: listener.password,
+        name: 'bramble-listener',
+        reconnect: false,
+        ignoreClusterUpdates: true,
+        timeout: ANSWER_TIMEOUT,
+      });
+      if (await this.#isMute(nats, signal)) {
+        endEngine(pid, pidFile, 'nats-server hears the other nodes and answers none', log);
+      }
+    } catch (error) {
+      // It went away while it was listened to: the next one is listened to again.
+      if (!signal.aborted) log.debug({ err: error }, `nats-server: ${describeError(error)}`);
+    } finally {
+      await nats?.close().catch(() => {});
+    }
+  }
+
+  async #isMute(nats: NatsConnection, signal: AbortSignal): Promise<boolean> {
+    const first = await this.#group(signal);
+    // Alone. One before 2.10 does not have the fault and says nothing about its groups.
+    if (first === undefined) return false;
+    const id = Buffer.from(first.id);
+    let heard = false;
+    for (const subject of SUBJECTS) {
+      nats.subscribe(subject, {
+        callback: (_, message) => {
+          heard ||= Buffer.from(message.data ?? []).includes(id);
+        },
+      });
+    }
+    let silence = 0;
+    let term = first.term;
+    while (silence < ENOUGH) {
+      await sleep(INTERVAL, undefined, { signal });
+      const group = await this.#group(signal);
+      if (heard || group === undefined || group.state === 'LEADER' || nats.isClosed()) return false;
+      if (group.state === 'FOLLOWER' && group.leader !== '') silence++;
+      if (group.state === 'CANDIDATE' && group.term > term) silence += CAMPAIGN;
+      term = group.term;
+    }
+    return !heard;
+  }
+
+  /** The server's own part in the group of all; undefined when it is in none. */
+  async #group(signal: AbortSignal): Promise<Group | undefined> {
+    const url = new URL(`/raftz?acc=$SYS&group=${META_GROUP}`, this.#options.monitor);
+    const timeout = AbortSignal.timeout(ANSWER_TIMEOUT);
+    const answer = await askJson(url, AbortSignal.any([signal, timeout]));
+    return groupsSchema.parse(answer)['$SYS']?.[META_GROUP];
+  }
+}
