@@ -1,5 +1,6 @@
 import type { StatRow, SupervisorStatus, WatchdogStatus } from '#core/contracts/status.ts';
 import { bridgeProblems } from './bridge-problems.ts';
+import { clockProblems } from './clock-problems.ts';
 import { isUp, kindOf, stateOf, textOf } from './haproxy-row.ts';
 import type { BalancerView, ClusterSnapshot, Health, NodeView, Problem } from './snapshot.ts';
 import { lastKnown, type Sourced } from './sourced.ts';
@@ -19,6 +20,7 @@ export function assess(now: State, before: Health | undefined): Health {
     ...now.nodes.flatMap(ofNode),
     ...now.nodes.flatMap((node) => vipFault(node, now.at)),
     ...vipProblems(now.addresses, now.at),
+    ...clockProblems(now.nodes),
     ...brokersTogether(now.nodes),
     ...now.balancers.flatMap(ofBalancer),
     ...bridgeProblems(now.bridge),

@@ -144,3 +144,26 @@ test('what a node says of itself, on every page that hears it', () => {
     'warning: pi2 The card is read-only: it may be worn out.',
   ]);
 });
+
+test('a clock that is not that of the other nodes', () => {
+  const at = (name: string, offset: number) =>
+    node(name, { vitals: fresh(vitals({ hostname: name, at: NOW + offset })) });
+  const hour = 3_600_000;
+  const nodes = (...offsets: number[]) =>
+    snapshot({ nodes: offsets.map((offset, n) => at(`pi${n + 1}`, offset)) });
+  expect(told(nodes(0, -9_000, 2_000))).toEqual(['healthy']);
+  expect(told(nodes(0, -1_000, 26 * hour))).toEqual([
+    'degraded',
+    'warning: pi3 its clock is 26 hours ahead of that of the other nodes',
+  ]);
+  // Whose page it is makes no difference: here every other node's answer comes late by years.
+  const years = 56 * 365 * 24 * hour;
+  expect(told(nodes(0, years, years + 1_000))).toEqual([
+    'degraded',
+    'warning: pi1 its clock is 56 years behind that of the other nodes',
+  ]);
+  expect(told(nodes(0, 40_000))).toEqual([
+    'degraded',
+    'warning: pi2 its clock is 40 seconds ahead of that of pi1; one of them is wrong',
+  ]);
+});
