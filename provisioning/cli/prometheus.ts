@@ -2,7 +2,8 @@ import path from 'node:path';
 import { loadCluster } from '#core/config/cluster.ts';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
 import { readText, writeText } from '../node/files.ts';
-import { renderScrape } from '../render/prometheus.ts';
+import { renderAlerts } from '../render/alerts.ts';
+import { renderScrape, scrapeJob } from '../render/prometheus.ts';
 import { print } from './admin-options.ts';
 import { clusterFile } from './change-nodes.ts';
 import type { Command } from './command.ts';
@@ -19,12 +20,14 @@ export const prometheusCommand: Command = {
   options: {
     cluster: { type: 'string', value: 'FILE', text: 'the cluster (cluster.yaml)' },
     out: { type: 'string', value: 'DIR', text: 'write files there; else the first to stdout' },
+    at: { type: 'string', value: 'DIR', text: 'where the token will lie there (beside the file)' },
     json: { type: 'flag', text: 'of --out: one JSON object, {"files":[{"file":…,"changed":…}]}' },
   },
   details: `The nodes answer when cluster.yaml has a part "monitoring": a token, and if you like the
 addresses that may ask (from). DIR then gets bramble-NAME.yml, for scrape_config_files in
-prometheus.yml (Prometheus 2.43 or later; before, its scrape_configs go into prometheus.yml), and
-bramble-NAME.token, which that file names. The token is never shown.`,
+prometheus.yml (Prometheus 2.43 or later; before, its scrape_configs go into prometheus.yml),
+bramble-NAME.token, which that file names, and bramble-NAME.rules.yml, alerts for rule_files. The
+token is never shown. ansible/playbooks/monitoring.yml makes a whole Prometheus of them.`,
   examples: [
     { line: 'bramble prometheus', text: 'what it would be' },
     {
@@ -40,8 +43,10 @@ bramble-NAME.token, which that file names. The token is never shown.`,
         hint: 'add: monitoring: { token: …, from: [192.168.1.50] }, then bramble apply',
       });
     }
-    const name = `bramble-${cluster.cluster.name}`;
-    const scrape = renderScrape({ cluster, clusterFile: file, tokenFile: `${name}.token` });
+    const name = scrapeJob(cluster);
+    const at = values.at as string | undefined;
+    const tokenFile = at === undefined ? `${name}.token` : path.posix.join(at, `${name}.token`);
+    const scrape = renderScrape({ cluster, clusterFile: file, tokenFile });
     const out = values.out as string | undefined;
     if (out === undefined) {
       print(scrape);
@@ -50,6 +55,11 @@ bramble-NAME.token, which that file names. The token is never shown.`,
     const written = [
       write(path.resolve(out, `${name}.token`), cluster.monitoring.token, PRIVATE),
       write(path.resolve(out, `${name}.yml`), scrape, PUBLIC),
+      write(
+        path.resolve(out, `${name}.rules.yml`),
+        renderAlerts({ cluster, clusterFile: file }),
+        PUBLIC,
+      ),
     ];
     if (values.json === true) print(`${JSON.stringify({ files: written })}\n`);
     else {

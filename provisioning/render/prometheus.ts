@@ -11,13 +11,18 @@ export interface ScrapeOptions {
   tokenFile: string;
 }
 
+/** What all samples of a cluster have as their label `job`. */
+export function scrapeJob({ cluster }: ClusterConfig): string {
+  return `bramble-${cluster.name}`;
+}
+
 /** A file for `scrape_config_files` of Prometheus (2.43 and later), or for its own configuration. */
 export function renderScrape({ cluster, clusterFile, tokenFile }: ScrapeOptions): string {
   const { page } = piPorts(1);
   const config = {
     scrape_configs: [
       {
-        job_name: `bramble-${cluster.cluster.name}`,
+        job_name: scrapeJob(cluster),
         authorization: { type: 'Bearer', credentials_file: tokenFile },
         // One a node: its /metrics are those of all its services.
         static_configs: cluster.nodes.map(({ name, address }) => ({

@@ -94,13 +94,16 @@ test.runIf(prometheusProgram)(
     expect(JSON.parse(again.out).files).toEqual([
       { file: path.join(directory, 'bramble-home.token'), changed: false },
       { file: path.join(directory, 'bramble-home.yml'), changed: false },
+      { file: path.join(directory, 'bramble-home.rules.yml'), changed: false },
     ]);
     const file = path.join(directory, 'prometheus.yml');
     const scrape = await readFile(path.join(directory, 'bramble-home.yml'), 'utf8');
     const page = new URL(stats.page).host;
     const text = scrape.replace('192.168.1.11:80', page);
     expect(text).not.toBe(scrape);
-    await writeFile(file, `global: { scrape_interval: 1s, scrape_timeout: 1s }\n${text}`);
+    const rules = 'rule_files: [bramble-home.rules.yml]\n';
+    const global = 'global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }\n';
+    await writeFile(file, `${global}${rules}${text}`);
     const port = await freePort();
     const prometheus = spawn(
       prometheusProgram!,
@@ -123,6 +126,11 @@ test.runIf(prometheusProgram)(
       await eventually('the node is up', up, SCRAPE);
       expect(await query('bramble_service_up{instance="pi1",service="bridge"}')).toBe('0');
       expect(Number(await query('bramble_node_memory_size_bytes'))).toBeGreaterThan(1e6);
+      // Its bridge does not answer, its disks are as they should be.
+      const pending = 'ALERTS{alertname="BrambleServiceDown",instance="pi1",service="bridge"}';
+      const alerted = async () => (await query(pending)) === '1';
+      await eventually('an alert is on its way', alerted, SCRAPE);
+      expect(await query('ALERTS{alertname="BrambleDiskReadOnly"}')).toBeUndefined();
       console.log(
         `Prometheus has ${await query('scrape_samples_scraped{instance="pi1"}')} samples`,
       );
