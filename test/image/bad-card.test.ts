@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { eventually } from '../support/broker.ts';
 import { builtVirtualPi } from './built.ts';
 import { bootVirtualPi, succeeds, type VirtualPi } from './virtual-pi.ts';
 
@@ -27,9 +28,29 @@ const status = () => sh(`cat ${FIRMWARE}/STATUS.txt`);
 
 /** Its services have their configuration, and what it said went to the journal. */
 async function configure(): Promise<string> {
-  await sh('rm -f /etc/bramble/broker.yaml; systemctl restart bramble-configure.service');
+  // Nobody restarts it this often.
+  await sh(`rm -f /etc/bramble/broker.yaml; systemctl reset-failed bramble-configure.service
+    systemctl restart bramble-configure.service`);
   expect(await succeeds(() => sh('test -s /etc/bramble/broker.yaml'))).toBe(true);
   return sh('journalctl -q -o cat -u bramble-configure.service -n 30');
+}
+
+/** Waits until the page says this of the node in its API, and shows problems. */
+async function expectOnPage(what: RegExp): Promise<void> {
+  const problems = async (): Promise<string[]> => {
+    const answer = await pi.run('curl', ['-sf', 'http://127.0.0.1/api/cluster'], 'net');
+    const { health } = JSON.parse(answer) as { health: { problems: Said[] } };
+    return health.problems.map(({ subject, text }) => `${subject}: ${text}`);
+  };
+  await eventually(`the page says ${what}`, async () => {
+    return (await problems().catch(() => [])).some((text) => what.test(text));
+  });
+  const html = await pi.run('curl', ['-sf', 'http://127.0.0.1/'], 'net');
+  expect(html).toContain('class="problems"');
+}
+interface Said {
+  subject: string;
+  text: string;
 }
 
 test('a FAT partition that is full: STATUS.txt is written in its own place', async () => {
@@ -53,6 +74,8 @@ test('a card that is read-only: the node serves with what is on it, and says so'
   expect(said).toContain('cluster.yaml was taken from the card.');
   expect(said).toContain('could not be removed from the card');
   expect(said).toMatch(/STATUS\.txt cannot be written: .*cannot be made writable/);
+  await expectOnPage(/^attic: What was taken could not be removed from the card: /);
+  await expectOnPage(/^attic: STATUS\.txt cannot be written: /);
 });
 
 test('a FAT partition that is not there: the node keeps what it had', async () => {
@@ -67,6 +90,21 @@ test('a card that is hardly larger than the image: STATUS.txt says how small its
   await sh('mkdir -p /data; mount -t tmpfs -o size=64m tmpfs /data');
   await configure();
   expect(await status()).toContain('There are only 67 MB for data: take a larger card.');
+  await expectOnPage(/^attic: There are only 67 MB for data: take a larger card\.$/);
+  // What has a slot was started from a card, and this one has no FAT partition.
+  await expectOnPage(/^attic: The FAT partition of the card cannot be mounted/);
+});
+
+test('a cluster.yaml with errors: line and column are on the page, and gone with the errors', async () => {
+  await sh(`umount /data; rm -rf /run/bramble-boot
+    printf 'cluster:\\n  name: home\\n  secrt: x\\nnodes: []\\n' >${FIRMWARE}/cluster.yaml`);
+  await configure();
+  await expectOnPage(
+    /^attic: The card's cluster\.yaml has errors .*cluster\.yaml:3:3: unknown key/,
+  );
+  await sh(`rm ${FIRMWARE}/cluster.yaml`);
+  await configure();
+  expect(await sh('cat /run/bramble-node/problems.json')).toBe('[]\n');
 });
 
 test('a clock that nobody has set is not earlier than the system', async () => {
