@@ -24,6 +24,8 @@ const USER = 'jane';
 export interface FlashOptions extends Partial<MachineOptions> {
   /** Texts that its owner puts on the FAT partition, by name. */
   files?: Record<string, string>;
+  /** What happens to the card before it is in a machine; `firmware` is where the FAT begins, bytes. */
+  mishap?: (card: string, firmware: number) => Promise<void>;
 }
 
 /** A card with the image on it, in a machine that its owner can reach. */
@@ -51,7 +53,7 @@ export class CardMachine {
   }
 
   /** Flashes a card, has Raspberry Pi Imager's files name its owner, and powers on. */
-  static async flash({ files = {}, ...options }: FlashOptions = {}): Promise<CardMachine> {
+  static async flash({ files = {}, mishap, ...options }: FlashOptions = {}): Promise<CardMachine> {
     const work = await mkdtemp(path.join(tmpdir(), 'bramble-card-'));
     const card = path.join(work, 'card.img');
     await run('cp', ['--sparse=always', await builtImage(), card]);
@@ -65,6 +67,7 @@ export class CardMachine {
     for (const [file, text] of Object.entries({ 'user-data': userData, ...files })) {
       await writeFat(card, firmware, file, text);
     }
+    await mishap?.(card, firmware);
     const [ssh, mqtt, page] = (await freePorts(3)) as [number, number, number];
     const forward = { 22: ssh, 1883: mqtt, 80: page };
     const machine = await Machine.start({ image: card, forward, ...options });
@@ -145,9 +148,14 @@ export class CardMachine {
     return data.start + data.size > size - slack && bytes > data.size - slack;
   }
 
-  async page(): Promise<string> {
-    const answer = await fetch(`http://127.0.0.1:${this.#ports.page}/`);
-    if (!answer.ok) throw new Error(`the page answers ${answer.status}`);
+  /** Its MQTT, as somebody sees it who has no login. */
+  get frontDoor(): Door {
+    return { port: this.#ports.mqtt, username: '', password: '' };
+  }
+
+  async page(where = '/'): Promise<string> {
+    const answer = await fetch(`http://127.0.0.1:${this.#ports.page}${where}`);
+    if (!answer.ok) throw new Error(`${where} answers ${answer.status}`);
     return answer.text();
   }
 

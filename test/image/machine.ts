@@ -18,6 +18,8 @@ export interface MachineOptions {
   memory?: number;
   /** Another image to read the slot's kernel from, where the card's FAT partition cannot be read. */
   firmware?: string;
+  /** What its clock says when it is powered on, as QEMU's `-rtc base=` has it; else the right time. */
+  clock?: string;
 }
 
 /** How much of what the console said is kept, characters. */
@@ -125,7 +127,7 @@ export class Machine {
   }
 
   async #boot(): Promise<void> {
-    const { image, forward, memory = DEFAULT_MEMORY, firmware = image } = this.#options;
+    const { image, forward, memory = DEFAULT_MEMORY, firmware = image, clock } = this.#options;
     const { parts } = await readMbr(firmware);
     const start = parts[0]!.start;
     const config = await readFat(firmware, start, 'config.txt');
@@ -159,6 +161,7 @@ export class Machine {
         // Its clock goes by the instructions that it has executed, one a nanosecond: where this machine
         // is busy, it is a slower one, and its watchdog does not take it for one that hangs.
         ...['-icount', 'shift=0,sleep=on'],
+        ...(clock === undefined ? [] : ['-rtc', `base=${clock}`]),
         ...['-kernel', kernel, '-initrd', initrd],
         // Emulated, a disk may take longer to show up than systemd waits for a real one.
         ...['-append', `${line} systemd.default_device_timeout_sec=600`],
