@@ -6,6 +6,7 @@ import { ProvisionedCluster } from '../support/provision-cluster.ts';
 import { canProvision } from '../support/provision-lab.ts';
 import { RollingLoad } from '../support/rolling-load.ts';
 import { ALL_STORED, countMessages, storeMessages } from '../support/stored-messages.ts';
+import { copiesOf } from '../support/stream-copies.ts';
 
 /** Minutes each: make test-provision with PROVISION_NODES=3. */
 const asked = Number(process.env.BRAMBLE_PROVISION_NODES ?? 0) >= 3;
@@ -27,32 +28,7 @@ afterAll(() => home?.[Symbol.asyncDispose](), PATIENCE);
 
 const stored = async (away: string) => ({ host: home.lab.vip, login: await home.login(), away });
 
-interface Jetstream {
-  account_details?: {
-    stream_detail?: {
-      name: string;
-      cluster?: { leader?: string; replicas?: { name: string; current: boolean }[] };
-    }[];
-  }[];
-}
-
-const JSZ = 'http://127.0.0.1:8222/jsz?accounts=1&streams=1';
-
-/** Who has a whole copy of each stream, as its leader says. */
-async function copies(): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  for (const { name: node, pi } of home.lab.nodes) {
-    const text = await pi.run('curl', ['-sS', JSZ], 'net').catch(() => '{}');
-    const { account_details = [] } = JSON.parse(text) as Jetstream;
-    for (const { name, cluster } of account_details.flatMap((one) => one.stream_detail ?? [])) {
-      if (cluster?.leader !== node) continue;
-      const others = (cluster.replicas ?? []).filter(({ current }) => current);
-      found.set(name, [node, ...others.map((one) => one.name)].sort().join(' '));
-    }
-  }
-  return found;
-}
-
+const copies = () => copiesOf(home.lab.nodes);
 const everyCopyOn = (names: string) => async () => {
   const places = [...(await copies()).values()];
   return places.length > 3 && places.every((place) => place === names);
