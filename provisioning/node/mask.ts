@@ -11,6 +11,8 @@ const RULES: readonly [RegExp, string][] = [
   // Hashes of passwords, and what is derived from the cluster's secret.
   [/\$(?:argon2id?|scrypt|2[aby]|5|6|y)\$[^\s'"}]+/g, MASK],
   [/\b[0-9a-f]{24,}\b/gi, MASK],
+  // A line of a key's or certificate's base64 (RFC 7468).
+  [/^[A-Za-z0-9+/]{32,}={0,2}$/, MASK],
   // A login in an URL (RFC 3986, 3.2.1).
   [/(:\/\/[^\s:/@]*:)[^\s@/]+@/g, `$1${MASK}@`],
   // HAProxy's logins: `stats auth user:password`, `user NAME password WORD`.

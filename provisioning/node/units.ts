@@ -7,7 +7,7 @@ const UNIT = /^bramble[a-z-]*\.(service|target|timer)$/;
 
 /** What each service reads; a file that it does not have here it does not run with. */
 const READS: Readonly<Record<string, readonly string[]>> = {
-  'bramble-nats.service': ['nats.conf'],
+  'bramble-nats.service': ['nats.conf', 'routes.pem', 'routes-authority.pem'],
   'bramble-broker.service': ['broker.yaml', 'cluster.yaml'],
   'bramble-balancer.service': ['balancer.cfg'],
   'bramble-bridge.service': ['bridge.yaml', 'cluster.yaml'],

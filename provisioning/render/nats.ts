@@ -101,6 +101,20 @@ function syncInterval({ natsSyncInterval, cluster }: Plan): string {
   sync_interval: "${flush}ms"`;
 }
 
+/** What brokers store passes from node to node here. */
+function tls({ routeTls }: PlannedNode): string {
+  if (routeTls === undefined) return '';
+  return `  # Both ends show a certificate that follows from cluster.secret, for the node's own address.
+  tls {
+    cert_file: ${JSON.stringify(routeTls.certificate)}
+    key_file: ${JSON.stringify(routeTls.certificate)}
+    ca_file: ${JSON.stringify(routeTls.authority)}
+    verify: true
+    timeout: 5
+  }
+`;
+}
+
 function routes({ cluster, nodes }: Plan, node: PlannedNode): string {
   if (nodes.length === 1) return '';
   const { user, password } = natsLogin(cluster.cluster.secret, 'route');
@@ -117,7 +131,7 @@ cluster {
     password: "${password}"
     timeout: 5
   }
-  routes: [
+${tls(node)}  routes: [
 ${urls.join('\n')}
   ]
 }

@@ -6,6 +6,7 @@ import { piPorts, VIP_PORTS } from '#core/contracts/ports.ts';
 import type { statsConfigSchema } from '#core/contracts/service-config.ts';
 import { DRAIN_DIRECTORY } from '#core/drain.ts';
 import { BrambleError, ERROR_CODES } from '#core/errors.ts';
+import { routeCertificates } from '../certificates/route-certificates.ts';
 import { renderBalancer } from './balancer.ts';
 import { bridgeNodes, renderBridge } from './bridge.ts';
 import { renderBroker } from './broker.ts';
@@ -31,6 +32,9 @@ export interface NodeOptions {
 const LOOPBACK = '127.0.0.1';
 const STORE = '/var/lib/bramble/nats';
 const NATS_PID = '/run/bramble/nats.pid';
+const ETC = '/etc/bramble';
+const ROUTE_CERTIFICATE = 'routes.pem';
+const ROUTE_AUTHORITY = 'routes-authority.pem';
 
 /**
  * The files of one node of a cluster of Pis, by name, each for a service that runs there.
@@ -50,6 +54,9 @@ export function renderNode(options: NodeOptions): Map<string, string> {
   const broker = plan.nodes.find((node) => node.name === name);
   if (broker !== undefined) {
     files.set('nats.conf', renderNats(plan, broker));
+    if (plan.nodes.length > 1) {
+      for (const [file, text] of renderRouteCertificates(plan, own)) files.set(file, text);
+    }
     files.set('broker.yaml', renderBroker(plan, broker));
   }
   const bridge = bridgeNodes(plan).find((node) => node.name === name);
@@ -88,11 +95,30 @@ function planCluster(options: NodeOptions): Plan {
       ports: ports.nodes[index]!,
       store: STORE,
       pidFile: NATS_PID,
+      routeTls: {
+        certificate: `${ETC}/${ROUTE_CERTIFICATE}`,
+        authority: `${ETC}/${ROUTE_AUTHORITY}`,
+      },
       drain: DRAIN_DIRECTORY,
     })),
     natsSyncInterval,
     openStats: false,
   };
+}
+
+/** PEM lets text stand before what counts (RFC 7468, 2). */
+function renderRouteCertificates(
+  plan: Plan,
+  node: { name: string; address: string },
+): [string, string][] {
+  const { authority, node: own } = routeCertificates(plan.cluster.cluster.secret, node);
+  return [
+    [
+      ROUTE_AUTHORITY,
+      `${header('Whom a nats-server takes for another node', plan)}\n\n${authority}`,
+    ],
+    [ROUTE_CERTIFICATE, `${header(`What the nats-server of ${node.name} shows`, plan)}\n\n${own}`],
+  ];
 }
 
 /** `/metrics` of what runs on a node beside the page. */

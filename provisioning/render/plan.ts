@@ -14,6 +14,8 @@ export interface PlannedNode {
   store: string;
   /** Where its nats-server writes its process id. */
   pidFile: string;
+  /** Paths of what its nats-server shows others, and checks them by; none where all are on loopback. */
+  routeTls?: { certificate: string; authority: string };
   /** Whose files ask that it takes no clients: see core/drain.ts. */
   drain: string;
 }

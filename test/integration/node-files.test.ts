@@ -60,7 +60,10 @@ async function startNode(index: number, text: string, clusterFile: string): Prom
   });
   for (const [name, content] of files) {
     // A Pi's own directories are not this machine's.
-    const moved = content.replaceAll('/var/lib/bramble', own).replaceAll('/run/bramble', own);
+    const moved = ['/var/lib/bramble', '/run/bramble', '/etc/bramble'].reduce(
+      (text, directory) => text.replaceAll(directory, own),
+      content,
+    );
     writeFileSync(path.join(own, name), moved);
   }
   const { namespace } = network.nodes[index]!;

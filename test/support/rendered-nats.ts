@@ -32,22 +32,23 @@ export class RenderedNats {
     };
   }
 
-  async start(plan: Plan): Promise<void> {
-    for (const node of plan.nodes) {
+  /** Some of a plan's nodes, default all, and waits until that page of theirs is there. */
+  async start(plan: Plan, nodes = plan.nodes, page = 'healthz'): Promise<void> {
+    for (const node of nodes) {
       await mkdir(path.dirname(node.pidFile), { recursive: true });
       await mkdir(this.#root, { recursive: true });
       const file = path.join(this.#root, `${node.name}.conf`);
       await writeFile(file, renderNats(plan, node));
       this.#servers.set(node.name, spawn('nats-server', ['-c', file], { stdio: 'ignore' }));
     }
-    for (const node of plan.nodes) {
-      const url = `http://127.0.0.1:${node.ports.natsMonitor}/healthz`;
+    for (const node of nodes) {
+      const url = `http://127.0.0.1:${node.ports.natsMonitor}/${page}`;
       const healthy = () =>
         fetch(url).then(
           (answer) => answer.ok,
           () => false,
         );
-      await eventually(`${node.name} is healthy`, healthy, this.#patience);
+      await eventually(`${node.name} answers /${page}`, healthy, this.#patience);
     }
   }
 

@@ -73,7 +73,9 @@ test('no secret of a cluster.yaml and of what is rendered from it is left', () =
   });
   const all = [text, ...files.values()].join('\n');
   const shown = maskSecrets(all);
+  const key = /PRIVATE KEY-----\n(.+)\n/.exec(all)![1]!;
   const own = [
+    key,
     cluster.cluster.secret,
     cluster.mqtt.users[0]!.password!,
     cluster.balancer.stats!.password,

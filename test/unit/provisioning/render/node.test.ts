@@ -45,7 +45,7 @@ describe('the files of a node', () => {
   test('are those of what it runs', () => {
     const withoutVip = CLUSTER.replace(/^vip:.*$/m, '');
     const names = (node: string) => [...render(node, withoutVip).keys()].sort();
-    const engine = ['broker.yaml', 'nats.conf'];
+    const engine = ['broker.yaml', 'nats.conf', 'routes-authority.pem', 'routes.pem'];
     const always = ['stats.yaml', 'watchdog.yaml'];
     expect(names('pi1')).toEqual(['balancer.cfg', ...engine, ...always]);
     expect(names('pi2')).toEqual(['bridge.yaml', ...engine, ...always]);
@@ -99,7 +99,9 @@ describe('the files of a node', () => {
     for (const text of [CLUSTER, CLUSTER.replace(/192\.168\.1\.(1\d)/g, 'fd00::$1')]) {
       const files = render('pi1', text);
       const nats = path.join(work, 'nats.conf');
-      writeFileSync(nats, files.get('nats.conf')!);
+      writeFileSync(nats, files.get('nats.conf')!.replaceAll('/etc/bramble', work));
+      for (const name of ['routes.pem', 'routes-authority.pem'])
+        writeFileSync(path.join(work, name), files.get(name)!);
       execFileSync('nats-server', ['-t', '-c', nats], { stdio: 'pipe' });
       expect(files.get('nats.conf')).toContain(
         text === CLUSTER ? '@192.168.1.12:6222' : '@[fd00::12]:6222',
