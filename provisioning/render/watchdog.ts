@@ -86,6 +86,8 @@ function servicesOf(plan: Plan, name: string): Watched[] {
       alive: [{ http: health(VIP_PORTS.health, 'healthz') }],
     });
   }
+  const kafka = kafkaOf(plan, name);
+  if (kafka !== undefined) services.push(kafka);
   if (bridgeNodes(plan).some((node) => node.name === name)) {
     services.push({
       name: 'bridge',
@@ -102,4 +104,21 @@ function servicesOf(plan: Plan, name: string): Watched[] {
     ],
   });
   return services;
+}
+
+/** Its controller runs without the others, and does not take long to answer. */
+function kafkaOf({ cluster, ports }: Plan, name: string): Watched | undefined {
+  const nodes = cluster.nodes.filter(({ roles }) => roles.includes('kafka'));
+  const own = nodes.find((node) => node.name === name);
+  if (own === undefined) return undefined;
+  const { clients, controller } = ports.kafka;
+  const controllers = nodes.map(({ address }) => ({ host: address, port: controller }));
+  return {
+    name: 'kafka',
+    unit: 'bramble-kafka.service',
+    alive: [
+      { tcp: { host: own.address, port: controller } },
+      { kafka: { host: own.address, port: clients, controllers } },
+    ],
+  };
 }

@@ -9,6 +9,7 @@ import { Counter, createRegistry, Gauge } from '#core/metrics.ts';
 import { processPart } from '#core/process-part.ts';
 import type { Check } from './checks/check.ts';
 import { HttpCheck } from './checks/http-check.ts';
+import { KafkaCheck } from './checks/kafka-check.ts';
 import { MqttCheck } from './checks/mqtt-check.ts';
 import { TcpCheck } from './checks/tcp-check.ts';
 import { neverBecause } from './guards/never.ts';
@@ -264,5 +265,9 @@ export class Watchdog implements Service {
 function checkOf(described: WatchdogConfig['services'][number]['alive'][number]): Check {
   if ('tcp' in described) return new TcpCheck(described.tcp);
   if ('http' in described) return new HttpCheck(new URL(described.http));
+  if ('kafka' in described) {
+    const { controllers, ...clients } = described.kafka;
+    return new KafkaCheck({ clients, controllers });
+  }
   return new MqttCheck(described.mqtt, described.mqtt.proxyProtocol);
 }

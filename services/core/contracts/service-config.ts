@@ -125,6 +125,12 @@ export const watchdogConfigSchema = z.strictObject({
             z.strictObject({ tcp: listen }),
             z.strictObject({ mqtt: listen.extend({ proxyProtocol: z.boolean().default(false) }) }),
             z.strictObject({ http: url }),
+            z.strictObject({
+              kafka: listen.extend({
+                /** Of all nodes: without a majority of them none takes clients. */
+                controllers: z.array(listen).min(1),
+              }),
+            }),
           ]),
         )
         .min(1),

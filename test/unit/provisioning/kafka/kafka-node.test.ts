@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { parse as parseYaml } from 'yaml';
 import { parseCluster } from '#core/config/cluster.ts';
 import { piPorts } from '#core/contracts/ports.ts';
+import { watchdogConfigSchema } from '#core/contracts/service-config.ts';
 import { foundingVoters, kafkaIdentity } from '../../../../provisioning/kafka/identity.ts';
 import { readKafkaFacts } from '../../../../provisioning/kafka/node-facts.ts';
 import { KAFKA_VERSION } from '../../../../provisioning/kafka/version.ts';
@@ -104,4 +106,26 @@ test('there is one version of it', () => {
   expect(read('ansible/roles/kafka/defaults/main.yml')).toContain(
     `kafka_version: ${KAFKA_VERSION}\n`,
   );
+});
+
+test('the watchdog asks Kafka where it is, at its own address, and knows all controllers', () => {
+  const yaml = text('', `${BOTH}, kafka`, 'kafka', BOTH);
+  const services = (name: string) =>
+    watchdogConfigSchema.parse(parseYaml(render(yaml, name).get('watchdog.yaml')!)).services;
+  const { clients: port, controller } = piPorts(1).kafka;
+  expect(services('pi2').find(({ name }) => name === 'kafka')).toMatchObject({
+    unit: 'bramble-kafka.service',
+    alive: [
+      { tcp: { host: '10.0.0.2', port: controller } },
+      {
+        kafka: {
+          ...{ host: '10.0.0.2', port },
+          controllers: ['10.0.0.1', '10.0.0.2'].map((host) => ({ host, port: controller })),
+        },
+      },
+    ],
+    drain: false,
+    reboot: false,
+  });
+  expect(services('pi3').some(({ name }) => name === 'kafka')).toBe(false);
 });
