@@ -18,6 +18,15 @@ export interface BaseOptions {
 const DEBIAN = process.env.BRAMBLE_DEBIAN ?? 'http://deb.debian.org/debian';
 const SECURITY = process.env.BRAMBLE_DEBIAN_SECURITY ?? 'http://deb.debian.org/debian-security';
 const DAY = 86_400_000;
+
+/** Debian does not have what is pinned, or could not be asked: nothing of ours is at fault. */
+export class DebianError extends Error {
+  override readonly name = 'DebianError';
+}
+
+/** How apt and mmdebstrap say so. */
+const APT_FAILED =
+  /Failed to fetch|Could not resolve|Could not connect|Connection (?:failed|timed out)|Temporary failure|Unable to (?:fetch|locate package|correct problems)|have unmet dependencies|Version '[^']+' for '[^']+' was not found|no Release file|apt-get (?:update|indextargets)[^\n]* failed/i;
 const COMPONENTS = 'main non-free-firmware';
 
 const SOURCES = [
@@ -101,38 +110,43 @@ async function debootstrap(
   // Java's package links its manual pages there, and fails where it cannot.
   const manuals = recipe.kafka ? ['--essential-hook=mkdir -p "$1/usr/share/man/man1"'] : [];
   const kernelOnly = recipe.kind === 'pi' ? [] : ['--dpkgopt=path-exclude=/boot/*'];
-  await run(
-    'mmdebstrap',
-    [
-      '--mode=auto',
-      '--variant=apt',
-      '--format=tar',
-      `--architectures=${recipe.debian}`,
-      `--include=${recipe.packages.join(',')}`,
-      '--aptopt=APT::Install-Recommends "false"',
-      '--aptopt=Acquire::Retries "5"',
-      '--aptopt=Acquire::Languages "none"',
-      // Files of the overlay that a package brings too are ours.
-      '--dpkgopt=force-confold',
-      ...LEFT_OUT,
-      ...kernelOnly,
-      '--setup-hook=mkdir -p "$1/etc/apt/preferences.d"',
-      `--setup-hook=upload ${preferences} /etc/apt/preferences.d/bramble`,
-      // Before the packages: the initramfs is made while the kernel is installed.
-      `--essential-hook=tar-in ${overlay} /`,
-      ...manuals,
-      `--customize-hook=${recipe.customize}`,
-      '--customize-hook=rm -f "$1/etc/apt/preferences.d/bramble"',
-      'trixie',
-      tar,
-      '-',
-    ],
-    {
-      log,
-      input: SOURCES,
-      env: { SOURCE_DATE_EPOCH: `${date}`, DEBIAN_FRONTEND: 'noninteractive' },
-    },
-  );
+  try {
+    await run(
+      'mmdebstrap',
+      [
+        '--mode=auto',
+        '--variant=apt',
+        '--format=tar',
+        `--architectures=${recipe.debian}`,
+        `--include=${recipe.packages.join(',')}`,
+        '--aptopt=APT::Install-Recommends "false"',
+        '--aptopt=Acquire::Retries "5"',
+        '--aptopt=Acquire::Languages "none"',
+        // Files of the overlay that a package brings too are ours.
+        '--dpkgopt=force-confold',
+        ...LEFT_OUT,
+        ...kernelOnly,
+        '--setup-hook=mkdir -p "$1/etc/apt/preferences.d"',
+        `--setup-hook=upload ${preferences} /etc/apt/preferences.d/bramble`,
+        // Before the packages: the initramfs is made while the kernel is installed.
+        `--essential-hook=tar-in ${overlay} /`,
+        ...manuals,
+        `--customize-hook=${recipe.customize}`,
+        '--customize-hook=rm -f "$1/etc/apt/preferences.d/bramble"',
+        'trixie',
+        tar,
+        '-',
+      ],
+      {
+        log,
+        input: SOURCES,
+        env: { SOURCE_DATE_EPOCH: `${date}`, DEBIAN_FRONTEND: 'noninteractive' },
+      },
+    );
+  } catch (cause) {
+    if (!(cause instanceof Error) || !APT_FAILED.test(cause.message)) throw cause;
+    throw new DebianError(cause.message, { cause });
+  }
 }
 
 /** Owner and modes as in a system, whatever they are in this checkout. */
@@ -155,7 +169,7 @@ async function checkPins(
   }
   const differences = compare(pins, parsePins(list));
   if (differences.length === 0) return;
-  throw new Error(
+  throw new DebianError(
     `not the versions that ${path.basename(recipe.pins)} names (take them from a snapshot with BRAMBLE_DEBIAN, or \`make image-pins\`; log: ${log}):\n  ${differences.slice(0, 20).join('\n  ')}`,
   );
 }

@@ -3,11 +3,14 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { DebianError } from './base.ts';
 import { buildImage, buildVirtual } from './build.ts';
 import { Steps } from './steps.ts';
 
 const USAGE = `usage: node image/build/main.ts pi|virtual [--kafka] [--refresh-pins] [--release [--url URL]] [--key FILE] [--out DIRECTORY]`;
+/** sysexits(3). */
 const EXIT_USAGE = 64;
+const EXIT_UNAVAILABLE = 69;
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 
 function readArguments() {
@@ -63,5 +66,5 @@ try {
   steps.total();
 } catch (error) {
   console.error(`bramble: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = 1;
+  process.exitCode = error instanceof DebianError ? EXIT_UNAVAILABLE : 1;
 }
