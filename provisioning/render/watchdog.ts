@@ -11,6 +11,10 @@ type Watched = Config['services'][number];
 /** Where the watchdog keeps what outlives a reboot, and the services their data. */
 const STATE = '/var/lib/bramble/watchdog';
 const DATA = '/var/lib/bramble';
+/** Of the process that advertises, many times a second: see bramble-keepalived.service. */
+const KEEPALIVED_PID = '/run/bramble-keepalived/vrrp.pid';
+/** One that advertises less often may do nothing between two looks; milliseconds. */
+const ADVERT_MAX = 1_000;
 
 /** watchdog.yaml of a node: what runs there, how it is asked, and what may be done for it. */
 export function renderWatchdog(plan: Plan, name: string, drain: string): string {
@@ -85,6 +89,14 @@ function servicesOf(plan: Plan, name: string): Watched[] {
       unit: 'bramble-vip.service',
       alive: [{ http: health(VIP_PORTS.health, 'healthz') }],
     });
+    // Frozen it keeps its addresses while another node takes them.
+    if (roles.includes('balancer') && cluster.vrrp.advert <= ADVERT_MAX) {
+      services.push({
+        name: 'keepalived',
+        unit: 'bramble-keepalived.service',
+        alive: [{ pulse: KEEPALIVED_PID }],
+      });
+    }
   }
   const kafka = kafkaOf(plan, name);
   if (kafka !== undefined) services.push(kafka);

@@ -11,6 +11,7 @@ import type { Check } from './checks/check.ts';
 import { HttpCheck } from './checks/http-check.ts';
 import { KafkaCheck } from './checks/kafka-check.ts';
 import { MqttCheck } from './checks/mqtt-check.ts';
+import { PulseCheck } from './checks/pulse-check.ts';
 import { TcpCheck } from './checks/tcp-check.ts';
 import { neverBecause } from './guards/never.ts';
 import { rebootsLeft } from './ladder/budget.ts';
@@ -265,6 +266,7 @@ export class Watchdog implements Service {
 function checkOf(described: WatchdogConfig['services'][number]['alive'][number]): Check {
   if ('tcp' in described) return new TcpCheck(described.tcp);
   if ('http' in described) return new HttpCheck(new URL(described.http));
+  if ('pulse' in described) return new PulseCheck(described.pulse);
   if ('kafka' in described) {
     const { controllers, ...clients } = described.kafka;
     return new KafkaCheck({ clients, controllers });

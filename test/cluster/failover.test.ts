@@ -18,6 +18,8 @@ const BLACKOUT_MAX = 3_000;
 /** In the long form every fault is tried so often: 54 failovers. */
 const ROUNDS = LONG ? 9 : 1;
 const PATIENCE = 30_000;
+/** The watchdog asks three times, 5 s apart, before it acts. */
+const FROZEN_PATIENCE = 60_000;
 const MARK = `${DRAIN_DIRECTORY}/test`;
 
 interface Row {
@@ -118,6 +120,20 @@ test('a drained node gives it away before anything of it stops', async () => {
     both: home.owners.overlap(from),
   });
   await owner.exec('rm', MARK);
+});
+
+test('a keepalived that stands still loses its address to another node, and is ended', async () => {
+  await home.allFit();
+  const owner = home.owner();
+  const from = Date.now();
+  await owner.exec('sh', '-c', 'kill -STOP $(cat /run/bramble-keepalived/vrrp.pid)');
+  const alone = (): boolean => home.owners.now.length === 1 && home.owners.now[0] !== owner.name;
+  await eventually('another node alone has the address', alone, FROZEN_PATIENCE);
+  await home.prober.calm(from);
+  const [{ length }, both] = [home.prober.blackout(from), home.owners.overlap(from)];
+  console.log(`keepalived frozen: blackout ${length.toFixed(0)} ms, two owners for ${both} ms`);
+  expect(length).toBeLessThan(BLACKOUT_MAX);
+  await home.allFit();
 });
 
 test('a minority never has it: with one node left of three there is none', async () => {

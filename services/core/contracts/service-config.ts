@@ -125,6 +125,8 @@ export const watchdogConfigSchema = z.strictObject({
             z.strictObject({ tcp: listen }),
             z.strictObject({ mqtt: listen.extend({ proxyProtocol: z.boolean().default(false) }) }),
             z.strictObject({ http: url }),
+            /** A file with its process id: it does something all the time. */
+            z.strictObject({ pulse: z.string() }),
             z.strictObject({
               kafka: listen.extend({
                 /** Of all nodes: without a majority of them none takes clients. */
