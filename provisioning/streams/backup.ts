@@ -120,7 +120,11 @@ export async function restore(options: RestoreOptions): Promise<BackupResult> {
   for (const name of there) await engine.manager.streams.delete(name);
   for (const { file, config, state } of manifest.streams) {
     const copy = { config, state } as unknown as StreamCopy;
-    await restoreStream(engine, path.join(directory, file), copy, replicasFor(nodes));
+    await restoreStream(engine, path.join(directory, file), copy);
+  }
+  const num_replicas = replicasFor(nodes);
+  for (const { config } of manifest.streams) {
+    if (num_replicas > 1) await engine.manager.streams.update(config.name, { num_replicas });
   }
   return {
     directory,

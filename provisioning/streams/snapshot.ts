@@ -67,18 +67,19 @@ export async function snapshotStream(
 }
 
 /**
- * Makes a stream of a copy, with so many replicas. Its name must be free. Rejects with
+ * Makes a stream of a copy, on one server: what is to have more replicas gets them afterwards. One
+ * that is restored with several counts as unhealthy on the server that took the copy, for as long as
+ * that runs (nats-server 2.10: no mark that its monitor runs). Its name must be free. Rejects with
  * ENGINE_UNAVAILABLE.
  */
 export async function restoreStream(
   { nats }: Engine,
   file: string,
   copy: StreamCopy,
-  replicas: number,
 ): Promise<void> {
   // Where it stood before are other machines.
   const { placement: _, ...kept } = copy.config;
-  const config = { ...kept, num_replicas: replicas };
+  const config = { ...kept, num_replicas: 1 };
   const subject = `$JS.API.STREAM.RESTORE.${config.name}`;
   const question = { config, state: copy.state };
   const { deliver_subject } = await askApi<{ deliver_subject: string }>(nats, subject, question);

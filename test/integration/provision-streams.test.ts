@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { RETAINED_PROGRESS } from '#core/jetstream/stream-plan.ts';
+import { isWhole, RETAINED_PROGRESS } from '#core/jetstream/stream-plan.ts';
 import { findNats } from '../../provisioning/dev/nats-program.ts';
 import { natsLogin } from '../../provisioning/render/nats.ts';
 import type { Plan } from '../../provisioning/render/plan.ts';
@@ -118,6 +118,33 @@ test(
     console.log(`restored 2 × ${RECORDS} records onto one node from ${files.length} files`);
   },
   PATIENCE * 2,
+);
+
+test(
+  'a backup goes back onto several nodes: all of them have it, and are well',
+  async () => {
+    await using engine = await engineOf(plan);
+    const directory = path.join(root, 'backup-of-four');
+    const etc = path.join(root, 'etc-of-four');
+    await mkdir(etc);
+    const from = { cluster: 'a', node: 'pi1', release: 'r' };
+    await backUp({ engine, directory, etc, ...from, skip: () => false });
+    await restore({ engine, directory, nodes: COUNT, replace: true });
+    const well = async () => {
+      const urls = plan.nodes.map(({ ports }) => `http://127.0.0.1:${ports.natsMonitor}/healthz`);
+      const answers = await Promise.all(urls.map((url) => fetch(url)));
+      await Promise.all(answers.map((answer) => answer.body?.cancel()));
+      return answers.every(({ ok }) => ok);
+    };
+    for (const name of ['BRAMBLE_LOG_0', 'BRAMBLE_RETAINED']) {
+      const whole = async () => isWhole(await engine.manager.streams.info(name));
+      await eventually(`${name} is whole`, whole, PATIENCE);
+      expect((await engine.manager.streams.info(name)).config.num_replicas).toBe(3);
+      await holds(engine, name);
+    }
+    await eventually('each nats-server is well', well, PATIENCE);
+  },
+  PATIENCE * 3,
 );
 
 test.runIf(!modern)('a nats-server that is too old for it is told so', async () => {
