@@ -301,6 +301,8 @@ export class ClusterParts {
   unready(): Unreadiness {
     if (!this.bus.connected) return ['the nats-server of this node does not answer'];
     if (this.#isolated) return ['this node is cut off from the others: no quorum'];
+    const unheard = this.#guards.flatMap(({ unready }) => unready ?? []);
+    if (unheard.length > 0) return unheard;
     return this.#recovery.active ? ['this node catches up with the others'] : [];
   }
 

@@ -80,8 +80,12 @@ test.runIf(modern)(
   async () => {
     const [first, second, third] = three.nodes as [PlannedNode, PlannedNode, PlannedNode];
     const own = three.nodes.map((node) => guard(node, three, node));
-    for (const one of own) one.start();
+    for (const one of own) {
+      one.start();
+      expect(one.unready).toMatch(/has not answered/);
+    }
     await sleep(LONG_ENOUGH);
+    for (const one of own) expect(one.unready).toBeUndefined();
     for (const one of own) one.close();
     for (const { name } of three.nodes) expect(nats.process(name).signalCode).toBeNull();
 
@@ -93,6 +97,7 @@ test.runIf(modern)(
     for (const one of mute) one.start();
     const [code, signal] = (await Promise.race(gone)) as [number | null, string | null];
     for (const one of mute) one.close();
+    expect(mute.filter(({ unready }) => unready !== undefined).length).toBeGreaterThanOrEqual(1);
     expect([code, signal]).toEqual([null, 'SIGKILL']);
     // The one that leads would not lead if nobody heard it.
     const ended = three.nodes.filter(({ name }) => nats.process(name).signalCode !== null);

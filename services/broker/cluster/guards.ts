@@ -6,6 +6,8 @@ import { EngineGuard } from './engine-guard.ts';
 import { VoiceGuard } from './voice-guard.ts';
 
 export interface Guard {
+  /** Why this node should get no clients now. */
+  readonly unready?: string | undefined;
   start(): void;
   close(): void;
 }

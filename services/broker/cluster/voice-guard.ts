@@ -20,14 +20,15 @@ export interface VoiceGuardOptions {
 
 /** What the servers of a Raft group answer each other, and how they ask for votes. */
 const SUBJECTS = ['$NRG.R.*', '$NRG.V.*'];
+const SYSTEM_ACCOUNT = '$SYS';
 /** The group that each server of a cluster with JetStream is in. */
 const META_GROUP = '_meta_';
 /** Between two looks at the server's own state, milliseconds. */
-const INTERVAL = 500;
+const INTERVAL = 250;
 /** Looks at a follower: its leader wants to be answered each second, so ten answers are missing. */
-const ENOUGH = 20;
+const ENOUGH = 40;
 /** A campaign that nobody hears weighs as much as so many looks. */
-const CAMPAIGN = 5;
+const CAMPAIGN = 10;
 const ANSWER_TIMEOUT = 2_000;
 
 const groupSchema = z.object({
@@ -47,13 +48,16 @@ type Group = z.output<typeof groupSchema>;
  * answers nobody and looks healthy: all its replicas count as behind for as long as it runs, and
  * with a second such one there is no majority. A new start mends it.
  *
- * After each connection it is listened to until it says something; as a rule within a second.
+ * After each connection it is listened to until it says something, as a rule within a second, and
+ * the node is not ready before: two such servers, one after the other, would be no majority.
  */
 export class VoiceGuard {
   readonly #options: VoiceGuardOptions;
   #listening: AbortController | undefined;
+  #unheard = false;
   readonly #onUp = (): void => {
     this.#onDown();
+    this.#unheard = true;
     this.#listening = new AbortController();
     void this.#listen(this.#listening.signal);
   };
@@ -61,6 +65,13 @@ export class VoiceGuard {
 
   constructor(options: VoiceGuardOptions) {
     this.#options = options;
+  }
+
+  /** Why this node should get no clients yet. */
+  get unready(): string | undefined {
+    return this.#unheard
+      ? 'the nats-server of this node has not answered the others yet'
+      : undefined;
   }
 
   start(): void {
@@ -93,10 +104,14 @@ export class VoiceGuard {
       });
       if (await this.#isMute(nats, signal)) {
         endEngine(pid, pidFile, 'nats-server hears the other nodes and answers none', log);
+        return;
       }
+      if (!signal.aborted) this.#unheard = false;
     } catch (error) {
       // It went away while it was listened to: the next one is listened to again.
-      if (!signal.aborted) log.debug({ err: error }, `nats-server: ${describeError(error)}`);
+      if (signal.aborted) return;
+      this.#unheard = false;
+      log.debug({ err: error }, `nats-server: ${describeError(error)}`);
     } finally {
       await nats?.close().catch(() => {});
     }
@@ -130,9 +145,9 @@ export class VoiceGuard {
 
   /** The server's own part in the group of all; undefined when it is in none. */
   async #group(signal: AbortSignal): Promise<Group | undefined> {
-    const url = new URL(`/raftz?acc=$SYS&group=${META_GROUP}`, this.#options.monitor);
+    const url = new URL(`/raftz?acc=${SYSTEM_ACCOUNT}&group=${META_GROUP}`, this.#options.monitor);
     const timeout = AbortSignal.timeout(ANSWER_TIMEOUT);
     const answer = await askJson(url, AbortSignal.any([signal, timeout]));
-    return groupsSchema.parse(answer)['$SYS']?.[META_GROUP];
+    return groupsSchema.parse(answer)[SYSTEM_ACCOUNT]?.[META_GROUP];
   }
 }
