@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isWhole, RETAINED_PROGRESS } from '#core/jetstream/stream-plan.ts';
-import { findNats } from '../../provisioning/dev/nats-program.ts';
 import { natsLogin } from '../../provisioning/render/nats.ts';
 import type { Plan } from '../../provisioning/render/plan.ts';
 import { backUp, restore } from '../../provisioning/streams/backup.ts';
 import { type Engine, openEngine } from '../../provisioning/streams/engine.ts';
 import { forgetNode } from '../../provisioning/streams/forget.ts';
 import { eventually } from '../support/broker.ts';
+import { newestNats } from '../support/debian-parts.ts';
 import { RenderedNats } from '../support/rendered-nats.ts';
 
 const COUNT = 4;
@@ -19,7 +19,7 @@ const RECORDS = 3_000;
 const TOGETHER = 100;
 const PATIENCE = 60_000;
 
-const { syncInterval: modern } = await findNats();
+const { syncInterval: modern } = await newestNats();
 
 let root = '';
 let plan: Plan;
@@ -59,6 +59,13 @@ async function holds(engine: Engine, name: string): Promise<void> {
     numbers.add(Number(new RegExp(`^${name} (\\d+) x{200}$`).exec(message!.string())![1]));
   }
   expect(numbers.size).toBe(RECORDS / TOGETHER);
+}
+
+/** How many servers JetStream counts, as one of them knows. */
+async function metaSize({ natsMonitor }: { natsMonitor: number }): Promise<number | undefined> {
+  const answer = await fetch(`http://127.0.0.1:${natsMonitor}/jsz`);
+  const told = (await answer.json()) as { meta_cluster?: { cluster_size?: number } };
+  return told.meta_cluster?.cluster_size;
 }
 
 beforeAll(async () => {
@@ -174,6 +181,14 @@ test.runIf(modern)(
       expect(config.num_replicas).toBe(3);
       expect(cluster?.replicas).toHaveLength(2);
     }
+    // All have to know before they are ended at once: of four as it was, two are no majority.
+    const told = async () => {
+      const sizes = await Promise.all(
+        plan.nodes.filter(({ name }) => name !== first).map(({ ports }) => metaSize(ports)),
+      );
+      return sizes.every((size) => size === 3);
+    };
+    await eventually('all know that it is gone', told, PATIENCE);
     await nats.stop(first);
     // It is dead, and the others were started since: none of them has ever heard its name.
     const [second, third] = names.filter((name) => name !== first);
