@@ -7,6 +7,8 @@ import { bootVirtualPi, succeeds, type VirtualPi } from './virtual-pi.ts';
 
 const FIRMWARE = '/boot/firmware';
 const PLACEHOLDER = 'No Pi has started from this card yet.';
+/** On a busy machine, milliseconds. */
+const SOON = 60_000;
 const CLUSTER = `cluster: { name: home, secret: 0123456789abcdef0123 }
 nodes: [{ name: attic, address: 10.9.8.1 }]
 `;
@@ -42,9 +44,13 @@ async function expectOnPage(what: RegExp): Promise<void> {
     const { health } = JSON.parse(answer) as { health: { problems: Said[] } };
     return health.problems.map(({ subject, text }) => `${subject}: ${text}`);
   };
-  await eventually(`the page says ${what}`, async () => {
-    return (await problems().catch(() => [])).some((text) => what.test(text));
-  });
+  await eventually(
+    `the page says ${what}`,
+    async () => {
+      return (await problems().catch(() => [])).some((text) => what.test(text));
+    },
+    SOON,
+  );
   const html = await pi.run('curl', ['-sf', 'http://127.0.0.1/'], 'net');
   expect(html).toContain('class="problems"');
 }
@@ -105,6 +111,26 @@ test('a cluster.yaml with errors: line and column are on the page, and gone with
   await sh(`rm ${FIRMWARE}/cluster.yaml`);
   await configure();
   expect(await sh('cat /run/bramble-node/problems.json')).toBe('[]\n');
+});
+
+test('a Wi-Fi that is not there is told, and no longer once it is, without anybody asking', async () => {
+  const wifi = 'wifis: { wlan0: { access-points: { home: { password: "12345678" } } } }';
+  await sh(`echo '${wifi}' >${FIRMWARE}/network-config`);
+  await configure();
+  await expectOnPage(/^attic: Wi-Fi was asked for, and this board shows no Wi-Fi card\.$/);
+  // In place of a card: a cable whose other end is down at first. What an image for a Pi has beside.
+  await sh(`printf '[Match]\\nName=wlan0\\n[Network]\\nAddress=10.9.7.2/24\\n' >/etc/systemd/network/25-wireless.network
+    networkctl reload; ip link add wlan0 type veth peer name air`);
+  await expectOnPage(/^attic: Wi-Fi is not connected to "home"\./);
+  await sh('ip link set air up');
+  await eventually(
+    'it is told no longer',
+    async () => {
+      return (await sh('cat /run/bramble-node/problems.json')) === '[]\n';
+    },
+    SOON,
+  );
+  expect(await status()).toMatch(/^Addresses: .*10\.9\.7\.2/m);
 });
 
 test('a clock that nobody has set is not earlier than the system', async () => {
