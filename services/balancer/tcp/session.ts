@@ -20,7 +20,7 @@ import { tcpPreface } from './preface.ts';
 import { QUEUE_ENDS } from './queue-ends.ts';
 import { type ResponseEnd, ResponseInspection, type ResponseOwner } from './response-inspection.ts';
 import { SessionAccount } from './session-account.ts';
-import { momentOf } from './silence.ts';
+import { silenceOf } from './silence.ts';
 import { Ticket, type TimerWheel, type Watched, wheelNow } from './timer-wheel.ts';
 
 /** How much of a client's data is read before its server is there to take it. */
@@ -353,17 +353,10 @@ export class TcpSession implements EndOwner, Watched, LiveSession, ResponseOwner
 
   /** Ends the session when a side has been silent for too long; else says when to look again. */
   #idle(now: number): number {
-    const client = this.#client;
-    const server = this.#server!;
-    const { tunnel, server: serverTimeout, serverFin } = this.#backend!.config.timeouts;
-    const { client: clientTimeout, clientFin } = this.context.config.timeouts;
-    const clientLimit = (client.finished ? clientFin : undefined) ?? tunnel ?? clientTimeout;
-    const serverLimit = (server.finished ? serverFin : undefined) ?? tunnel ?? serverTimeout;
-    const clientAt = momentOf(client, clientLimit);
-    const serverAt = momentOf(server, serverLimit);
-    const moment = Math.min(clientAt, serverAt);
-    if (moment > now) return Math.min(moment, now + PATIENCE);
-    this.#end(clientAt <= serverAt ? 'cD' : 'sD');
+    const [front, back] = [this.context.config.timeouts, this.#backend!.config.timeouts];
+    const { at, end } = silenceOf(this.#client, this.#server!, front, back);
+    if (at > now) return Math.min(at, now + PATIENCE);
+    this.#end(`${end}D`);
     return 0;
   }
 

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isNetwork } from '#core/networks.ts';
 import { hasBackend, hasFrontend, type ProxyDraft } from '../draft.ts';
 import { FOREIGN_OPTIONS } from '../foreign.ts';
 import { CLF_LOG, HTTPS_LOG } from '../https-log.ts';
@@ -297,15 +297,6 @@ function setOriginalTo(draft: ProxyDraft, statement: Statement, { problems }: Co
     }
   }
   draft.settings.rules.originalTo = originalTo;
-}
-
-/** `address` or `address/prefix length`. */
-function isNetwork(text: string): boolean {
-  const [address = '', prefix, ...rest] = text.split('/');
-  const version = isIP(address);
-  if (version === 0 || rest.length > 0) return false;
-  if (prefix === undefined) return true;
-  return /^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128);
 }
 
 /** `option …` (sign undefined), `no option …` and `default option …`. */
