@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type kafkajs from 'kafkajs';
 import { loadCluster } from '#core/config/cluster.ts';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
+import { kafkaAuthority } from '../certificates/kafka-certificates.ts';
 import { kafkaClient } from '../kafka/client.ts';
 import { printable } from './table.ts';
 
@@ -20,15 +21,17 @@ export async function tailTopic(
   topic: string,
   print: (text: string) => void,
 ): Promise<number> {
-  const { kafka: settings } = loadCluster(clusterFile);
+  const { kafka: settings, cluster, nodes } = loadCluster(clusterFile);
   if (settings === undefined) {
     throw new BrambleError(ERROR_CODES.CONFIG_INVALID, `${clusterFile} has no kafka part`);
   }
-  const client = kafkaClient(settings, path.dirname(clusterFile), {
-    clientId: 'bramble-tail',
-    brokers: settings.bootstrap,
-    retry: { retries: 3 },
-  });
+  const own = nodes.some(({ roles }) => roles.includes('kafka'));
+  const client = kafkaClient(
+    settings,
+    path.dirname(clusterFile),
+    { clientId: 'bramble-tail', brokers: settings.bootstrap, retry: { retries: 3 } },
+    own ? kafkaAuthority(cluster.secret) : undefined,
+  );
   const consumer = client.consumer({ groupId: `bramble-tail-${randomUUID()}` });
   try {
     const isNew = await awaitTopic(client, topic);

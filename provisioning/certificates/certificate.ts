@@ -18,9 +18,9 @@ export interface CertificateRequest {
   name: string;
   /** IP addresses that it is for; none: it is an authority. */
   addresses: readonly string[];
-  /** An Ed25519 private key. */
+  /** Its private key. */
   key: KeyObject;
-  /** Who signs; an authority signs itself. */
+  /** Who signs, with an Ed25519 key; an authority signs itself. */
   issuer: { name: string; key: KeyObject };
 }
 

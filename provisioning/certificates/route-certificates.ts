@@ -1,5 +1,6 @@
-import { createPrivateKey, hkdfSync, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { certificate } from './certificate.ts';
+import { derivedEd25519 } from './derived-key.ts';
 
 export interface RouteCertificates {
   /** Of the authority that all nodes trust, PEM. */
@@ -8,9 +9,6 @@ export interface RouteCertificates {
   node: string;
 }
 
-/** PKCS #8 around the 32 bytes of an Ed25519 key (RFC 8410, 7). */
-const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
-const KEY_LENGTH = 32;
 const AUTHORITY = 'Bramble nodes';
 
 /**
@@ -31,6 +29,5 @@ export function routeCertificates(
 }
 
 function keyOf(secret: string, use: string): KeyObject {
-  const seed = Buffer.from(hkdfSync('sha256', secret, 'bramble', `nats routes ${use}`, KEY_LENGTH));
-  return createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: 'der', type: 'pkcs8' });
+  return derivedEd25519(secret, `nats routes ${use}`);
 }

@@ -4,11 +4,15 @@ import kafkajs, { type KafkaConfig, type SASLOptions } from 'kafkajs';
 import type { KafkaSettings } from '#core/config/bridge.ts';
 import { quietTimers } from '#core/kafka/quiet-timers.ts';
 
-/** A client with the logins of cluster.yaml, whose directory the certificates are relative to. */
+/**
+ * A client with the logins of cluster.yaml, whose directory the certificates are relative to.
+ * `authority`, PEM: who signs those of the cluster's own Kafka, in the place of a file.
+ */
 export function kafkaClient(
   { tls, sasl }: Pick<KafkaSettings, 'tls' | 'sasl'>,
   directory: string,
   own: KafkaConfig,
+  authority?: string,
 ): kafkajs.Kafka {
   quietTimers();
   const read = (file: string) => readFileSync(path.resolve(directory, file));
@@ -18,7 +22,7 @@ export function kafkaClient(
       ? {}
       : {
           ssl: {
-            ...(tls.authority === undefined ? {} : { ca: [read(tls.authority)] }),
+            ...(tls.authority === undefined ? {} : { ca: [authority ?? read(tls.authority)] }),
             ...(tls.certificate === undefined ? {} : { cert: read(tls.certificate) }),
             ...(tls.key === undefined ? {} : { key: read(tls.key) }),
           },

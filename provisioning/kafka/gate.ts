@@ -1,5 +1,6 @@
 import { parseCluster } from '#core/config/cluster.ts';
 import { describeError } from '#core/errors.ts';
+import { kafkaAuthority } from '../certificates/kafka-certificates.ts';
 import { at } from '../render/plan.ts';
 import { kafkaClient } from './client.ts';
 import { hasDecided, type KafkaFacts, listensAt, readKafkaFacts } from './node-facts.ts';
@@ -45,14 +46,16 @@ async function waitsForOthers({ controllers, clients }: KafkaFacts): Promise<boo
 }
 
 async function behind(facts: KafkaFacts, options: KafkaGateOptions): Promise<string[]> {
-  const { kafka } = parseCluster(options.cluster);
-  const client = kafkaClient(kafka ?? {}, options.directory, {
+  const { kafka, cluster } = parseCluster(options.cluster);
+  const login = {
     clientId: 'bramble-gate',
     brokers: [at(facts.clients.host, facts.clients.port)],
     connectionTimeout: TIMEOUT,
     requestTimeout: TIMEOUT,
     retry: { retries: 0 },
-  });
+  };
+  const authority = kafkaAuthority(cluster.secret);
+  const client = kafkaClient(kafka ?? {}, options.directory, login, authority);
   const admin = client.admin();
   try {
     await admin.connect();

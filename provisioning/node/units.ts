@@ -10,8 +10,11 @@ const READS: Readonly<Record<string, readonly string[]>> = {
   'bramble-nats.service': ['nats.conf', 'routes.pem', 'routes-authority.pem'],
   'bramble-broker.service': ['broker.yaml', 'cluster.yaml'],
   'bramble-balancer.service': ['balancer.cfg'],
-  'bramble-bridge.service': ['bridge.yaml', 'cluster.yaml'],
-  'bramble-kafka.service': ['kafka.properties', 'kafka.env', 'kafka-log4j2.yaml'],
+  'bramble-bridge.service': ['bridge.yaml', 'cluster.yaml', 'kafka-authority.pem'],
+  'bramble-kafka.service': [
+    ...['kafka.properties', 'kafka.env', 'kafka-log4j2.yaml'],
+    ...['kafka.pem', 'kafka-authority.pem'],
+  ],
   'bramble-stats.service': ['stats.yaml', 'cluster.yaml'],
   'bramble-watchdog.service': ['watchdog.yaml'],
   'bramble-vip.service': ['vip.yaml'],

@@ -1,23 +1,40 @@
 import type { ClusterConfig } from '#core/config/cluster.ts';
+import { KAFKA_AUTHORITY } from '#core/config/own-kafka.ts';
+import { kafkaAuthority, kafkaCertificate } from '../certificates/kafka-certificates.ts';
 import { type KafkaIdentity, kafkaIdentity } from '../kafka/identity.ts';
 import { KAFKA_VERSION } from '../kafka/version.ts';
+import { bridgeNodes } from './bridge.ts';
 import { renderKafka } from './kafka.ts';
 import { at, header, type Plan } from './plan.ts';
 
 /** What bramble-kafka.service may write to. */
 export const KAFKA_DATA = '/var/lib/kafka';
+/** Where its certificates are. */
+export const KAFKA_ETC = '/etc/bramble';
+const CERTIFICATE = 'kafka.pem';
 /** As much as a Pi with 2 GB can spare. */
 const HEAP = '256m';
 /** Whom a node logs in as at the others. */
 const NODE_USER = 'node';
 const PLAIN = 'org.apache.kafka.common.security.plain.PlainLoginModule';
 
-/** The files of a node with the role kafka, by name; none where it has not. */
+/**
+ * The files of a node with the role kafka, by name; none where it has not, but for whom a bridge
+ * there trusts.
+ */
 export function renderKafkaNode(plan: Plan, name: string): Map<string, string> {
   const { cluster, ports } = plan;
+  const tls = cluster.kafka?.tls !== undefined;
   const identity = kafkaIdentity(cluster);
   const own = identity.nodes.find((node) => node.name === name);
-  if (own === undefined) return new Map();
+  const authority: [string, string] = [
+    KAFKA_AUTHORITY,
+    `${header('Whom clients of Kafka trust', plan)}\n\n${kafkaAuthority(cluster.cluster.secret)}`,
+  ];
+  if (own === undefined) {
+    const bridges = bridgeNodes(plan).some((node) => node.name === name);
+    return new Map(tls && identity.nodes.length > 0 && bridges ? [authority] : []);
+  }
   const properties = renderKafka({
     id: own.number,
     host: own.address,
@@ -25,20 +42,31 @@ export function renderKafkaNode(plan: Plan, name: string): Map<string, string> {
     controllers: identity.nodes.map(({ address }) => at(address, ports.kafka.controller)),
     data: KAFKA_DATA,
     nodes: identity.nodes.length,
-    security: cluster.kafka?.sasl === undefined ? 'PLAINTEXT' : 'SASL_PLAINTEXT',
-    inside: 'SASL_PLAINTEXT',
+    security: `${cluster.kafka?.sasl === undefined ? '' : 'SASL_'}${tls ? 'SSL' : 'PLAINTEXT'}`,
+    inside: tls ? 'SASL_SSL' : 'SASL_PLAINTEXT',
     extra: `
 # A node that comes later, or again with an empty disk, takes part in decisions once it has caught up.
 controller.quorum.auto.join.enable=true
 
-${logins(identity, cluster.kafka)}`,
+${logins(identity, cluster.kafka)}${tls ? CERTIFICATES : ''}`,
   });
+  const certificate = kafkaCertificate(cluster.cluster.secret, own);
+  const shown = `${header(`What Kafka of ${name} shows`, plan)}\n\n${certificate}`;
   return new Map([
+    ...(tls ? [authority, [CERTIFICATE, shown] as const] : []),
     ['kafka.properties', `${header(`Kafka of ${name}`, plan)}\n\n${properties}`],
     ['kafka.env', renderEnvironment(plan, name)],
     ['kafka-log4j2.yaml', renderLogging(plan)],
   ]);
 }
+
+const CERTIFICATES = `
+
+# Both follow from cluster.secret; clients trust the second.
+ssl.keystore.type=PEM
+ssl.keystore.location=${KAFKA_ETC}/${CERTIFICATE}
+ssl.truststore.type=PEM
+ssl.truststore.location=${KAFKA_ETC}/${KAFKA_AUTHORITY}`;
 
 /** Nodes know each other by a password that is derived from cluster.secret. */
 function logins({ password }: KafkaIdentity, kafka: ClusterConfig['kafka']): string {

@@ -124,13 +124,14 @@ function kafkaOf({ cluster, ports }: Plan, name: string): Watched | undefined {
   const own = nodes.find((node) => node.name === name);
   if (own === undefined) return undefined;
   const { clients, controller } = ports.kafka;
+  const tls = cluster.kafka?.tls !== undefined;
   const controllers = nodes.map(({ address }) => ({ host: address, port: controller }));
   return {
     name: 'kafka',
     unit: 'bramble-kafka.service',
     alive: [
       { tcp: { host: own.address, port: controller } },
-      { kafka: { host: own.address, port: clients, controllers } },
+      { kafka: { host: own.address, port: clients, tls, controllers } },
     ],
   };
 }

@@ -3,12 +3,16 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import tls from 'node:tls';
 import { promisify } from 'node:util';
 import kafkajs from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseCluster } from '#core/config/cluster.ts';
+import { KAFKA_AUTHORITY } from '#core/config/own-kafka.ts';
 import { piPorts } from '#core/contracts/ports.ts';
+import { describeError } from '#core/errors.ts';
 import { quietTimers } from '#core/kafka/quiet-timers.ts';
+import { kafkaAuthority } from '../../provisioning/certificates/kafka-certificates.ts';
 import { findProgram } from '../../provisioning/dev/find-program.ts';
 import { kafkaCommand } from '../../provisioning/kafka/command.ts';
 import { kafkaReasons } from '../../provisioning/kafka/gate.ts';
@@ -16,13 +20,18 @@ import { kafkaIdentity } from '../../provisioning/kafka/identity.ts';
 import { kafkaClassPath } from '../../provisioning/kafka/jars.ts';
 import { listensAt } from '../../provisioning/kafka/node-facts.ts';
 import { type Prepared, prepareKafkaNode } from '../../provisioning/kafka/prepare-node.ts';
-import { KAFKA_DATA, renderKafkaNode } from '../../provisioning/render/kafka-node.ts';
+import { KAFKA_DATA, KAFKA_ETC, renderKafkaNode } from '../../provisioning/render/kafka-node.ts';
 import type { Plan } from '../../provisioning/render/plan.ts';
+import { KafkaCheck } from '../../services/watchdog/checks/kafka-check.ts';
 import { eventually } from '../support/broker.ts';
 import { freePorts } from '../support/ports.ts';
 
 const run = promisify(execFile);
 const PATIENCE = 180_000;
+/** For one answer of a Kafka on a busy machine, milliseconds. */
+const ALIVE = 20_000;
+/** Until one that stands still is given up. */
+const HUNG = 2_000;
 const NAMES = ['pi1', 'pi2', 'pi3'];
 const PARTITIONS = 3;
 const RECORDS = 300;
@@ -34,7 +43,7 @@ nodes:
   - { name: pi2, address: 127.0.1.2, roles: [kafka] }
   - { name: pi3, address: 127.0.1.3, roles: [kafka] }
 mqtt: { users: [{ name: a, password: a-password-of-mine }] }
-kafka: { sasl: { mechanism: plain, user: reader, password: 'a "\\ pässword' } }
+kafka: { tls: {}, sasl: { mechanism: plain, user: reader, password: 'a "\\ pässword' } }
 `;
 const sasl = { mechanism: 'plain' as const, username: 'reader', password: 'a "\\ pässword' };
 
@@ -70,7 +79,9 @@ beforeAll(async () => {
   for (const name of NAMES) {
     await mkdir(at(name, ''));
     for (const [file, text] of renderKafkaNode(plan, name)) {
-      const here = text.replaceAll(KAFKA_DATA, at(name, 'data'));
+      const here = text
+        .replaceAll(KAFKA_DATA, at(name, 'data'))
+        .replaceAll(KAFKA_ETC, at(name, ''));
       await writeFile(at(name, file), here);
       if (file === 'kafka.properties') properties.set(name, here);
     }
@@ -113,12 +124,26 @@ const reasons = (name: string, activeFor: number | undefined = 10_000) =>
 const passes = (name: string) =>
   eventually(`${name} passes`, async () => (await reasons(name)).length === 0, PATIENCE);
 
+/** What the watchdog of a node finds. */
+const isAlive = (name: string, patience = ALIVE) => {
+  const host = (one: string) => cluster.nodes.find((node) => node.name === one)!.address;
+  const check = new KafkaCheck({
+    clients: { host: host(name), port: ports.clients, tls: true },
+    controllers: NAMES.map((one) => ({ host: host(one), port: ports.controller })),
+  });
+  return check.run(AbortSignal.timeout(patience)).then(
+    () => 'alive',
+    (error: unknown) => describeError(error),
+  );
+};
+
 const client = () =>
   new kafkajs.Kafka({
     brokers: NAMES.map((_, i) => `127.0.1.${i + 1}:${ports.clients}`),
     logLevel: kafkajs.logLevel.NOTHING,
     retry: { retries: 20 },
     sasl,
+    ssl: { ca: [kafkaAuthority(cluster.cluster.secret)] },
   });
 
 async function topicWith(records: number): Promise<void> {
@@ -134,15 +159,17 @@ async function topicWith(records: number): Promise<void> {
   await producer.disconnect();
 }
 
+const SECURITY = 'security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\n';
+/** The lines by which Kafka's own tools trust what a node trusts. */
+const trust = (name: string): string =>
+  `ssl.truststore.type=PEM\nssl.truststore.location=${at(name, KAFKA_AUTHORITY)}\n`;
+
 /** Who decides, as the controllers say. */
 async function voters(): Promise<number[]> {
   const login = at('pi1', 'login.properties');
   const text = properties.get('pi1')!;
   const jaas = /^listener\.name\.clients\.plain\.sasl\.jaas\.config=(.*)$/m.exec(text)?.[1];
-  await writeFile(
-    login,
-    `security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=${jaas}\n`,
-  );
+  await writeFile(login, `${SECURITY}sasl.jaas.config=${jaas}\n${trust('pi1')}`);
   const tool = ['org.apache.kafka.tools.MetadataQuorumCommand', '--command-config', login];
   const to = ['--bootstrap-server', `127.0.1.1:${ports.clients}`, 'describe', '--replication'];
   const { stdout } = await run('java', ['-Xmx128m', '-cp', classPath, ...tool, ...to]);
@@ -160,11 +187,13 @@ test.runIf(permitted)(
     // Alone it takes nobody, and that is no fault of its own.
     await passes('pi1');
     expect(await listensAt({ host: '127.0.1.1', port: ports.clients })).toBe(false);
+    expect(await isAlive('pi1')).toBe('alive');
     expect(await start('pi2')).toEqual({ changed: true, as: 'founds' });
     await passes('pi2');
     await passes('pi1');
     expect(await start('pi3')).toEqual({ changed: true, as: 'joins' });
     await passes('pi3');
+    expect(await Promise.all(NAMES.map((name) => isAlive(name)))).toEqual(NAMES.map(() => 'alive'));
     const all = kafkaIdentity(cluster)
       .nodes.map(({ number }) => number)
       .sort((a, b) => a - b);
@@ -174,7 +203,13 @@ test.runIf(permitted)(
 
     await stop('pi3');
     expect(await reasons('pi3')).toEqual(['kafka: does not run']);
+    expect(await isAlive('pi3')).toContain('ECONNREFUSED');
     expect(await start('pi3')).toEqual({ changed: false });
+    await passes('pi3');
+    // It takes connections, and answers nobody.
+    running.get('pi3')!.kill('SIGSTOP');
+    expect(await isAlive('pi3', HUNG)).toMatch(/timeout/i);
+    running.get('pi3')!.kill('SIGCONT');
     await passes('pi3');
 
     await stop('pi3');
@@ -212,12 +247,43 @@ test.runIf(permitted)(
     const jaas = 'org.apache.kafka.common.security.plain.PlainLoginModule required';
     await writeFile(
       login,
-      `security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=${jaas} username="node" password="guessed";\n`,
+      `${SECURITY}sasl.jaas.config=${jaas} username="node" password="guessed";\n${trust('pi1')}`,
     );
     const tool = ['org.apache.kafka.tools.MetadataQuorumCommand', '--command-config', login];
     const to = ['--bootstrap-controller', `127.0.1.1:${ports.controller}`, 'describe', '--status'];
     const asked = run('java', ['-Xmx128m', '-cp', classPath, ...tool, ...to]);
     await expect(asked).rejects.toThrow(/Authentication failed|Invalid username or password/);
+  },
+  PATIENCE,
+);
+
+test.runIf(permitted)(
+  'nobody hears or says anything in the clear, or to a node that another authority vouches for',
+  async () => {
+    const admin = (ssl: kafkajs.KafkaConfig['ssl']) =>
+      new kafkajs.Kafka({
+        brokers: [`127.0.1.1:${ports.clients}`],
+        logLevel: kafkajs.logLevel.NOTHING,
+        connectionTimeout: ALIVE,
+        retry: { retries: 0 },
+        sasl,
+        ...(ssl === undefined ? {} : { ssl }),
+      }).admin();
+    await expect(admin(false).connect()).rejects.toThrow();
+    const stranger = kafkaAuthority('another secret of 16');
+    await expect(admin({ ca: [stranger] }).connect()).rejects.toThrow(/certificate/);
+    for (const port of Object.values(ports)) {
+      const certificate = await new Promise<tls.PeerCertificate>((resolve, reject) => {
+        const ca = [kafkaAuthority(cluster.cluster.secret)];
+        const socket = tls.connect({ host: '127.0.1.1', port, ca }, () => {
+          resolve(socket.getPeerCertificate());
+          socket.destroy();
+        });
+        socket.once('error', reject);
+      });
+      expect(certificate.subject.CN).toBe('pi1');
+      expect(certificate.subjectaltname).toBe('IP Address:127.0.1.1');
+    }
   },
   PATIENCE,
 );

@@ -4,6 +4,7 @@ import kafkajs from 'kafkajs';
 import mqtt from 'mqtt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseCluster } from '#core/config/cluster.ts';
+import { piPorts } from '#core/contracts/ports.ts';
 import { builtVirtualPiWithKafka } from '../image/built.ts';
 import { eventually } from '../support/broker.ts';
 import { bramble } from '../support/dev.ts';
@@ -17,6 +18,12 @@ const PATIENCE = 1_200_000;
 const ARRIVAL = 120_000;
 const MESSAGES = 100;
 const TOPIC = 'mqtt';
+const WATCHDOG = '/etc/bramble/watchdog.yaml';
+/** What the watchdog of a node says of its Kafka. */
+const ASK_WATCHDOG = `fetch('http://127.0.0.1:${piPorts(1).supervisorHealth}/status')
+  .then((answer) => answer.json())
+  .then(({ services }) => services.find(({ name }) => name === 'kafka'))
+  .then(({ state, reason }) => console.log(JSON.stringify({ state, reason })))`;
 
 const tar = await builtVirtualPiWithKafka().catch(() => undefined);
 const permitted = COUNT > 0 && tar !== undefined && canProvision();
@@ -50,6 +57,7 @@ beforeAll(async () => {
       (_, name: string, rest: string) => `{ name: ${name},${rest}, roles: [${roles(name)}] }`,
     )}
 kafka:
+  tls: {}
   sasl: { mechanism: plain, user: reader, password: 'a "password" of mine' }
 bridge:
   toKafka:
@@ -59,6 +67,9 @@ bridge:
 }, PATIENCE);
 afterAll(() => home?.[Symbol.asyncDispose](), PATIENCE);
 
+/** Whom clients trust, as a node has it. */
+const authority = () =>
+  readFile(path.join(home.lab.node('pi1').pi.root, 'etc/bramble/kafka-authority.pem'), 'utf8');
 const bootstrap = () => home.lab.nodes.map(({ address }) => `${address}:9092`);
 const login = {
   sasl: { mechanism: 'plain' as const, username: 'reader', password: 'a "password" of mine' },
@@ -76,7 +87,8 @@ async function carry(from: number): Promise<number> {
   await client.endAsync();
   let found = 0;
   const all = async () => {
-    const records = await readTopic(bootstrap(), TOPIC, login).catch(() => []);
+    const ssl = { ca: [await authority()] };
+    const records = await readTopic(bootstrap(), TOPIC, { ...login, ssl }).catch(() => []);
     found = new Set(records.map(({ value }) => value)).size;
     return found >= from + MESSAGES;
   };
@@ -124,6 +136,7 @@ describe.runIf(permitted)(`Kafka on ${COUNT}`, () => {
     async () => {
       const stranger = new kafkajs.Kafka({
         brokers: bootstrap(),
+        ssl: { ca: [await authority()] },
         logLevel: kafkajs.logLevel.NOTHING,
         retry: { retries: 0 },
       });
@@ -137,6 +150,12 @@ describe.runIf(permitted)(`Kafka on ${COUNT}`, () => {
       expect(ports.includes('9093')).toBe(COUNT > 1);
       const mode = await pi.run('stat', ['-c', '%U %a', '/var/lib/kafka/meta.properties']);
       expect(mode.trim()).toMatch(/^kafka 640$/);
+      const key = await pi.run('stat', ['-c', '%U %G %a', '/etc/bramble/kafka.pem']);
+      expect(key.trim()).toBe('root bramble 640');
+      const watched = await pi.run('sh', ['-c', `cat ${WATCHDOG}`]);
+      expect(watched).toContain('bramble-kafka.service');
+      const status = await pi.run('/opt/bramble/current/node/bin/node', ['-e', ASK_WATCHDOG]);
+      expect(JSON.parse(status)).toEqual({ state: 'up', reason: '' });
     },
     PATIENCE,
   );

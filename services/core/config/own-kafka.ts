@@ -14,6 +14,9 @@ interface Problem {
   message: string;
 }
 
+/** Whom clients of the nodes' own Kafka trust, beside cluster.yaml on each node that needs it. */
+export const KAFKA_AUTHORITY = 'kafka-authority.pem';
+
 /** It becomes part of a key of Kafka's configuration. */
 const USER = /^[A-Za-z0-9_]+$/;
 
@@ -32,9 +35,10 @@ export function kafkaProblems(cluster: KafkaParts): Problem[] {
   }
   // Kafka elsewhere has logins of its own kind.
   if (!own) return problems;
-  if (kafka?.tls !== undefined) {
-    const message = 'nodes with the role kafka speak no TLS: leave it out';
-    problems.push({ path: ['kafka', 'tls'], message });
+  for (const key of ['authority', 'certificate', 'key'] as const) {
+    if (kafka?.tls?.[key] === undefined) continue;
+    const message = 'nodes with the role kafka make their own certificates: leave it out';
+    problems.push({ path: ['kafka', 'tls', key], message });
   }
   if (kafka?.sasl !== undefined && kafka.sasl.mechanism !== 'plain') {
     const message = 'nodes with the role kafka know the mechanism plain alone';
@@ -56,7 +60,9 @@ export function withOwnKafka<C extends KafkaParts>(
   if (kafka === undefined && nodes.length === 0) return rest;
   const settings = kafka ?? clusterKafka.parse({});
   const bootstrap = settings.bootstrap ?? nodes.map(({ address }) => endpoint(address));
-  return { ...rest, kafka: { ...settings, bootstrap } };
+  const own = nodes.length > 0 && settings.tls !== undefined;
+  const tls = own ? { tls: { ...settings.tls, authority: KAFKA_AUTHORITY } } : {};
+  return { ...rest, kafka: { ...settings, ...tls, bootstrap } };
 }
 
 function endpoint(address: string): string {

@@ -129,6 +129,8 @@ export const watchdogConfigSchema = z.strictObject({
             z.strictObject({ pulse: z.string() }),
             z.strictObject({
               kafka: listen.extend({
+                /** Its listener for clients speaks TLS. */
+                tls: z.boolean().default(false),
                 /** Of all nodes: without a majority of them none takes clients. */
                 controllers: z.array(listen).min(1),
               }),

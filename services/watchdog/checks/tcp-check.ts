@@ -1,9 +1,12 @@
 import net from 'node:net';
+import tls from 'node:tls';
 import type { Check } from './check.ts';
 
 export interface Address {
   host: string;
   port: number;
+  /** Speaks TLS. Whose certificate it shows is of no interest: nothing secret is said. */
+  tls?: boolean;
 }
 
 /** Layer 4: something accepts connections there. */
@@ -26,13 +29,15 @@ export class TcpCheck implements Check {
  * connection alone will do. Rejects with why not.
  */
 export function exchange(
-  { host, port }: Address,
+  { host, port, tls: secure = false }: Address,
   signal: AbortSignal,
   sent: Buffer | undefined,
   good: (answer: Buffer) => boolean,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = net.connect({ host, port });
+    const socket = secure
+      ? tls.connect({ host, port, rejectUnauthorized: false })
+      : net.connect({ host, port });
     const end = (error?: Error): void => {
       signal.removeEventListener('abort', abort);
       // What it closes, or sends, after this is of no interest.
@@ -44,7 +49,7 @@ export function exchange(
     const abort = (): void => end(signal.reason as Error);
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) return abort();
-    socket.once('connect', () => {
+    socket.once(secure ? 'secureConnect' : 'connect', () => {
       if (sent === undefined) end();
       else socket.write(sent);
     });

@@ -1,3 +1,4 @@
+import { createPrivateKey, createPublicKey, sign, verify, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
@@ -5,6 +6,7 @@ import { parse as parseYaml } from 'yaml';
 import { parseCluster } from '#core/config/cluster.ts';
 import { piPorts } from '#core/contracts/ports.ts';
 import { watchdogConfigSchema } from '#core/contracts/service-config.ts';
+import { derivedP256 } from '../../../../provisioning/certificates/derived-key.ts';
 import { foundingVoters, kafkaIdentity } from '../../../../provisioning/kafka/identity.ts';
 import { readKafkaFacts } from '../../../../provisioning/kafka/node-facts.ts';
 import { KAFKA_VERSION } from '../../../../provisioning/kafka/version.ts';
@@ -88,8 +90,9 @@ test('what cannot work is refused with its line', () => {
     expect.objectContaining({ line: 5, message: expect.stringContaining('kafka.bootstrap') }),
   ]);
   expect(problems('kafka: {}\n', BOTH)).toHaveLength(1);
-  expect(problems('kafka: { tls: {} }\n', own)).toEqual([
-    expect.objectContaining({ line: 5, message: expect.stringContaining('speak no TLS') }),
+  expect(problems('kafka: { tls: {} }\n', own)).toEqual([]);
+  expect(problems('kafka: { tls: { authority: ca.pem } }\n', own)).toEqual([
+    expect.objectContaining({ line: 5, message: expect.stringContaining('own certificates') }),
   ]);
   const sasl = (mechanism: string, user: string) =>
     problems(`kafka: { sasl: { mechanism: ${mechanism}, user: ${user}, password: x } }\n`, own);
@@ -128,4 +131,47 @@ test('the watchdog asks Kafka where it is, at its own address, and knows all con
     reboot: false,
   });
   expect(services('pi3').some(({ name }) => name === 'kafka')).toBe(false);
+});
+
+test('with tls every listener has it, and who talks to Kafka is given whom to trust', () => {
+  const tls = (...nodes: string[]) => text('kafka: { tls: {} }\nbridge: {}\n', ...nodes);
+  const yaml = tls(`${BOTH}, kafka`, 'kafka', `${BOTH}, bridge`, BOTH);
+  const files = (name: string) => render(yaml, name);
+  const properties = files('pi2').get('kafka.properties')!;
+  expect(properties).toContain('CLIENTS:SSL,INSIDE:SASL_SSL,CONTROLLER:SASL_SSL\n');
+  expect(properties).toContain('ssl.keystore.location=/etc/bramble/kafka.pem\n');
+  const authority = files('pi1').get('kafka-authority.pem')!;
+  const certificate = files('pi2').get('kafka.pem')!;
+  expect(files('pi2').get('kafka-authority.pem')).toBe(authority);
+  expect(files('pi3').get('kafka-authority.pem')).toBe(authority);
+  expect(files('pi3').has('kafka.pem')).toBe(false);
+  expect(files('pi4').has('kafka-authority.pem')).toBe(false);
+  const x509 = new X509Certificate(certificate);
+  const issuer = new X509Certificate(authority);
+  expect(x509.verify(issuer.publicKey)).toBe(true);
+  expect(x509.checkIssued(issuer)).toBe(true);
+  expect(x509.checkPrivateKey(createPrivateKey(certificate))).toBe(true);
+  expect(x509.checkIP('10.0.0.2')).toBe('10.0.0.2');
+  expect(x509.checkIP('10.0.0.1')).toBeUndefined();
+  // Written again it is the same: an apply changes nothing.
+  expect(files('pi2').get('kafka.pem')).toBe(certificate);
+  expect(maskSecrets(certificate)).not.toContain(certificate.split('\n').at(-3));
+  expect(parseCluster(yaml).kafka?.tls).toEqual({ authority: 'kafka-authority.pem' });
+  const elsewhere = 'kafka: { bootstrap: [10.0.0.9:9092], tls: {} }\nbridge: {}\n';
+  expect(parseCluster(text(elsewhere, BOTH)).kafka?.tls).toEqual({});
+  expect(render(text(elsewhere, BOTH), 'pi1').has('kafka-authority.pem')).toBe(false);
+});
+
+test('keys of the curve P-256 follow from the secret, and from nothing else', () => {
+  const seen = new Set<string>();
+  for (let i = 0; i < 200; i++) {
+    const key = derivedP256(SECRET, `use ${i}`);
+    const { d = '', x = '' } = key.export({ format: 'jwk' });
+    expect(Buffer.from(d, 'base64url').length).toBe(32);
+    expect(derivedP256(SECRET, `use ${i}`).export({ format: 'jwk' }).x).toBe(x);
+    const signed = sign('sha256', Buffer.from('x'), key);
+    expect(verify('sha256', Buffer.from('x'), createPublicKey(key), signed)).toBe(true);
+    seen.add(d);
+  }
+  expect(seen.size).toBe(200);
 });
