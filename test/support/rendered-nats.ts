@@ -7,6 +7,7 @@ import { renderNats } from '../../provisioning/render/nats.ts';
 import type { Plan } from '../../provisioning/render/plan.ts';
 import { planOf } from '../unit/provisioning/plan.ts';
 import { eventually } from './broker.ts';
+import { newestNats } from './debian-parts.ts';
 import { freePortRange } from './ports.ts';
 
 /** nats-servers with the configuration that is rendered for nodes, their data below `root`. */
@@ -34,12 +35,14 @@ export class RenderedNats {
 
   /** Some of a plan's nodes, default all, and waits until that page of theirs is there. */
   async start(plan: Plan, nodes = plan.nodes, page = 'healthz'): Promise<void> {
+    // As nodes have it, where it can be had.
+    const { command } = await newestNats();
     for (const node of nodes) {
       await mkdir(path.dirname(node.pidFile), { recursive: true });
       await mkdir(this.#root, { recursive: true });
       const file = path.join(this.#root, `${node.name}.conf`);
       await writeFile(file, renderNats(plan, node));
-      this.#servers.set(node.name, spawn('nats-server', ['-c', file], { stdio: 'ignore' }));
+      this.#servers.set(node.name, spawn(command, ['-c', file], { stdio: 'ignore' }));
     }
     for (const node of nodes) {
       const url = `http://127.0.0.1:${node.ports.natsMonitor}/${page}`;
