@@ -8,7 +8,7 @@ import { put, readText } from './files.ts';
 import { type Ground, within } from './ground.ts';
 import { setHostname } from './hostname.ts';
 import { identify, strangerText } from './identity.ts';
-import { findProblems, tellProblems, updateProblems } from './problems.ts';
+import { findProblems, lacksFirmware, tellProblems, updateProblems } from './problems.ts';
 import { writeStatus } from './status.ts';
 import { CLUSTER, type Taken, takeCluster, takeCustomisation } from './take.ts';
 
@@ -63,7 +63,9 @@ export async function configure({ ground, render, board }: ConfigureOptions): Pr
     const problems = findProblems(ground);
     const name = currentName(ground);
     const unwritten = await writeStatus(ground, found, name, report, problems);
-    faults.push(...problems, ...unwritten, ...updateProblems(ground));
+    // Without the partition it is clear that nothing was written to it.
+    faults.push(...problems, ...(lacksFirmware(ground) ? [] : unwritten));
+    faults.push(...updateProblems(ground));
   });
   await attempt('The page cannot be told', async () => tellProblems(ground, faults));
   for (const line of report) process.stdout.write(`${line}\n`);

@@ -1,4 +1,4 @@
-import { chmodSync, readdirSync, statfsSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import {
   NODE_PROBLEM_LENGTH,
@@ -11,6 +11,8 @@ import { type Ground, within } from './ground.ts';
 import { SLOTS, slotState } from './slots.ts';
 import { supplicantFile, WIFI } from './wireless.ts';
 
+/** What the initramfs has noticed. */
+const NOTES = 'run/bramble-boot';
 const MOUNTS = 'proc/self/mounts';
 /** Less than this is soon full of messages; bytes. */
 const DATA_MIN = 512 * 1024 * 1024;
@@ -19,7 +21,7 @@ const FSCK_FAILED = 4;
 
 /** What is wrong with the card and the network, as a look at them shows now; sentences. */
 export function findProblems(ground: Ground): string[] {
-  const notes = within(ground, 'run/bramble-boot');
+  const notes = within(ground, NOTES);
   const there = listOf(notes);
   return [
     ...firmwareProblems(ground, there),
@@ -28,10 +30,15 @@ export function findProblems(ground: Ground): string[] {
   ];
 }
 
+/** Whether this was started from a card whose FAT partition could not be mounted. */
+export function lacksFirmware(ground: Ground): boolean {
+  const table = within(ground, MOUNTS);
+  return existsSync(within(ground, `${NOTES}/slot`)) && !isMounted(ground.firmware, table);
+}
+
 function firmwareProblems(ground: Ground, there: readonly string[]): string[] {
   if (there.includes('card-read-only')) return ['The card is read-only: it may be worn out.'];
-  // Only what was started from a card has this partition.
-  if (!there.includes('slot') || isMounted(ground.firmware, within(ground, MOUNTS))) return [];
+  if (!lacksFirmware(ground)) return [];
   return [
     'The FAT partition of the card cannot be mounted: nothing on it is read. The node goes on with what it had. Repair it on another computer, or flash the card anew.',
   ];
