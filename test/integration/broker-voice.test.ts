@@ -7,16 +7,16 @@ import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Bus } from '#core/jetstream/bus.ts';
 import { createLog } from '#core/log.ts';
-import { findNats } from '../../provisioning/dev/nats-program.ts';
 import { natsLogin } from '../../provisioning/render/nats.ts';
 import type { Plan, PlannedNode } from '../../provisioning/render/plan.ts';
 import { VoiceGuard } from '../../services/broker/cluster/voice-guard.ts';
+import { newestNats } from '../support/debian-parts.ts';
 import { RenderedNats } from '../support/rendered-nats.ts';
 
 const PATIENCE = 60_000;
 /** Longer than it takes to find one mute, milliseconds. */
 const LONG_ENOUGH = 15_000;
-const { syncInterval: modern } = await findNats();
+const { syncInterval: modern } = await newestNats();
 
 let root = '';
 let nats: RenderedNats;
