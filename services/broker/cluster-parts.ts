@@ -105,7 +105,7 @@ export class ClusterParts {
     this.#mappings = mappingsOf(cluster);
     const { monitor, url, user, password } = nats;
     const bus = new Bus({ url, user, password, name: `broker-${node}`, log });
-    this.#guards = engineGuards(bus, nats, node, log);
+    this.#guards = engineGuards({ bus, nats, node, nodes: () => this.#nodes, log });
     const members = new Members(bus, node);
     this.bus = bus;
     this.#holds = new LogHolds(bus, () => this.#mappings);

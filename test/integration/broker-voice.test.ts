@@ -37,6 +37,7 @@ function guard(node: PlannedNode, plan: Plan, heard: PlannedNode): VoiceGuard {
     listener: listenerOf(plan),
     monitor: `http://127.0.0.1:${node.ports.natsMonitor}`,
     pidFile: node.pidFile,
+    nodes: () => 3,
     log: createLog({ service: 'guard', node: 'n', level: 'silent' }),
   });
 }

@@ -12,19 +12,24 @@ export interface Guard {
   close(): void;
 }
 
-/** What ends the nats-server of this node when that is the only help; `node` is this worker's name. */
-export function engineGuards(
-  bus: Bus,
-  nats: NonNullable<BrokerConfig['nats']>,
-  node: string,
-  log: Logger,
-): Guard[] {
+export interface GuardOptions {
+  bus: Bus;
+  nats: NonNullable<BrokerConfig['nats']>;
+  /** This worker's name. */
+  node: string;
+  /** How many nodes the cluster has. */
+  nodes: () => number;
+  log: Logger;
+}
+
+/** What ends the nats-server of this node when that is the only help. */
+export function engineGuards({ bus, nats, node, nodes, log }: GuardOptions): Guard[] {
   const { url, pidFile, monitor, listener } = nats;
   if (pidFile === undefined) return [];
   const guards: Guard[] = [new EngineGuard({ bus, pidFile, log })];
   // One listens for all workers of the node.
   if (listener !== undefined && monitor !== undefined && nodeOfWorker(node) === node) {
-    guards.push(new VoiceGuard({ bus, url, listener, monitor, pidFile, log }));
+    guards.push(new VoiceGuard({ bus, url, listener, monitor, pidFile, nodes, log }));
   }
   return guards;
 }

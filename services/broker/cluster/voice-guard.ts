@@ -15,6 +15,8 @@ export interface VoiceGuardOptions {
   /** Its monitoring URL. */
   monitor: string;
   pidFile: string;
+  /** How many nodes the cluster has. */
+  nodes: () => number;
   log: Logger;
 }
 
@@ -29,6 +31,8 @@ const INTERVAL = 250;
 const ENOUGH = 40;
 /** A campaign that nobody hears weighs as much as so many looks. */
 const CAMPAIGN = 10;
+/** Looks at a server that is in no group, until it is taken for one that was configured alone. */
+const ALONE = 40;
 const ANSWER_TIMEOUT = 2_000;
 
 const groupSchema = z.object({
@@ -118,29 +122,28 @@ export class VoiceGuard {
   }
 
   async #isMute(nats: NatsConnection, signal: AbortSignal): Promise<boolean> {
-    const first = await this.#group(signal);
-    // Alone. One before 2.10 does not have the fault and says nothing about its groups.
-    if (first === undefined) return false;
-    const id = Buffer.from(first.id);
+    if (this.#options.nodes() < 2) return false;
+    let id: Buffer | undefined;
     let heard = false;
     for (const subject of SUBJECTS) {
       nats.subscribe(subject, {
         callback: (_, message) => {
-          heard ||= Buffer.from(message.data ?? []).includes(id);
+          if (id !== undefined) heard ||= Buffer.from(message.data ?? []).includes(id);
         },
       });
     }
-    let silence = 0;
-    let term = first.term;
-    while (silence < ENOUGH) {
-      await sleep(INTERVAL, undefined, { signal });
+    let [silence, alone, term] = [0, 0, Number.POSITIVE_INFINITY];
+    while (silence < ENOUGH && alone < ALONE) {
       const group = await this.#group(signal);
-      if (heard || group === undefined || group.state === 'LEADER' || nats.isClosed()) return false;
-      if (group.state === 'FOLLOWER' && group.leader !== '') silence++;
-      if (group.state === 'CANDIDATE' && group.term > term) silence += CAMPAIGN;
-      term = group.term;
+      if (heard || group?.state === 'LEADER' || nats.isClosed()) return false;
+      if (group === undefined) alone++;
+      else id ??= Buffer.from(group.id);
+      if (group?.state === 'FOLLOWER' && group.leader !== '') silence++;
+      if (group?.state === 'CANDIDATE' && group.term > term) silence += CAMPAIGN;
+      term = group?.term ?? term;
+      await sleep(INTERVAL, undefined, { signal });
     }
-    return !heard;
+    return !heard && silence >= ENOUGH;
   }
 
   /** The server's own part in the group of all; undefined when it is in none. */
