@@ -20,6 +20,7 @@ export const prometheusCommand: Command = {
   options: {
     cluster: { type: 'string', value: 'FILE', text: 'the cluster (cluster.yaml)' },
     out: { type: 'string', value: 'DIR', text: 'write files there; else the first to stdout' },
+    alerts: { type: 'flag', text: 'without --out: the alerts instead' },
     at: { type: 'string', value: 'DIR', text: 'where the token will lie there (beside the file)' },
     json: { type: 'flag', text: 'of --out: one JSON object, {"files":[{"file":…,"changed":…}]}' },
   },
@@ -48,18 +49,15 @@ token is never shown. ansible/playbooks/monitoring.yml makes a whole Prometheus 
     const tokenFile = at === undefined ? `${name}.token` : path.posix.join(at, `${name}.token`);
     const scrape = renderScrape({ cluster, clusterFile: file, tokenFile });
     const out = values.out as string | undefined;
+    const alerts = renderAlerts({ cluster, clusterFile: file });
     if (out === undefined) {
-      print(scrape);
+      print(values.alerts === true ? alerts : scrape);
       return EXIT.OK;
     }
     const written = [
       write(path.resolve(out, `${name}.token`), cluster.monitoring.token, PRIVATE),
       write(path.resolve(out, `${name}.yml`), scrape, PUBLIC),
-      write(
-        path.resolve(out, `${name}.rules.yml`),
-        renderAlerts({ cluster, clusterFile: file }),
-        PUBLIC,
-      ),
+      write(path.resolve(out, `${name}.rules.yml`), alerts, PUBLIC),
     ];
     if (values.json === true) print(`${JSON.stringify({ files: written })}\n`);
     else {

@@ -2,6 +2,10 @@
 # Unpacks what the tests want of Debian 13 where this machine has it not, or older, into .cache:
 # nothing is installed and no daemon starts. Tests that find nothing there are left out, so what
 # cannot be had is told and is no error.
+#
+#   test/tools/debian-parts.sh                          for make test
+#   test/tools/debian-parts.sh DIR STATUS PACKAGE...    packages as files in DIR, with all that they
+#                                                       want beside what the dpkg status file names
 set -eu
 
 cache="$(cd "$(dirname "$0")/../.." && pwd)/.cache/debian-13"
@@ -20,10 +24,15 @@ command -v prometheus >/dev/null || want prometheus
 case "$(nats-server --version 2>/dev/null)" in
   '' | *v2.[0-9].*) want nats-server ;;
 esac
+if [ $# -gt 0 ]; then
+  debs="$1" status="$(realpath "$2")"
+  shift 2
+  missing="$*"
+fi
 [ -n "$missing" ] || exit 0
 
 without() {
-  echo "bramble: no$missing of Debian 13 ($1): tests that need it are left out"
+  echo "bramble: no ${missing# } of Debian 13 ($1): tests that need it are left out"
   exit 0
 }
 for program in apt-get dpkg-deb; do
@@ -52,7 +61,15 @@ APT::Update::Error-Mode "any";
 APT::Sandbox::User "root";
 EOF
 export APT_CONFIG="$work/apt.conf"
-echo "bramble: fetching$missing of Debian 13"
+echo "bramble: fetching ${missing# } of Debian 13"
+if [ -n "${debs-}" ]; then
+  # shellcheck disable=SC2086
+  apt-get update -qq &&
+    apt-get install -qq --download-only --no-install-recommends -o "Dir::State::status=$status" $missing
+  mkdir -p "$debs"
+  mv "$work"/archives/*.deb "$debs"
+  exit 0
+fi
 cd "$work/debs"
 # shellcheck disable=SC2086
 { apt-get update -qq && apt-get download -qq $missing; } >"$work/log" 2>&1 ||
