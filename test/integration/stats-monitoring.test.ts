@@ -143,6 +143,15 @@ test.runIf(prometheusProgram)(
   SCRAPE * 2,
 );
 
+test('what is for another machine says where its token will be, and alerts come alone', async () => {
+  const cluster = path.join(stats.directory, 'cluster.yaml');
+  const scrape = await bramble(['prometheus', '--cluster', cluster, '--at', '/etc/there']);
+  expect(scrape.out).toContain('credentials_file: /etc/there/bramble-home.token\n');
+  const alerts = await bramble(['prometheus', '--cluster', cluster, '--alerts']);
+  expect(alerts.out).toMatch(/^groups:\n {2}- name: bramble-home\n/m);
+  expect(scrape.out + alerts.out).not.toContain(TOKEN);
+});
+
 test('without monitoring the command says what to add', async () => {
   const cluster = path.join(other.directory, 'cluster.yaml');
   const { code, err } = await bramble(['prometheus', '--cluster', cluster]);
