@@ -231,7 +231,12 @@ describe.runIf(permitted)('Prometheus on a machine beside the cluster', () => {
       expect(must('-e', 'monitoring_hosts=pi1').changed).toBe(0);
       expect((await query(node.address, 'up == 1')).length).toBe(1);
       await node.pi.run('systemctl', ['restart', 'nftables.service']);
-      expect((await fetch(`http://${node.address}:${PORT}/-/ready`)).status).toBe(200);
+      const ready = () =>
+        fetch(`http://${node.address}:${PORT}/-/ready`).then(
+          ({ status }) => status === 200,
+          () => false,
+        );
+      await eventually('it is ready after a restart of the firewall', ready, MOMENT);
     },
     PATIENCE,
   );
