@@ -18,7 +18,6 @@ const PATIENCE = 1_200_000;
 const ARRIVAL = 120_000;
 const MESSAGES = 100;
 const TOPIC = 'mqtt';
-const WATCHDOG = '/etc/bramble/watchdog.yaml';
 /** What the watchdog of a node says of its Kafka. */
 const ASK_WATCHDOG = `fetch('http://127.0.0.1:${piPorts(1).supervisorHealth}/status')
   .then((answer) => answer.json())
@@ -152,10 +151,15 @@ describe.runIf(permitted)(`Kafka on ${COUNT}`, () => {
       expect(mode.trim()).toMatch(/^kafka 640$/);
       const key = await pi.run('stat', ['-c', '%U %G %a', '/etc/bramble/kafka.pem']);
       expect(key.trim()).toBe('root bramble 640');
-      const watched = await pi.run('sh', ['-c', `cat ${WATCHDOG}`]);
-      expect(watched).toContain('bramble-kafka.service');
-      const status = await pi.run('/opt/bramble/current/node/bin/node', ['-e', ASK_WATCHDOG]);
-      expect(JSON.parse(status)).toEqual({ state: 'up', reason: '' });
+      const states = new Set<string>();
+      const isUp = async () => {
+        const status = await pi.run('/opt/bramble/current/node/bin/node', ['-e', ASK_WATCHDOG]);
+        const { state, reason } = JSON.parse(status) as { state: string; reason: string };
+        states.add(`${state} ${reason}`.trim());
+        return state === 'up';
+      };
+      await eventually('its watchdog has it up', isUp, ARRIVAL);
+      console.log(`the watchdog of pi1 has Kafka ${[...states].join(', then ')}`);
     },
     PATIENCE,
   );
