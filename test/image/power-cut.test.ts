@@ -20,8 +20,8 @@ nodes: [{ name: attic, address: 10.0.2.15 }]
 mqtt: { anonymous: true, durability: power-loss }
 `;
 /** About what a machine computes until a first start serves, and until an update is written; ms. */
-const FIRST_START = 180_000;
-const UPDATE = 110_000;
+const FIRST_START = 220_000;
+const UPDATE = 150_000;
 const GLANCE = 50;
 
 /** A card from which the power was taken, and what is known of that moment. */
