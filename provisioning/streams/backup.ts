@@ -3,7 +3,7 @@ import path from 'node:path';
 import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import { RETAINED_PROGRESS, replicasFor } from '#core/jetstream/stream-plan.ts';
 import { isDirectory, listed, writeText } from '../node/files.ts';
-import { type Engine, streamNames } from './engine.ts';
+import { type Engine, refused, streamNames } from './engine.ts';
 import { hashOf, MANIFEST, type Manifest, readManifest } from './manifest.ts';
 import { restoreStream, type StreamCopy, snapshotStream } from './snapshot.ts';
 
@@ -117,14 +117,18 @@ export async function restore(options: RestoreOptions): Promise<BackupResult> {
       },
     );
   }
-  for (const name of there) await engine.manager.streams.delete(name);
+  for (const name of there) {
+    await managed(`to delete ${name}`, engine.manager.streams.delete(name));
+  }
   for (const { file, config, state } of manifest.streams) {
     const copy = { config, state } as unknown as StreamCopy;
     await restoreStream(engine, path.join(directory, file), copy);
   }
   const num_replicas = replicasFor(nodes);
   for (const { config } of manifest.streams) {
-    if (num_replicas > 1) await engine.manager.streams.update(config.name, { num_replicas });
+    if (num_replicas === 1) break;
+    const grown = engine.manager.streams.update(config.name, { num_replicas });
+    await managed(`to give ${config.name} ${num_replicas} replicas`, grown);
   }
   return {
     directory,
@@ -133,16 +137,23 @@ export async function restore(options: RestoreOptions): Promise<BackupResult> {
   };
 }
 
+/** Rejects with ENGINE_UNAVAILABLE where JetStream refuses. */
+function managed<T>(what: string, asked: Promise<T>): Promise<T> {
+  return asked.catch((cause: unknown) => Promise.reject(refused(what, cause)));
+}
+
 /** Without what a broker notes for itself as soon as it runs. */
 async function clientRecords({ manager }: Engine, name: string): Promise<number> {
-  const { state } = await manager.streams.info(name, { subjects_filter: RETAINED_PROGRESS });
+  const asked = manager.streams.info(name, { subjects_filter: RETAINED_PROGRESS });
+  const { state } = await managed(`to tell what ${name} holds`, asked);
   return state.messages - (state.subjects?.[RETAINED_PROGRESS] ?? 0);
 }
 
 /** What is there now; it must not be less than the manifest says. Throws STORAGE. */
 async function restored(engine: Engine, manifest: Manifest): Promise<BackupResult['streams']> {
   for (const { config, state } of manifest.streams) {
-    const { state: now } = await engine.manager.streams.info(config.name);
+    const asked = engine.manager.streams.info(config.name);
+    const { state: now } = await managed(`to tell what ${config.name} holds`, asked);
     // What was written while the copy was taken may be in it, and what is too old is gone again.
     const { max_age: age } = config as { max_age?: number };
     const enough = now.messages >= state.messages || (age ?? 0) > 0;

@@ -39,13 +39,22 @@ export async function openEngine(url: string, login: NatsLogin): Promise<Engine>
   }
 }
 
-/** Names of the cluster's streams, sorted. */
+/** Names of the cluster's streams, sorted. Rejects with ENGINE_UNAVAILABLE. */
 export async function streamNames({ manager }: Engine): Promise<string[]> {
   const names: string[] = [];
-  for await (const name of manager.streams.names()) {
-    if (name.startsWith(STREAM_PREFIX)) names.push(name);
+  try {
+    for await (const name of manager.streams.names()) {
+      if (name.startsWith(STREAM_PREFIX)) names.push(name);
+    }
+  } catch (cause) {
+    throw refused('to tell its streams', cause);
   }
   return names.sort();
+}
+
+/** What JetStream's client could not have done, as an error of ours. */
+export function refused(what: string, cause: unknown): BrambleError {
+  return unavailable(`JetStream does not manage ${what}: ${describeError(cause)}`, cause);
 }
 
 interface ApiAnswer {

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ERROR_CODES } from '#core/errors.ts';
 import { isWhole, RETAINED_PROGRESS } from '#core/jetstream/stream-plan.ts';
 import { natsLogin } from '../../provisioning/render/nats.ts';
 import type { Plan } from '../../provisioning/render/plan.ts';
@@ -25,6 +26,7 @@ let root = '';
 let plan: Plan;
 let nats: RenderedNats;
 let outside: RenderedNats;
+let lonely: RenderedNats;
 
 const engineOf = ({ cluster, nodes }: Plan, use: 'client' | 'system' = 'client') =>
   openEngine(`nats://127.0.0.1:${nodes[0]!.ports.nats}`, natsLogin(cluster.cluster.secret, use));
@@ -72,6 +74,7 @@ beforeAll(async () => {
   root = await mkdtemp(path.join(tmpdir(), 'bramble-streams-'));
   nats = new RenderedNats(root, PATIENCE);
   outside = new RenderedNats(path.join(root, 'alone'), PATIENCE);
+  lonely = new RenderedNats(path.join(root, 'lonely'), PATIENCE);
   plan = await nats.plan(COUNT);
   await nats.start(plan);
   await using engine = await engineOf(plan);
@@ -79,7 +82,7 @@ beforeAll(async () => {
   await fill(engine, 'BRAMBLE_RETAINED', 'retained');
 }, PATIENCE * 2);
 afterAll(async () => {
-  await Promise.all([nats.close(), outside.close()]);
+  await Promise.all([nats, outside, lonely].map((servers) => servers.close()));
   await rm(root, { recursive: true, force: true });
 });
 
@@ -152,6 +155,19 @@ test(
     await eventually('each nats-server is well', well, PATIENCE);
   },
   PATIENCE * 3,
+);
+
+test(
+  'without a majority a restore says so, and has touched nothing',
+  async () => {
+    const two = await lonely.plan(2);
+    await lonely.start(two, two.nodes.slice(0, 1), 'healthz?js-enabled-only=true');
+    await using engine = await engineOf(two);
+    const directory = path.join(root, 'backup-of-four');
+    const back = restore({ engine, directory, nodes: 2, replace: true });
+    await expect(back).rejects.toMatchObject({ code: ERROR_CODES.ENGINE_UNAVAILABLE });
+  },
+  PATIENCE,
 );
 
 test.runIf(!modern)('a nats-server that is too old for it is told so', async () => {
