@@ -39,7 +39,13 @@ async function throughout(name: string, happens: () => Promise<void>) {
     await happens();
     for (const publisher of publishers) publisher.stop();
     const answered = () => publishers.every((publisher) => publisher.allAnswered);
-    await eventually('all is answered', answered, PATIENCE);
+    await eventually('all is answered', answered, PATIENCE).catch((error: unknown) => {
+      const open = publishers.map(({ books, refused, mqtt: { connected } }) => {
+        const { topic, made, acknowledged } = books;
+        return `${topic}: ${made} published, ${acknowledged.size} acknowledged, ${refused} refused, ${connected ? 'connected' : 'away'}`;
+      });
+      throw new Error(`${error}; ${open.join('; ')}`);
+    });
     const topics = publishers.map((publisher) => publisher.books);
     const complete = () =>
       topics.every(({ topic, acknowledged }) => subscriber.count(topic) >= acknowledged.size);
