@@ -7,7 +7,7 @@ NODES ?= 2
 ARCH ?= arm64
 # Virtual Pis of make test-provision.
 PROVISION_NODES ?= 1
-PROVISION_TESTS ?= $(addprefix test/integration/provision,.test.ts -rolling.test.ts -remove.test.ts -kafka.test.ts -monitoring.test.ts)
+PROVISION_TESTS ?= $(addprefix test/integration/provision,.test.ts -image.test.ts -restore.test.ts -rolling.test.ts -remove.test.ts -kafka.test.ts -monitoring.test.ts)
 CONFIG ?= vitest.config.ts
 # KAFKA=1: a Kafka beside the cluster.
 KAFKA ?=

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -23,11 +23,12 @@ export interface VirtualPi {
 
 /**
  * Boots a system's tar file with real systemd in namespaces of its own. Needs root. `prepare` may
- * change its files before.
+ * change its files before, `plug` give it a network as soon as it has a place for one.
  */
 export async function bootVirtualPi(
   tar: string,
   prepare: (root: string) => Promise<void> = async () => {},
+  plug: (run: VirtualPi['run']) => Promise<void> = async () => {},
 ): Promise<VirtualPi> {
   const work = await mkdtemp(path.join(tmpdir(), 'bramble-virtual-'));
   const root = path.join(work, 'root');
@@ -72,6 +73,14 @@ export async function bootVirtualPi(
     await rm(work, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   };
   try {
+    // Before that its network is still this machine's.
+    const own = await readlink('/proc/self/ns/net');
+    const begun = async () => {
+      const space = await readlink(`/proc/${await systemd()}/ns/net`).catch(() => own);
+      return space !== own || ended;
+    };
+    await eventually('the virtual Pi begins', begun, BOOT);
+    await plug(inside);
     const active = () => inside('systemctl', ['is-active', 'multi-user.target']);
     await eventually('the virtual Pi is up', () => succeeds(active), BOOT);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import mqtt from 'mqtt';
@@ -9,7 +9,7 @@ import { expect } from 'vitest';
 import { parseCluster } from '#core/config/cluster.ts';
 import { newCluster } from '../../provisioning/init/cluster-text.ts';
 import { bramble, CHECKOUT } from './dev.ts';
-import { type LabOptions, ProvisionLab } from './provision-lab.ts';
+import { IMAGE, type LabOptions, ProvisionLab } from './provision-lab.ts';
 
 const run = promisify(execFile);
 
@@ -36,6 +36,8 @@ export interface ProvisionOptions extends Omit<LabOptions, 'release'> {
   names: readonly string[];
   /** Whether cluster.yaml has a virtual address. */
   vip?: boolean;
+  /** Each card has our image, and cluster.yaml beside it: nodes are a cluster when they are on. */
+  flashed?: boolean;
 }
 
 /** Machines, one cluster.yaml, a release, and the `bramble` command to make a cluster of them. */
@@ -53,15 +55,21 @@ export class ProvisionedCluster {
   }
 
   static async open(options: ProvisionOptions): Promise<ProvisionedCluster> {
-    const { names, vip = false, ...rest } = options;
-    const lab = await ProvisionLab.open({ ...rest, release: undefined });
+    const { names, vip = false, flashed = false, ...rest } = options;
+    let text = '';
+    const furnish = async (root: string, name: string): Promise<void> => {
+      await rest.furnish?.(root, name);
+      if (flashed) await putOnCard(root, name, text);
+    };
+    const release = flashed ? IMAGE : undefined;
+    const lab = await ProvisionLab.open({ ...rest, furnish, release });
     try {
-      await lab.boot(...names);
-      const release = await buildRelease(path.join(lab.work, 'built'));
-      const cluster = new ProvisionedCluster(lab, release);
-      const nodes = lab.nodes.map(({ name, address }) => ({ name, address }));
+      const nodes = names.map((name) => ({ name, address: lab.addressOf(name) }));
       const answers = { name: 'lab', nodes, vip: vip ? lab.vip : undefined, user: 'owner' };
-      await writeFile(cluster.file, newCluster(answers), { mode: 0o600 });
+      text = newCluster(answers);
+      await lab.boot(...names);
+      const cluster = new ProvisionedCluster(lab, await buildRelease(path.join(lab.work, 'built')));
+      await writeFile(cluster.file, text, { mode: 0o600 });
       return cluster;
     } catch (error) {
       await lab[Symbol.asyncDispose]();
@@ -148,6 +156,14 @@ export class ProvisionedCluster {
   [Symbol.asyncDispose](): Promise<void> {
     return this.lab[Symbol.asyncDispose]();
   }
+}
+
+/** What bramble flash leaves on the FAT partition. */
+async function putOnCard(root: string, name: string, cluster: string): Promise<void> {
+  const firmware = path.join(root, 'boot/firmware');
+  await mkdir(firmware, { recursive: true });
+  await writeFile(path.join(firmware, 'cluster.yaml'), cluster);
+  await writeFile(path.join(firmware, 'user-data'), `#cloud-config\nhostname: ${name}\n`);
 }
 
 function sha256(file: string): string {

@@ -11,6 +11,7 @@ import { eventually } from './broker.ts';
 const run = promisify(execFile);
 const SSH = 22;
 const SSH_PATIENCE = 60_000;
+export const IMAGE = 'of the image';
 
 export interface LabNode {
   name: string;
@@ -21,12 +22,12 @@ export interface LabNode {
 export interface LabOptions {
   /** Tar file of the system. */
   tar: string;
-  /** What each node runs from the start; undefined: nothing of ours is on it. */
-  release: string | undefined;
+  /** What each node runs from the start; undefined: nothing of ours is on it; or what its image has. */
+  release: string | typeof IMAGE | undefined;
   /** Takes away what the image brings beside the release: a Debian as anybody has it. */
   stock?: boolean;
   /** More for the disk of each. */
-  furnish?: (root: string) => Promise<void>;
+  furnish?: (root: string, name: string) => Promise<void>;
 }
 
 /** Virtual Pis on a bridge, which this process reaches over ssh as ansible does. */
@@ -72,6 +73,11 @@ export class ProvisionLab {
     return `198.19.${this.#net}.${last}`;
   }
 
+  /** Of `pi1` it is `address(1)`. */
+  addressOf(name: string): string {
+    return this.address(Number(name.replace(/\D+/g, '')));
+  }
+
   /** Boots machines side by side, pi1 at `address(1)` and so on. */
   async boot(...names: readonly string[]): Promise<void> {
     const settled = await Promise.allSettled(names.map((name) => this.#boot(name)));
@@ -99,19 +105,22 @@ export class ProvisionLab {
   }
 
   async #boot(name: string): Promise<void> {
-    const address = this.address(Number(name.replace(/\D+/g, '')));
+    const address = this.addressOf(name);
     const known = await readFile(`${this.key}.pub`, 'utf8');
     const card = `${this.#bridge}n${this.#cards++}`.slice(-15);
-    const pi = await bootVirtualPi(this.#options.tar, async (root) => {
+    const furnish = async (root: string): Promise<void> => {
       await prepare(root, name, address, known, this.#options);
-      await this.#options.furnish?.(root);
-    });
+      await this.#options.furnish?.(root, name);
+    };
+    const plug = async (inside: VirtualPi['run']): Promise<void> => {
+      const peer = ['peer', 'name', card, 'netns', String(process.pid)];
+      await inside('ip', ['link', 'add', 'eth0', 'type', 'veth', ...peer], 'net');
+      await run('ip', ['link', 'set', card, 'master', this.#bridge, 'up']);
+      await inside('ip', ['addr', 'replace', `${address}/24`, 'dev', 'eth0'], 'net');
+      await inside('ip', ['link', 'set', 'eth0', 'up'], 'net');
+    };
+    const pi = await bootVirtualPi(this.#options.tar, furnish, plug);
     this.nodes.push({ name, address, pi });
-    const peer = ['peer', 'name', card, 'netns', String(process.pid)];
-    await pi.run('ip', ['link', 'add', 'eth0', 'type', 'veth', ...peer], 'net');
-    await run('ip', ['link', 'set', card, 'master', this.#bridge, 'up']);
-    await pi.run('ip', ['addr', 'replace', `${address}/24`, 'dev', 'eth0'], 'net');
-    await pi.run('ip', ['link', 'set', 'eth0', 'up'], 'net');
     // Its keys are made at the first start, which takes a while.
     await eventually(`${name} takes ssh`, () => accepts(address, SSH), SSH_PATIENCE);
   }
@@ -149,6 +158,7 @@ async function prepare(
     at('etc/systemd/system/chrony.service.d/zz-lab.conf'),
     '[Service]\nEnvironment="DAEMON_OPTS=-F 1 -x"\n',
   );
+  if (options.release === IMAGE) return;
   await rm(at('opt/bramble'), { recursive: true, force: true });
   await mkdir(at('opt/bramble/releases'), { recursive: true });
   if (options.release !== undefined) {
