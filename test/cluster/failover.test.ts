@@ -6,6 +6,7 @@ import { renderNode } from '../../provisioning/render/node.ts';
 import { eventually } from '../support/broker.ts';
 import { FAULTS, type Fault } from './lab/faults.ts';
 import { type Lab, LONG, lab, report } from './lab/lab.ts';
+import { configureWatchdog, watchdogOf } from './lab/watchdogs.ts';
 
 /**
  * So long two nodes may have the address at once: one interval of advertisements, milliseconds. The
@@ -18,7 +19,8 @@ const BLACKOUT_MAX = 3_000;
 /** In the long form every fault is tried so often: 54 failovers. */
 const ROUNDS = LONG ? 9 : 1;
 const PATIENCE = 30_000;
-/** The watchdog asks three times, 5 s apart, before it acts. */
+/** What has just started it leaves alone for 90 s; a fifth of that here. */
+const PACE = 'pace: 0.2\ninterval: 1000';
 const FROZEN_PATIENCE = 60_000;
 const MARK = `${DRAIN_DIRECTORY}/test`;
 
@@ -125,10 +127,20 @@ test('a drained node gives it away before anything of it stops', async () => {
 test('a keepalived that stands still loses its address to another node, and is ended', async () => {
   await home.allFit();
   const owner = home.owner();
+  await configureWatchdog(owner, PACE);
+  const watched = async (): Promise<boolean> =>
+    (await watchdogOf(owner))?.services.every(({ state }) => state === 'up') === true;
+  await eventually('the watchdog has asked all', watched, PATIENCE);
   const from = Date.now();
   await owner.exec('sh', '-c', 'kill -STOP $(cat /run/bramble-keepalived/vrrp.pid)');
   const alone = (): boolean => home.owners.now.length === 1 && home.owners.now[0] !== owner.name;
-  await eventually('another node alone has the address', alone, FROZEN_PATIENCE);
+  await eventually('another node alone has the address', alone, FROZEN_PATIENCE).catch(
+    async (error: unknown) => {
+      console.error(JSON.stringify(await watchdogOf(owner)), home.owners.tenures(from));
+      await report(home.pis);
+      throw error;
+    },
+  );
   await home.prober.calm(from);
   const [{ length }, both] = [home.prober.blackout(from), home.owners.overlap(from)];
   console.log(`keepalived frozen: blackout ${length.toFixed(0)} ms, two owners for ${both} ms`);
