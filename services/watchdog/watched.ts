@@ -118,7 +118,8 @@ export class Watched {
     this.#unreadySince ??= performance.now();
     const stuck = STUCK * this.#pace;
     if (performance.now() - this.#unreadySince < stuck) return;
-    throw new Error(`not ready for ${stuck / 60_000} min: ${reasons.join(', ')}`);
+    const why = reasons.join(', ') || `answers with status ${status}`;
+    throw new Error(`not ready for ${stuck / 60_000} min: ${why}`);
   }
 }
 
@@ -132,11 +133,12 @@ async function attempt(check: Check): Promise<void> {
   }
 }
 
-/** The reasons in the body of a `/readyz`; a peer may say anything. */
+/** The reasons in the body of a `/readyz`, ours or nats-server's; a peer may say anything. */
 function reasonsIn(body: string): string[] {
   try {
-    const { reasons } = JSON.parse(body) as { reasons?: unknown };
-    return Array.isArray(reasons) ? reasons.map(String) : [];
+    const { reasons, error } = JSON.parse(body) as { reasons?: unknown; error?: unknown };
+    if (Array.isArray(reasons)) return reasons.map(String);
+    return typeof error === 'string' ? [error] : [];
   } catch {
     return [];
   }
