@@ -36,6 +36,7 @@ export function renderBroker(plan: Plan, node: PlannedNode): string {
       url: `nats://${host}:${node.ports.nats}`,
       ...natsLogin(cluster.cluster.secret, 'client'),
       pidFile: node.pidFile,
+      store: node.store,
       listener: natsLogin(cluster.cluster.secret, 'listener'),
       monitor: `http://${host}:${node.ports.natsMonitor}`,
     },

@@ -5,6 +5,7 @@ import { nodeOfWorker } from '#core/contracts/workers.ts';
 import type { Unreadiness } from '#core/health.ts';
 import { Bus } from '#core/jetstream/bus.ts';
 import { registerStreams } from '#core/jetstream/register-store.ts';
+import { quorumLoss } from '#core/jetstream/stream-plan.ts';
 import type { Logger } from '#core/log.ts';
 import { Fences } from '#core/message-log/fences.ts';
 import type { Message } from '#core/mqtt/message.ts';
@@ -105,8 +106,8 @@ export class ClusterParts {
     this.#mappings = mappingsOf(cluster);
     const { monitor, url, user, password } = nats;
     const bus = new Bus({ url, user, password, name: `broker-${node}`, log });
-    this.#guards = engineGuards({ bus, nats, node, nodes: () => this.#nodes, log });
     const members = new Members(bus, node);
+    this.#guards = engineGuards({ bus, nats, node, members, nodes: () => this.#nodes, log });
     this.bus = bus;
     this.#holds = new LogHolds(bus, () => this.#mappings);
     this.members = members;
@@ -133,6 +134,7 @@ export class ClusterParts {
       members,
       nodes: () => this.#nodes,
       keep: cluster.mqtt.log,
+      room: () => members.fullMachines < quorumLoss(this.#nodes),
       log,
       onMessage: (message) => {
         if (this.fences.admits(message)) options.onLogged(message);

@@ -2,7 +2,9 @@ import type { BrokerConfig } from '#core/contracts/service-config.ts';
 import { nodeOfWorker } from '#core/contracts/workers.ts';
 import type { Bus } from '#core/jetstream/bus.ts';
 import type { Logger } from '#core/log.ts';
+import { DiskRoom } from './disk-room.ts';
 import { EngineGuard } from './engine-guard.ts';
+import type { Members } from './members.ts';
 import { VoiceGuard } from './voice-guard.ts';
 
 export interface Guard {
@@ -17,16 +19,22 @@ export interface GuardOptions {
   nats: NonNullable<BrokerConfig['nats']>;
   /** This worker's name. */
   node: string;
+  members: Members;
   /** How many nodes the cluster has. */
   nodes: () => number;
   log: Logger;
 }
 
-/** What ends the nats-server of this node when that is the only help. */
-export function engineGuards({ bus, nats, node, nodes, log }: GuardOptions): Guard[] {
-  const { url, pidFile, monitor, listener } = nats;
-  if (pidFile === undefined) return [];
-  const guards: Guard[] = [new EngineGuard({ bus, pidFile, log })];
+/** What watches the nats-server of this node, and ends it when that is the only help. */
+export function engineGuards({ bus, nats, node, members, nodes, log }: GuardOptions): Guard[] {
+  const { url, pidFile, monitor, listener, store } = nats;
+  const guards: Guard[] = [];
+  if (store !== undefined) {
+    const onChange = (low: boolean): void => members.tellFull(low);
+    guards.push(new DiskRoom({ directory: store, onChange, log }));
+  }
+  if (pidFile === undefined) return guards;
+  guards.push(new EngineGuard({ bus, pidFile, log }));
   // One listens for all workers of the node.
   if (listener !== undefined && monitor !== undefined && nodeOfWorker(node) === node) {
     guards.push(new VoiceGuard({ bus, url, listener, monitor, pidFile, nodes, log }));

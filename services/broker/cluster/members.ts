@@ -25,6 +25,8 @@ interface Hello {
   /** Wants to be answered at once. */
   ask?: boolean;
   leaving?: boolean;
+  /** The disk of its machine is nearly full. */
+  full?: boolean;
 }
 
 export type PeerChange = (node: string, change: 'joined' | 'left' | 'restarted') => void;
@@ -35,8 +37,10 @@ export class Members {
   readonly incarnation = `${process.pid.toString(36)}-${Date.now().toString(36)}`;
   readonly clock: HybridClock;
   readonly #bus: Bus;
-  readonly #peers = new Map<string, { incarnation: string; heard: number }>();
+  readonly #peers = new Map<string, { incarnation: string; heard: number; full: boolean }>();
   readonly #listeners: PeerChange[] = [];
+  #full = false;
+  #fullMachines = 0;
   #subscriptions: Subscription[] = [];
   #timer: NodeJS.Timeout | undefined;
 
@@ -66,6 +70,18 @@ export class Members {
   get isFirst(): boolean {
     for (const peer of this.#peers.keys()) if (peer < this.node) return false;
     return true;
+  }
+
+  /** How many machines say that their disk is nearly full, this one included. */
+  get fullMachines(): number {
+    return this.#fullMachines;
+  }
+
+  /** Tells all at once whether the disk of this machine is nearly full. */
+  tellFull(full: boolean): void {
+    this.#full = full;
+    this.#countFull();
+    if (this.#bus.connected) this.#say({});
   }
 
   onChange(listener: PeerChange): void {
@@ -119,12 +135,15 @@ export class Members {
 
   #say(extra: Partial<Hello>): void {
     const { node, incarnation, clock } = this;
-    const hello: Hello = { node, incarnation, clock: clock.latest, wall: Date.now(), ...extra };
+    const full = this.#full ? { full: true } : {};
+    const now = { clock: clock.latest, wall: Date.now() };
+    const hello: Hello = { node, incarnation, ...now, ...full, ...extra };
     this.#bus.nats.publish(HELLO, JSON.stringify(hello));
   }
 
   #heard(data: Buffer): void {
-    const { node, incarnation, clock, wall, ask, leaving } = JSON.parse(data.toString()) as Hello;
+    const hello = JSON.parse(data.toString()) as Hello;
+    const { node, incarnation, clock, wall, ask, leaving, full = false } = hello;
     if (node === this.node || typeof node !== 'string') return;
     this.clock.observe(clock);
     const machine = nodeOfWorker(node);
@@ -132,9 +151,11 @@ export class Members {
     const known = this.#peers.get(node);
     if (leaving === true) {
       if (this.#peers.delete(node)) this.#tell(node, 'left');
+      this.#countFull();
       return;
     }
-    this.#peers.set(node, { incarnation, heard: performance.now() });
+    this.#peers.set(node, { incarnation, heard: performance.now(), full });
+    if (full !== (known?.full ?? false)) this.#countFull();
     if (known === undefined) this.#tell(node, 'joined');
     else if (known.incarnation !== incarnation) this.#tell(node, 'restarted');
     if (ask === true) this.#say({});
@@ -145,8 +166,17 @@ export class Members {
     for (const [node, { heard }] of this.#peers) {
       if (now - heard < SILENCE || !this.#bus.connected) continue;
       this.#peers.delete(node);
+      this.#countFull();
       this.#tell(node, 'left');
     }
+  }
+
+  /** Brokers of one machine share its disk. */
+  #countFull(): void {
+    const machines = new Set<string>();
+    if (this.#full) machines.add(nodeOfWorker(this.node));
+    for (const [node, { full }] of this.#peers) if (full) machines.add(nodeOfWorker(node));
+    this.#fullMachines = machines.size;
   }
 
   #tell(node: string, change: 'joined' | 'left' | 'restarted'): void {

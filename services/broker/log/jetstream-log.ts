@@ -37,6 +37,8 @@ export interface JetStreamLogOptions {
   onMessage: (message: Message) => void;
   /** What it keeps at first; see `configure`. */
   keep?: LogRetention;
+  /** Whether there is room for more on the disks; without it there always is. */
+  room?: () => boolean;
   /** What of each shard stays in memory for readers, bytes. */
   ringBytes?: number;
   /** Longest wait for the log before a message's receipt is settled with an error, milliseconds. */
@@ -120,6 +122,7 @@ export class JetStreamLog extends EventEmitter<LogEvents> implements MessageLog 
       time: () => Math.max(Date.now(), members.clock.latest),
       patience: options.patience ?? PATIENCE,
       pendingMax: options.pendingMax ?? PENDING_MAX,
+      room: options.room ?? (() => true),
       counters,
       log,
       onWritable: () => this.#tellWritable(),

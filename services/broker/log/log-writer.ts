@@ -21,6 +21,8 @@ export interface WriterOptions {
   patience: number;
   /** Most bytes that wait; a message beyond is refused. */
   pendingMax: number;
+  /** Whether the disks have room for more. */
+  room: () => boolean;
   counters: LogCounters;
   log: Logger;
   /** `writable` has changed. */
@@ -104,16 +106,23 @@ export class LogWriter {
 
   append(message: Message, receipt: Receipt): void {
     this.#options.counters.appended++;
-    if (!this.#open || this.pendingBytes > this.#options.pendingMax) {
+    const why = this.#closedBecause();
+    if (why !== undefined) {
       this.#options.counters.failed++;
-      const text = this.#open ? 'too much waits for the log' : 'the log is not open';
-      receipt.settle(unavailable(text), undefined);
+      receipt.settle(unavailable(why), undefined);
       return;
     }
     this.#lanes[laneOf(message.topic)]!.append(message, receipt);
     if (this.#flushing) return;
     this.#flushing = true;
     setImmediate(() => this.#flush());
+  }
+
+  #closedBecause(): string | undefined {
+    const { pendingMax, room } = this.#options;
+    if (!this.#open) return 'the log is not open';
+    if (!room()) return 'the disks are nearly full';
+    return this.pendingBytes > pendingMax ? 'too much waits for the log' : undefined;
   }
 
   #flush(): void {

@@ -22,6 +22,11 @@ export function replicasFor(nodes: number): number {
   return Math.min(nodes, REPLICAS_MAX);
 }
 
+/** How many of a stream's replicas are too many to be missing: the rest is no majority. */
+export function quorumLoss(nodes: number): number {
+  return Math.ceil(replicasFor(nodes) / 2);
+}
+
 /** It has a leader, and no replica is missing or behind. */
 export function isWhole({ cluster, config }: StreamInfo): boolean {
   const replicas = cluster?.replicas ?? [];

@@ -30,6 +30,9 @@ export interface VirtualPiOptions {
 /** Upper bounds on a busy machine, milliseconds. */
 const BOOT = 240_000;
 const START = 20_000;
+/** Of what fills a disk, the last MiB come one by one: so many, so many seconds apart. */
+const SLOWLY = 256;
+const SLOW = 0.02;
 
 /**
  * A Pi with real systemd, in namespaces. It shares this machine's kernel, clock and memory; its
@@ -183,16 +186,17 @@ export class VirtualPi {
     return this.#options.network.plug(this.#options.index);
   }
 
-  /** Leaves no room on its disk; `diskFree` gives it back. */
+  /** Leaves no room on its disk, the last of it as fast as a card is; `diskFree` gives it back. */
   async diskFull(): Promise<void> {
     const filler = path.join(this.#options.work, 'disk', 'filler');
     const { network } = this.#options;
-    for (const block of ['1M', '4k']) {
-      const more = ['oflag=append', 'conv=notrunc'];
-      await quietly(() =>
-        network.inside('dd', 'if=/dev/zero', `of=${filler}`, `bs=${block}`, ...more),
-      );
-    }
+    const script = `
+      fill() { dd if=/dev/zero of="$1" oflag=append conv=notrunc status=none "bs=$2" $3; }
+      free=$(df --output=avail -B1M "\${1%/*}" | tail -n 1)
+      [ "$free" -le ${SLOWLY} ] || fill "$1" 1M "count=$((free - ${SLOWLY}))"
+      while fill "$1" 1M count=1; do sleep ${SLOW}; done
+      fill "$1" 4k`;
+    await quietly(() => network.inside('sh', '-c', script, 'sh', filler));
   }
 
   async diskFree(): Promise<void> {

@@ -42,6 +42,7 @@ test('broker-N.yaml is what the broker reads', () => {
     url: `nats://127.0.0.1:${node.ports.nats}`,
     ...natsLogin(plan.cluster.cluster.secret, 'client'),
     pidFile: node.pidFile,
+    store: node.store,
     listener: natsLogin(plan.cluster.cluster.secret, 'listener'),
     monitor: `http://127.0.0.1:${node.ports.natsMonitor}`,
   });
