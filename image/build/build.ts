@@ -7,8 +7,9 @@ import { buildBase } from './base.ts';
 import { buildBoot } from './boot.ts';
 import { buildDisk, SIZES } from './disk.ts';
 import { fetchJars } from './kafka.ts';
+import { buildLayer } from './layer.ts';
 import { publish } from './publish.ts';
-import { type Kind, readRecipe } from './recipe.ts';
+import { type Kind, readLayer, readRecipe } from './recipe.ts';
 import { run } from './run.ts';
 import { publicPem, readSigningKey } from './signing.ts';
 import type { Steps } from './steps.ts';
@@ -28,7 +29,7 @@ export interface BuildOptions {
   log: string;
   /** Seconds since the epoch (SOURCE_DATE_EPOCH). */
   date: number;
-  /** Take Debian's newest packages and write the lists of versions anew. */
+  /** Take Debian's newest packages and write the list of versions anew: with `kafka`, that of Java. */
   refresh: boolean;
   /** With Java and Kafka's jars. */
   kafka: boolean;
@@ -115,15 +116,24 @@ async function system(
   key?: KeyObject,
 ): Promise<System> {
   const { checkout, out, log, date, refresh, kafka, steps } = options;
-  const recipe = await readRecipe(kind, arch, kafka);
+  const recipe = await readRecipe(kind, arch);
   const release = await steps.run('release', () =>
     buildRelease({ checkout, out: path.join(out, 'release'), arch, date, progress: () => {} }),
   );
-  const base = await steps.run('Debian', () =>
-    buildBase({ recipe, cache: path.join(out, 'cache'), log, refresh }),
+  const cache = path.join(out, 'cache');
+  const plain = await steps.run('Debian', () =>
+    buildBase({ recipe, cache, log, refresh: refresh && !kafka }),
   );
+  const layer = kafka ? await readLayer('kafka', recipe) : undefined;
+  const base =
+    layer === undefined
+      ? plain
+      : await steps.run('Java', () =>
+          buildLayer({ recipe, layer, base: plain, cache, log, refresh }),
+        );
+  const overlays = [...recipe.overlays, ...(layer === undefined ? [] : [layer.overlay])];
   const jars = kafka
-    ? await steps.run('Kafka', () => fetchJars({ checkout, cache: path.join(out, 'cache'), log }))
+    ? await steps.run('Kafka', () => fetchJars({ checkout, cache, log }))
     : undefined;
   const directories = jars === undefined ? {} : { [KAFKA]: jars };
   // Another build may run beside this one.
@@ -131,7 +141,7 @@ async function system(
   const files = key === undefined ? {} : { [UPDATE_KEY]: publicPem(key) };
   await steps.run('system', () =>
     buildSystem({
-      ...{ base, overlays: recipe.overlays, files, directories, release, date, out: tar, log },
+      ...{ base, overlays, files, directories, release, date, out: tar, log },
     }),
   );
   const { version } = JSON.parse(await readFile(path.join(checkout, 'package.json'), 'utf8')) as {

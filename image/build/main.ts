@@ -3,8 +3,8 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { DebianError } from './base.ts';
 import { buildImage, buildVirtual } from './build.ts';
+import { DebianError } from './debian.ts';
 import { Steps } from './steps.ts';
 
 const USAGE = `usage: node image/build/main.ts pi|virtual [--kafka] [--refresh-pins] [--release [--url URL]] [--key FILE] [--out DIRECTORY]`;

@@ -18,6 +18,24 @@ export function pinsDate(text: string): number {
   return date;
 }
 
+const DAY = 86_400_000;
+
+/** Versions to take, where they are given, and what no file is newer than. */
+export interface Snapshot {
+  pins: Pins | undefined;
+  /** `2026-11-21`. */
+  day: string;
+  /** Its midnight, seconds since the epoch. */
+  date: number;
+}
+
+/** The pins of a file; with `refresh`, or where there are none yet, whatever there is today. */
+export async function readSnapshot(file: string, refresh: boolean): Promise<Snapshot> {
+  const pinned = refresh ? undefined : await readPins(file);
+  const date = pinned?.date ?? Math.floor(Date.now() / DAY) * (DAY / 1000);
+  return { pins: pinned?.pins, date, day: new Date(date * 1000).toISOString().slice(0, 10) };
+}
+
 /** Reads a list of `package=version`; undefined where there is none yet. */
 export async function readPins(file: string): Promise<{ pins: Pins; date: number } | undefined> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
