@@ -25,7 +25,7 @@ export const ERROR_CODES = {
   LIMIT: 'BRAMBLE_LIMIT',
   /** Another instance holds the same data directory. */
   ALREADY_RUNNING: 'BRAMBLE_ALREADY_RUNNING',
-  /** A file or directory cannot be written. */
+  /** A file or directory cannot be written, or must not since its disk is nearly full. */
   STORAGE: 'BRAMBLE_STORAGE',
   /** No server of a backend can take a session. */
   NO_SERVER: 'BRAMBLE_NO_SERVER',

@@ -1,9 +1,9 @@
-import type { Bus } from '#core/jetstream/bus.ts';
 import type { Logger } from '#core/log.ts';
 import { endEngine, readPid } from './engine-process.ts';
+import { followLink, type Link } from './link.ts';
 
 export interface EngineGuardOptions {
-  bus: Pick<Bus, 'connected' | 'on' | 'off'>;
+  bus: Link;
   /** Where the nats-server of this node writes its process id. */
   pidFile: string;
   log: Logger;
@@ -23,30 +23,27 @@ export class EngineGuard {
   readonly #options: EngineGuardOptions;
   #pid = 0;
   #watch: NodeJS.Timeout | undefined;
-  readonly #onUp = (): void => {
-    clearTimeout(this.#watch);
-    this.#pid = readPid(this.#options.pidFile);
-  };
-  readonly #onDown = (): void => {
-    clearTimeout(this.#watch);
-    this.#watch = setTimeout(() => this.#fence(), this.#options.patience ?? PATIENCE);
-  };
+  #unfollow: (() => void) | undefined;
 
   constructor(options: EngineGuardOptions) {
     this.#options = options;
   }
 
   start(): void {
-    const { bus } = this.#options;
-    bus.on('up', this.#onUp);
-    bus.on('down', this.#onDown);
-    if (bus.connected) this.#onUp();
+    const { bus, pidFile, patience = PATIENCE } = this.#options;
+    const up = (): void => {
+      clearTimeout(this.#watch);
+      this.#pid = readPid(pidFile);
+    };
+    const down = (): void => {
+      clearTimeout(this.#watch);
+      this.#watch = setTimeout(() => this.#fence(), patience);
+    };
+    this.#unfollow = followLink(bus, up, down);
   }
 
   close(): void {
-    const { bus } = this.#options;
-    bus.off('up', this.#onUp);
-    bus.off('down', this.#onDown);
+    this.#unfollow?.();
     clearTimeout(this.#watch);
   }
 

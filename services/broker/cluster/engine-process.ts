@@ -16,29 +16,49 @@ export function readPid(file: string): number {
 
 /**
  * Ends that nats-server at once, for whoever supervises it to start it again. Does nothing when its
- * process is another by now, is stopped or is another program.
+ * process is another by now, is another program or was stopped: whoever stopped it has a reason.
  */
 export function endEngine(pid: number, pidFile: string, why: string, log: Logger): void {
-  if (pid === 0 || readPid(pidFile) !== pid || !isRunning(pid)) return;
+  if (pid === 0 || readPid(pidFile) !== pid || !'RSD'.includes(stateOf(pid))) return;
   log.error({ pid }, `${why}: it is ended`);
+  signal(pid, 'SIGKILL', log);
+}
+
+/** Has it stand still; nothing happens to one that does. */
+export function stopEngine(pidFile: string, why: string, log: Logger): void {
+  const pid = readPid(pidFile);
+  if (!'RSD'.includes(stateOf(pid))) return;
+  log.error({ pid }, `nats-server stands still: ${why}`);
+  signal(pid, 'SIGSTOP', log);
+}
+
+/** Lets one go on that stands still. */
+export function continueEngine(pidFile: string, log: Logger): void {
+  const pid = readPid(pidFile);
+  if (stateOf(pid) !== 'T') return;
+  log.info({ pid }, 'nats-server goes on');
+  signal(pid, 'SIGCONT', log);
+}
+
+function signal(pid: number, name: NodeJS.Signals, log: Logger): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, name);
   } catch (error) {
-    log.error({ pid }, `nats-server could not be ended: ${describeError(error)}`);
+    log.error({ pid }, `nats-server cannot be sent ${name}: ${describeError(error)}`);
   }
 }
 
 /**
- * Whether it is a nats-server that could go on: one that was stopped sends no heartbeats either, and
- * whoever stopped it has a reason. proc(5): `pid (name) state …`.
+ * State of a nats-server as in proc(5), `pid (name) state …`: R, S and D run, T was stopped; `?` for
+ * none and for another program.
  */
-function isRunning(pid: number): boolean {
+function stateOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const end = stat.lastIndexOf(')');
     const name = stat.slice(stat.indexOf('(') + 1, end);
-    return name === NAME && !'TtZX'.includes(stat.charAt(end + 2));
+    return name === NAME ? stat.charAt(end + 2) : '?';
   } catch {
-    return false;
+    return '?';
   }
 }

@@ -2,7 +2,7 @@ import type { BrokerConfig } from '#core/contracts/service-config.ts';
 import { nodeOfWorker } from '#core/contracts/workers.ts';
 import type { Bus } from '#core/jetstream/bus.ts';
 import type { Logger } from '#core/log.ts';
-import { DiskRoom } from './disk-room.ts';
+import { DiskGuard } from './disk-guard.ts';
 import { EngineGuard } from './engine-guard.ts';
 import type { Members } from './members.ts';
 import { VoiceGuard } from './voice-guard.ts';
@@ -29,14 +29,15 @@ export interface GuardOptions {
 export function engineGuards({ bus, nats, node, members, nodes, log }: GuardOptions): Guard[] {
   const { url, pidFile, monitor, listener, store } = nats;
   const guards: Guard[] = [];
+  // One sees to it for all workers of the node.
+  const first = nodeOfWorker(node) === node;
   if (store !== undefined) {
-    const onChange = (low: boolean): void => members.tellFull(low);
-    guards.push(new DiskRoom({ directory: store, onChange, log }));
+    const process = first ? pidFile : undefined;
+    guards.push(new DiskGuard({ directory: store, members, pidFile: process, log }));
   }
   if (pidFile === undefined) return guards;
   guards.push(new EngineGuard({ bus, pidFile, log }));
-  // One listens for all workers of the node.
-  if (listener !== undefined && monitor !== undefined && nodeOfWorker(node) === node) {
+  if (first && listener !== undefined && monitor !== undefined) {
     guards.push(new VoiceGuard({ bus, url, listener, monitor, pidFile, nodes, log }));
   }
   return guards;

@@ -3,12 +3,12 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
 import { askJson } from '#core/ask-json.ts';
 import { describeError } from '#core/errors.ts';
-import type { Bus } from '#core/jetstream/bus.ts';
 import type { Logger } from '#core/log.ts';
 import { endEngine, readPid } from './engine-process.ts';
+import { followLink, type Link } from './link.ts';
 
 export interface VoiceGuardOptions {
-  bus: Pick<Bus, 'connected' | 'on' | 'off'>;
+  bus: Link;
   /** Where the nats-server of this node is, and who may listen to what servers tell each other. */
   url: string;
   listener: { user: string; password: string };
@@ -59,13 +59,7 @@ export class VoiceGuard {
   readonly #options: VoiceGuardOptions;
   #listening: AbortController | undefined;
   #unheard = false;
-  readonly #onUp = (): void => {
-    this.#onDown();
-    this.#unheard = true;
-    this.#listening = new AbortController();
-    void this.#listen(this.#listening.signal);
-  };
-  readonly #onDown = (): void => this.#listening?.abort();
+  #unfollow: (() => void) | undefined;
 
   constructor(options: VoiceGuardOptions) {
     this.#options = options;
@@ -79,17 +73,19 @@ export class VoiceGuard {
   }
 
   start(): void {
-    const { bus } = this.#options;
-    bus.on('up', this.#onUp);
-    bus.on('down', this.#onDown);
-    if (bus.connected) this.#onUp();
+    const down = (): void => this.#listening?.abort();
+    const up = (): void => {
+      down();
+      this.#unheard = true;
+      this.#listening = new AbortController();
+      void this.#listen(this.#listening.signal);
+    };
+    this.#unfollow = followLink(this.#options.bus, up, down);
   }
 
   close(): void {
-    const { bus } = this.#options;
-    bus.off('up', this.#onUp);
-    bus.off('down', this.#onDown);
-    this.#onDown();
+    this.#unfollow?.();
+    this.#listening?.abort();
   }
 
   async #listen(signal: AbortSignal): Promise<void> {

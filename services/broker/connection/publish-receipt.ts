@@ -1,4 +1,4 @@
-import { describeError } from '#core/errors.ts';
+import { BrambleError, describeError, ERROR_CODES } from '#core/errors.ts';
 import type { LogPosition } from '#core/message-log/position.ts';
 import type { Message } from '#core/mqtt/message.ts';
 import { REASON } from '../codec/reason.ts';
@@ -50,10 +50,14 @@ export class PublishReceipt implements Receipt, PendingAck {
       sendAck(connection, first, this.#packetId, REASON.SUCCESS);
       return;
     }
-    const { context, clientId, version } = connection;
-    context.log.warn({ clientId, topic }, `publish not stored: ${describeError(this.#error)}`);
+    const { context, clientId, user, version, transport } = connection;
+    const full = this.#error instanceof BrambleError && this.#error.code === ERROR_CODES.STORAGE;
+    const reason = full ? REASON.QUOTA_EXCEEDED : REASON.IMPLEMENTATION_SPECIFIC;
+    const address = transport.remoteAddress;
+    const why = `not stored: ${describeError(this.#error)}`;
+    context.audit.refuse('publish', { clientId, user, address, topic, reason, why });
     // Not durable, so not acknowledged: 3.1.1 knows nothing else, MQTT 5 has a reason code.
-    if (version === 5) sendAck(connection, first, this.#packetId, REASON.IMPLEMENTATION_SPECIFIC);
+    if (version === 5) sendAck(connection, first, this.#packetId, reason);
     else connection.end('kicked');
   }
 }

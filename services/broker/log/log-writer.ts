@@ -109,7 +109,7 @@ export class LogWriter {
     const why = this.#closedBecause();
     if (why !== undefined) {
       this.#options.counters.failed++;
-      receipt.settle(unavailable(why), undefined);
+      receipt.settle(why, undefined);
       return;
     }
     this.#lanes[laneOf(message.topic)]!.append(message, receipt);
@@ -118,11 +118,11 @@ export class LogWriter {
     setImmediate(() => this.#flush());
   }
 
-  #closedBecause(): string | undefined {
+  #closedBecause(): BrambleError | undefined {
     const { pendingMax, room } = this.#options;
-    if (!this.#open) return 'the log is not open';
-    if (!room()) return 'the disks are nearly full';
-    return this.pendingBytes > pendingMax ? 'too much waits for the log' : undefined;
+    if (!this.#open) return unavailable('the log is not open');
+    if (!room()) return new BrambleError(ERROR_CODES.STORAGE, 'the disks are nearly full');
+    return this.pendingBytes > pendingMax ? unavailable('too much waits for the log') : undefined;
   }
 
   #flush(): void {

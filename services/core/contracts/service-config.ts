@@ -42,7 +42,10 @@ export const brokerConfigSchema = z.strictObject({
       /** Its `pid_file`: a nats-server that runs and does not answer is ended, so name it only where
        * something starts it again. */
       pidFile: z.string().optional(),
-      /** Where it stores: when a majority of such disks is nearly full, messages are refused. */
+      /**
+       * Where it stores: when a majority of such disks is nearly full, messages are refused. With
+       * `pidFile`, it stands still while its disk is full.
+       */
       store: z.string().optional(),
       /** Who may hear what nats-servers tell each other; with it, one that is mute is ended too. */
       listener: z.strictObject({ user: z.string(), password: z.string() }).optional(),
