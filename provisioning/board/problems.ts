@@ -5,6 +5,7 @@ import {
   NODE_PROBLEMS,
   NODE_PROBLEMS_MAX,
 } from '#core/contracts/node-problems.ts';
+import { clockProblems } from './clock.ts';
 import { putChanged, readText } from './files.ts';
 import { isMounted } from './firmware.ts';
 import { type Ground, within } from './ground.ts';
@@ -20,13 +21,14 @@ const DATA_MIN = 512 * 1024 * 1024;
 const FSCK_FAILED = 4;
 
 /** What is wrong with the card and the network, as a look at them shows now; sentences. */
-export function findProblems(ground: Ground): string[] {
+export function findProblems(ground: Ground, now = Date.now()): string[] {
   const notes = within(ground, NOTES);
   const there = listOf(notes);
   return [
     ...firmwareProblems(ground, there),
     ...dataProblems(ground, notes, there),
     ...wirelessProblems(ground),
+    ...clockProblems(ground, now),
   ];
 }
 

@@ -9,6 +9,11 @@ export function builtImage(): Promise<string> {
   return only(/^bramble-.*-arm64\.img$/, 'make image');
 }
 
+/** The one with Java and Kafka. */
+export function builtImageWithKafka(): Promise<string> {
+  return only(/^bramble-.*-arm64-kafka\.img$/, 'make image KAFKA=1');
+}
+
 /** The update to it. */
 export function builtUpdate(): Promise<string> {
   return only(/^bramble-.*-arm64\.update$/, 'make image');

@@ -21,7 +21,9 @@ const SIZE = 3_000_000_000 - 512 * 7;
 const BETWEEN = 1_000;
 const USER = 'jane';
 
-export interface FlashOptions extends Partial<MachineOptions> {
+export interface FlashOptions extends Partial<Omit<MachineOptions, 'image'>> {
+  /** The image; else the one without Kafka. */
+  from?: string;
   /** Texts that its owner puts on the FAT partition, by name. */
   files?: Record<string, string>;
   /** What happens to the card before it is in a machine; `firmware` is where the FAT begins, bytes. */
@@ -53,10 +55,11 @@ export class CardMachine {
   }
 
   /** Flashes a card, has Raspberry Pi Imager's files name its owner, and powers on. */
-  static async flash({ files = {}, mishap, ...options }: FlashOptions = {}): Promise<CardMachine> {
+  static async flash(flash: FlashOptions = {}): Promise<CardMachine> {
+    const { from = await builtImage(), files = {}, mishap, ...options } = flash;
     const work = await mkdtemp(path.join(tmpdir(), 'bramble-card-'));
     const card = path.join(work, 'card.img');
-    await run('cp', ['--sparse=always', await builtImage(), card]);
+    await run('cp', ['--sparse=always', from, card]);
     await truncate(card, SIZE);
     const key = path.join(work, 'key');
     await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);

@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -106,6 +114,34 @@ test('notes of the start, an update that came to nothing', async () => {
     '/var cannot be changed.',
     'An update of the system (slot b) did not come up and was given up.',
   ]);
+});
+
+test('a clock that is far ahead of its system, until somebody sets it', async () => {
+  const floor = (ago: number) => {
+    write('usr/lib/clock-epoch', '');
+    const date = Date.now() / 1000 - ago;
+    utimesSync(path.join(root, 'usr/lib/clock-epoch'), date, date);
+  };
+  const year = 365 * 86_400;
+  floor(4 * year);
+  expect(await told()).toEqual([]);
+  floor(6 * year);
+  expect(await told()).toEqual([expect.stringMatching(/^The clock says \d{4}-\d\d-\d\d, and /)]);
+  // It was further ahead than systemd lets it be.
+  floor(60);
+  write('proc/uptime', '120.50 99.00\n');
+  write('run/bramble-boot/clock', '4102444800\n');
+  expect(await told()).toEqual([
+    expect.stringMatching(
+      /^The clock said 2100-01-01 at the start, which cannot be right, and was set to \d{4}-\d\d-\d\d\./,
+    ),
+  ]);
+  write('run/bramble-boot/clock', '0\n');
+  expect(await told()).toEqual([]);
+  // A time server has set it since.
+  write('run/bramble-boot/clock', '4102444800\n');
+  floor(7200);
+  expect(await told()).toEqual([]);
 });
 
 test('the page may read it, and it is never more than the page takes', () => {
