@@ -44,6 +44,8 @@ export class Watchdog implements Service {
   #round: Promise<void> | undefined;
   #acting: Promise<void> | undefined;
   #looked = false;
+  /** When something last forbade to restart anything, monotonic milliseconds. */
+  #barredAt = Number.NEGATIVE_INFINITY;
 
   constructor(config: WatchdogConfig, log: Logger) {
     this.#config = config;
@@ -163,6 +165,7 @@ export class Watchdog implements Service {
     const never = this.#charges.some(({ watched }) => watched.state === 'down')
       ? await neverBecause(this.#config.data).catch(() => '')
       : '';
+    if (never !== '') this.#barredAt = performance.now();
     for (const charge of this.#charges) {
       if (charge.unitState === 'stopped') continue;
       const decision = decide(this.#situation(charge, never));
@@ -185,6 +188,7 @@ export class Watchdog implements Service {
       mayDrain: charge.drain && this.#config.peers.length > 0,
       mayReboot: charge.reboot && rebootsLeft(this.#memory.reboots, Date.now()) > 0,
       never,
+      free: (now - this.#barredAt) / pace,
     };
   }
 

@@ -28,6 +28,8 @@ export interface Situation {
   mayReboot: boolean;
   /** A reason never to restart anything by itself; empty = none. */
   never: string;
+  /** For how long there has been no such reason, milliseconds. */
+  free: number;
 }
 
 /** What to do now. */
@@ -54,19 +56,23 @@ const SETTLE: Record<Rung, number> = {
 };
 /** How long systemd is left alone with what it starts again and again, milliseconds. */
 export const COMING = 90_000;
+/** What a service gets to find back by itself when such a reason is over, milliseconds. */
+const ALONE = 20_000;
 /** Well for so long takes the ladder back to its foot, milliseconds. */
 const HEALTHY = 600_000;
 
 /** The next step for one service. Pure: what it knows is in `Situation`. */
 export function decide(situation: Situation): Decision {
-  const { state, lasted, sinceAct, climb, coming, never } = situation;
+  const { state, lasted, sinceAct, climb, coming, never, free } = situation;
   if (state === 'up') {
     return climb !== undefined && lasted >= HEALTHY ? { act: 'reset' } : { act: 'none' };
   }
   // It starts, or was never seen: what starts is given the time of what was done to start it.
   if (state === 'starting') return { act: 'none' };
-  // What kept it down is over: from the foot, and at once.
-  if (climb?.barred === true && never === '') return { act: 'restart' };
+  // What kept it down is over: from the foot, and soon.
+  if (climb?.barred === true && never === '') {
+    return free < ALONE ? { act: 'none' } : { act: 'restart' };
+  }
   if (climb !== undefined && sinceAct < SETTLE[climb.rung]) return { act: 'none' };
   if (never !== '') {
     const known = climb?.rung === 'quarantine';

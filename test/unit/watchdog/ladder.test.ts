@@ -20,6 +20,7 @@ function down(over: Partial<Situation> = {}): Situation {
     mayDrain: true,
     mayReboot: true,
     never: '',
+    free: Number.POSITIVE_INFINITY,
     ...over,
   };
 }
@@ -66,10 +67,12 @@ test('what systemd starts by itself is left to it for a while', () => {
   expect(full).toEqual({ act: 'quarantine', why: 'full' });
 });
 
-test('when what barred it is over it is restarted at once, from the foot', () => {
+test('when what barred it is over it may find back by itself, and then is restarted from the foot', () => {
   const barred = climbed(undefined, 'quarantine', 0, true);
   expect(decide(down({ climb: barred, sinceAct: 1_000, never: 'full' }))).toEqual({ act: 'none' });
-  expect(decide(down({ climb: barred, sinceAct: 1_000 }))).toEqual({ act: 'restart' });
+  const since = (free: number) => decide(down({ climb: barred, sinceAct: 1_000, free }));
+  expect(since(19_999)).toEqual({ act: 'none' });
+  expect(since(20_000)).toEqual({ act: 'restart' });
   const climb = climbed(barred, 'restart', 1);
   expect(climb).toEqual({ rung: 'restart', tries: 1, at: 1 });
   expect(decide(down({ climb, sinceAct: 61_000 }))).toEqual({ act: 'restart' });
