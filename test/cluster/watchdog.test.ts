@@ -43,9 +43,9 @@ const allUp = async (): Promise<void> => {
 const mainPid = async (pi: VirtualPi, unit: string): Promise<string> =>
   (await pi.exec('systemctl', 'show', '-P', 'MainPID', unit)).trim();
 /** Seen on the page of another node. */
-const told = async (pi: VirtualPi, what: RegExp): Promise<string[]> => {
+const told = async (pi: VirtualPi, what: RegExp, since = 0): Promise<string[]> => {
   const other = home.pis.find((one) => one !== pi && one.isOn)!;
-  return (await timelineOf(other)).filter((text) => what.test(text));
+  return (await timelineOf(other, since)).filter((text) => what.test(text));
 };
 const drained = async (pi: VirtualPi): Promise<boolean> =>
   (await pi.exec('ls', DRAIN_DIRECTORY)).includes('watchdog');
@@ -176,6 +176,7 @@ test(
     await allUp();
     const [pi] = backups();
     for (const one of home.pis) await forget(one);
+    const beganAt = Date.now();
     await dropIn(pi!, BROKER, BROKEN);
     pi!.kill(BROKER);
     const from = performance.now();
@@ -192,7 +193,7 @@ test(
     const given = async () => (await service(pi!, 'broker'))?.rung === 'quarantine';
     await eventually('quarantine', given, PATIENCE);
     console.log(`in quarantine after ${after()}`);
-    const events = await told(pi!, new RegExp(`^${pi!.name} broker `));
+    const events = await told(pi!, new RegExp(`^${pi!.name} broker `), beganAt);
     const count = (what: RegExp): number => events.filter((text) => what.test(text)).length;
     console.log(events.toReversed().join('\n'));
     expect(count(/the watchdog restarts it$/)).toBe(2);

@@ -69,7 +69,9 @@ function run(program: string, args: readonly string[]): Promise<string> {
       if (cause === null) return resolve(stdout);
       const told = stderr.trim().split('\n')[0] ?? '';
       const what = `${program} ${args[0]} failed${told === '' ? '' : `: ${told}`}`;
-      reject(new BrambleError(ERROR_CODES.ENGINE_UNAVAILABLE, what, { cause }));
+      // Node's own error repeats the command and all that it told.
+      const why = told === '' ? { cause } : {};
+      reject(new BrambleError(ERROR_CODES.ENGINE_UNAVAILABLE, what, why));
     });
   });
 }

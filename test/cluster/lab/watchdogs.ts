@@ -38,11 +38,13 @@ export async function watchdogOf(pi: VirtualPi): Promise<WatchdogStatus | undefi
   return body === undefined ? undefined : watchdogStatusSchema.parse(body);
 }
 
-/** What the page of a node tells in its timeline: `subject text`, newest first. */
-export async function timelineOf(pi: VirtualPi): Promise<string[]> {
+/** What the page of a node tells in its timeline since then: `subject text`, newest first. */
+export async function timelineOf(pi: VirtualPi, since = 0): Promise<string[]> {
   const { events = [] } =
-    ((await get(pi, 'api/events')) as { events?: { subject: string; text: string }[] }) ?? {};
-  return events.map(({ subject, text }) => `${subject} ${text}`);
+    ((await get(pi, 'api/events')) as {
+      events?: { at: number; subject: string; text: string }[];
+    }) ?? {};
+  return events.filter(({ at }) => at >= since).map(({ subject, text }) => `${subject} ${text}`);
 }
 
 /** What the page of a node says is wrong now: `subject text`. */
