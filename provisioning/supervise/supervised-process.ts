@@ -116,6 +116,8 @@ export class SupervisedProcess extends EventEmitter<ProcessEvents> {
     if (this.state !== 'stopping') {
       this.state = 'stopping';
       child.kill(this.spec.stopSignal);
+      // As systemd does: a nats-server may stand still on a full disk.
+      child.kill('SIGCONT');
     }
     const overdue = setTimeout(() => child.kill('SIGKILL'), timeout);
     await exited;
