@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each of them works on a fresh Debian-like machine with Node >= 20.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-ansible test-provision setup-test setup-image run test retest unit integration test-faults test-virtual-pi test-cluster check bench screenshot release image image-release image-pins virtual-pi clean
+.PHONY: help setup setup-ansible test-provision setup-test setup-image run test retest unit integration test-faults test-virtual-pi test-cluster test-cluster-long check bench screenshot release image image-release image-pins virtual-pi clean
 
 NODES ?= 2
 ARCH ?= arm64
@@ -16,7 +16,7 @@ SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 node_modules/.installed: package-lock.json
 	@PATH="$(SYSTEM_PATH)" command -v npm >/dev/null || \
@@ -102,6 +102,12 @@ test-virtual-pi: virtual-pi ## Boot that system under systemd: MQTT, the page, w
 
 test-cluster: virtual-pi ## Fail virtual Pis over, and count messages (BRAMBLE_CLUSTER=long: all of it)
 	vitest run --config vitest.cluster.config.ts $(CLUSTER)
+
+test-cluster-long: ## All that virtual Pis show: failovers, faults, six nodes, playbooks, Kafka (two hours)
+	$(MAKE) test-cluster BRAMBLE_CLUSTER=long
+	$(MAKE) virtual-pi KAFKA=1
+	$(MAKE) test-provision PROVISION_NODES=3
+	$(MAKE) test-provision PROVISION_NODES=6 PROVISION_TESTS=test/integration/provision-six.test.ts
 
 clean: ## Remove what was built and the dev cluster's data
 	rm -rf node_modules .bramble image/out test-results
