@@ -4,6 +4,7 @@ import type { KafkaSettings } from '#core/config/bridge.ts';
 import { quietTimers } from '#core/kafka/quiet-timers.ts';
 import type { Logger } from '#core/log.ts';
 import { installCodecs } from './codecs.ts';
+import { Copies } from './copies.ts';
 import { produceError } from './failure.ts';
 import { Fencing } from './fencing.ts';
 import { KafkaJsConsumer } from './kafkajs-consumer.ts';
@@ -30,7 +31,6 @@ export interface KafkaJsOptions {
   log: Logger;
 }
 
-const REPLICAS_MAX = 3;
 /** UNKNOWN_TOPIC_OR_PARTITION. */
 const UNKNOWN_TOPIC = 'UNKNOWN_TOPIC_OR_PARTITION';
 const EXISTS = 'TOPIC_ALREADY_EXISTS';
@@ -40,6 +40,7 @@ export class KafkaJsPort implements KafkaPort {
   #config: KafkaConfig;
   #settings: KafkaSettings;
   readonly #options: KafkaJsOptions;
+  readonly #copies = new Copies();
   #sockets = new Sockets();
   #admin: Admin | undefined;
   #opening: Promise<Admin> | undefined;
@@ -90,19 +91,16 @@ export class KafkaJsPort implements KafkaPort {
   }
 
   async createTopic(topic: string): Promise<void> {
-    const { partitions, replicas } = this.#settings.topics;
+    const { own, topics } = this.#settings;
+    const { partitions: numPartitions, replicas } = topics;
     const admin = await this.#open();
     try {
       const { brokers } = await admin.describeCluster();
-      await admin.createTopics({
-        topics: [
-          {
-            topic,
-            numPartitions: partitions,
-            replicationFactor: replicas ?? Math.min(REPLICAS_MAX, brokers.length),
-          },
-        ],
-      });
+      const replicationFactor = this.#copies.of({ replicas, own }, brokers.length);
+      if (replicationFactor === undefined) {
+        throw new Error(`only ${brokers.length} of ${own} Kafka nodes are there to have a copy`);
+      }
+      await admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor }] });
     } catch (error) {
       const { reason, message } = produceError(error);
       if (reason !== EXISTS) throw new Error(message, { cause: error });

@@ -162,4 +162,7 @@ export const clusterKafka = kafka.extend({ bootstrap: kafka.shape.bootstrap.opti
 export type BridgeSettings = z.output<typeof bridge>;
 export type ToKafka = BridgeSettings['toKafka'][number];
 export type ToMqtt = BridgeSettings['toMqtt'][number];
-export type KafkaSettings = z.output<typeof kafka>;
+export type KafkaSettings = z.output<typeof kafka> & {
+  /** How many nodes of the cluster itself run Kafka, where it is theirs. */
+  own?: number;
+};

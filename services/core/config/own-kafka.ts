@@ -60,9 +60,12 @@ export function withOwnKafka<C extends KafkaParts>(
   if (kafka === undefined && nodes.length === 0) return rest;
   const settings = kafka ?? clusterKafka.parse({});
   const bootstrap = settings.bootstrap ?? nodes.map(({ address }) => endpoint(address));
-  const own = nodes.length > 0 && settings.tls !== undefined;
-  const tls = own ? { tls: { ...settings.tls, authority: KAFKA_AUTHORITY } } : {};
-  return { ...rest, kafka: { ...settings, ...tls, bootstrap } };
+  const tls =
+    nodes.length > 0 && settings.tls !== undefined
+      ? { tls: { ...settings.tls, authority: KAFKA_AUTHORITY } }
+      : {};
+  const own = settings.bootstrap === undefined ? { own: nodes.length } : {};
+  return { ...rest, kafka: { ...settings, ...tls, ...own, bootstrap } };
 }
 
 function endpoint(address: string): string {
