@@ -1,4 +1,5 @@
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -18,6 +19,10 @@ export interface VirtualPi {
   root: string;
   /** Runs a program in the virtual Pi, or with `net` one of this machine in its network. */
   run(program: string, args: readonly string[], how?: 'inside' | 'net'): Promise<string>;
+  /** As a power cut does: everything ends at once, its disk stays. */
+  cut(): Promise<void>;
+  /** Boots it again. */
+  boot(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -40,19 +45,17 @@ export async function bootVirtualPi(
   await writeFile(init, INIT);
   await chmod(enter, 0o755);
   await chmod(init, 0o755);
-  const cgroup = path.basename(work);
-  const child = spawn('unshare', ['-m', enter, root, cgroup, init], { stdio: 'ignore' });
-  let ended = false;
-  child.once('exit', () => {
-    ended = true;
-  });
+  let boots = 0;
+  let child: ChildProcess | undefined;
   /** systemd itself: the child of the second unshare, which took the place of the first one. */
   const systemd = async (): Promise<string> => {
-    const task = `/proc/${child.pid}/task/${child.pid}/children`;
+    const task = `/proc/${child?.pid}/task/${child?.pid}/children`;
     return (await readFile(task, 'utf8').catch(() => '')).trim();
   };
+  const hasEnded = () =>
+    child === undefined || child.exitCode !== null || child.signalCode !== null;
   const inside = async (program: string, args: readonly string[], how = 'inside') => {
-    if (ended) throw new Error('the virtual Pi has ended');
+    if (hasEnded()) throw new Error('the virtual Pi has ended');
     const space = how === 'inside' ? '--all' : '--net';
     const { stdout } = await run('nsenter', [
       '--target',
@@ -64,30 +67,40 @@ export async function bootVirtualPi(
     ]);
     return stdout;
   };
+  const cut = async (): Promise<void> => {
+    if (child === undefined || hasEnded()) return;
+    const pid = await systemd();
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+    // It is the last of its namespace to end.
+    await eventually('the virtual Pi is off', () => hasGone(pid), BOOT);
+  };
   const dispose = async (): Promise<void> => {
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    if (!ended) {
-      child.kill('SIGKILL');
-      await gone;
-    }
+    await cut();
     await rm(work, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   };
-  try {
+  const boot = async (): Promise<void> => {
+    const cgroup = `${path.basename(work)}-${boots++}`;
+    child = spawn('unshare', ['-m', enter, root, cgroup, init], { stdio: 'ignore' });
     // Before that its network is still this machine's.
     const own = await readlink('/proc/self/ns/net');
     const begun = async () => {
       const space = await readlink(`/proc/${await systemd()}/ns/net`).catch(() => own);
-      return space !== own || ended;
+      return space !== own || hasEnded();
     };
     await eventually('the virtual Pi begins', begun, BOOT);
     await plug(inside);
     const active = () => inside('systemctl', ['is-active', 'multi-user.target']);
     await eventually('the virtual Pi is up', () => succeeds(active), BOOT);
+  };
+  try {
+    await boot();
   } catch (error) {
     await dispose();
     throw error;
   }
-  return { root, run: inside, [Symbol.asyncDispose]: dispose };
+  return { root, run: inside, cut, boot, [Symbol.asyncDispose]: dispose };
 }
 
 /** Whether it does what it is there for, without an error. */
@@ -96,4 +109,10 @@ export async function succeeds(act: () => Promise<unknown>): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+async function hasGone(pid: string): Promise<boolean> {
+  if (pid === '') return true;
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return stat === '' || /^\d+ \(.*\) [ZX]/.test(stat);
 }

@@ -1,23 +1,23 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import kafkajs from 'kafkajs';
-import mqtt from 'mqtt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseCluster } from '#core/config/cluster.ts';
 import { piPorts } from '#core/contracts/ports.ts';
 import { builtVirtualPiWithKafka } from '../image/built.ts';
 import { eventually } from '../support/broker.ts';
 import { bramble } from '../support/dev.ts';
-import { readTopic } from '../support/kafka/read.ts';
-import { ProvisionedCluster } from '../support/provision-cluster.ts';
+import { KafkaHome, TO_MQTT } from '../support/kafka-home.ts';
+import type { KafkaBooks } from '../support/kafka-load.ts';
 import { canProvision } from '../support/provision-lab.ts';
 
-/** Kafka nodes, with a broker on the first; minutes each, so only where somebody asks for it. */
+/** Nodes with all roles; minutes each, so only where somebody asks for it. */
 const COUNT = Number(process.env.BRAMBLE_PROVISION_NODES ?? 0);
-const PATIENCE = 1_200_000;
-const ARRIVAL = 120_000;
+const PATIENCE = 1_500_000;
+const ARRIVAL = 180_000;
 const MESSAGES = 100;
-const TOPIC = 'mqtt';
+/** So many come in each direction before a node whose power was cut is switched on. */
+const SOME = 50;
 /** What the watchdog of a node says of its Kafka. */
 const ASK_WATCHDOG = `fetch('http://127.0.0.1:${piPorts(1).supervisorHealth}/status')
   .then((answer) => answer.json())
@@ -28,103 +28,68 @@ const tar = await builtVirtualPiWithKafka().catch(() => undefined);
 const permitted = COUNT > 0 && tar !== undefined && canProvision();
 const names = Array.from({ length: COUNT }, (_, i) => `pi${i + 1}`);
 
-let home: ProvisionedCluster;
-
-/** The first has Java alone, as a Debian has it: Kafka comes from this machine. */
-async function furnish(root: string): Promise<void> {
-  const name = (await readFile(path.join(root, 'etc/hostname'), 'utf8')).trim();
-  if (name !== 'pi1') return;
-  await rm(path.join(root, 'opt/kafka'), { recursive: true });
-  await rm(path.join(root, 'usr/lib/sysusers.d/kafka.conf'));
-  await rm(path.join(root, 'usr/lib/tmpfiles.d/kafka.conf'));
-  await rm(path.join(root, 'var/lib/kafka'), { recursive: true, force: true });
-  for (const file of ['etc/passwd', 'etc/shadow', 'etc/group', 'etc/gshadow']) {
-    const text = await readFile(path.join(root, file), 'utf8');
-    await writeFile(path.join(root, file), text.replace(/^kafka:.*\n/gm, ''));
-  }
-}
+let home: KafkaHome;
+/** What was acknowledged so far. */
+let messages = 0;
 
 beforeAll(async () => {
-  if (!permitted) return;
-  home = await ProvisionedCluster.open({ tar: tar!, names, stock: true, furnish });
-  const text = await readFile(home.file, 'utf8');
-  const roles = (name: string) => (name === 'pi1' ? 'balancer, broker, bridge, kafka' : 'kafka');
-  await writeFile(
-    home.file,
-    `${text.replace(
-      /\{ name: (pi\d),([^}]*?) \}/g,
-      (_, name: string, rest: string) => `{ name: ${name},${rest}, roles: [${roles(name)}] }`,
-    )}
-kafka:
-  tls: {}
-  sasl: { mechanism: plain, user: reader, password: 'a "password" of mine' }
-bridge:
-  toKafka:
-    - { name: everything, filters: ['#'], topic: ${TOPIC}, key: '\${topic}', qos: 1 }
-`,
-  );
+  if (permitted) home = await KafkaHome.open(tar!, names);
 }, PATIENCE);
 afterAll(() => home?.[Symbol.asyncDispose](), PATIENCE);
 
-/** Whom clients trust, as a node has it. */
-const authority = () =>
-  readFile(path.join(home.lab.node('pi1').pi.root, 'etc/bramble/kafka-authority.pem'), 'utf8');
-const bootstrap = () => home.lab.nodes.map(({ address }) => `${address}:9092`);
-const login = {
-  sasl: { mechanism: 'plain' as const, username: 'reader', password: 'a "password" of mine' },
-};
-
 /** Through MQTT, the bridge and Kafka; resolves with how many are there afterwards. */
-async function carry(from: number): Promise<number> {
-  const client = await mqtt.connectAsync(`mqtt://${home.lab.node('pi1').address}:1883`, {
-    ...(await home.login()),
-    connectTimeout: 60_000,
-  });
-  for (let i = from; i < from + MESSAGES; i++) {
-    await client.publishAsync('plant/temperature', String(i), { qos: 1 });
-  }
-  await client.endAsync();
-  let found = 0;
-  const all = async () => {
-    const ssl = { ca: [await authority()] };
-    const records = await readTopic(bootstrap(), TOPIC, { ...login, ssl }).catch(() => []);
-    found = new Set(records.map(({ value }) => value)).size;
-    return found >= from + MESSAGES;
-  };
-  await eventually('all is in Kafka', all, ARRIVAL).catch(() => undefined);
-  return found;
+async function carry(): Promise<number> {
+  await home.publish(messages, MESSAGES);
+  messages += MESSAGES;
+  return home.found(messages);
 }
 
-const mainPids = () =>
-  Promise.all(
-    home.lab.nodes.map(({ pi }) =>
-      pi.run('systemctl', ['show', '--value', '-p', 'MainPID', 'bramble-kafka']),
-    ),
+const zeros = () => names.map(() => 0);
+
+/** All that was acknowledged has come, in order, in both directions and past the bridge. */
+function expectWhole(what: string, books: KafkaBooks): void {
+  const { rolling, inKafka, consumed, fromKafka, resent, gaps } = books;
+  const { mqtt } = rolling;
+  const seconds = (ms: number) => (ms / 1_000).toFixed(1);
+  console.log(
+    `${what}: ${mqtt.acknowledged} of ${mqtt.published} MQTT messages acknowledged: in Kafka ${inKafka.received}, ${inKafka.lost} lost, ${inKafka.repeated} copies, ${inKafka.disordered} disordered; a group's consumer had ${consumed.received}, ${consumed.lost} lost, ${consumed.disordered} disordered, longest gap ${seconds(gaps.toKafka)} s; two MQTT subscribers had ${mqtt.received}, ${mqtt.lost} lost, ${mqtt.doubled} doubled, ${mqtt.disordered} disordered; ${fromKafka.acknowledged} of ${fromKafka.published} Kafka records acknowledged (${resent} sent again): at MQTT ${fromKafka.received}, ${fromKafka.lost} lost, ${fromKafka.repeated} copies, ${fromKafka.disordered} disordered, longest gap ${seconds(gaps.fromKafka)} s`,
   );
+  for (const audit of [mqtt, inKafka, consumed, fromKafka]) {
+    expect(audit.lost, audit.examples.join('\n')).toBe(0);
+    expect(audit.disordered, audit.examples.join('\n')).toBe(0);
+    expect(audit.invented, audit.examples.join('\n')).toBe(0);
+    expect(audit.acknowledged).toBeGreaterThan(0);
+  }
+  expect(mqtt.doubled, mqtt.examples.join('\n')).toBe(0);
+  expect(rolling.refused).toEqual([]);
+}
 
 describe.runIf(permitted)(`Kafka on ${COUNT}`, () => {
   test(
     'comes with apply, takes what MQTT brings, and a second apply changes nothing',
     async () => {
-      const plan = await bramble(['plan', '--release', home.release, ...home.access]);
+      const { cluster } = home;
+      const plan = await bramble(['plan', '--release', cluster.release, ...cluster.access]);
       expect(plan.code, plan.out + plan.err).toBe(0);
       expect(plan.out).toContain('Say that Kafka would be installed');
-      const first = await home.must('apply', '--release', home.release);
-      const found = await carry(0);
-      expect(found).toBe(MESSAGES);
-      const second = await home.must('apply', '--release', home.release);
-      expect(Object.values(second.hosts).map(({ changed }) => changed)).toEqual(names.map(() => 0));
-      const check = await bramble(['plan', '--json', ...home.access]);
+      const first = await cluster.must('apply', '--release', cluster.release);
+      const found = await carry();
+      expect(found).toBe(messages);
+      const copies = await home.copies();
+      expect(copies.every((count) => count === Math.min(COUNT, 3))).toBe(true);
+      const second = await cluster.must('apply', '--release', cluster.release);
+      expect(Object.values(second.hosts).map(({ changed }) => changed)).toEqual(zeros());
+      const check = await bramble(['plan', '--json', ...cluster.access]);
       const changes = check.out
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line).changes);
       expect(changes).toEqual(names.map(() => false));
-      const { cluster } = parseCluster(await readFile(home.file, 'utf8'));
-      expect(first.out + plan.out).not.toContain(cluster.secret);
+      const { secret } = parseCluster(await readFile(cluster.file, 'utf8')).cluster;
+      expect(first.out + plan.out).not.toContain(secret);
       expect(first.out + plan.out).not.toContain('of mine');
       console.log(
-        `Kafka on ${COUNT}: apply ${first.took.toFixed(0)} s, ${found} of ${MESSAGES} messages carried; second apply ${second.took.toFixed(0)} s, changed 0`,
+        `Kafka on ${COUNT}: apply ${first.took.toFixed(0)} s, ${found} of ${messages} messages carried; second apply ${second.took.toFixed(0)} s, changed 0`,
       );
     },
     PATIENCE,
@@ -134,8 +99,8 @@ describe.runIf(permitted)(`Kafka on ${COUNT}`, () => {
     'lets nobody in without the login',
     async () => {
       const stranger = new kafkajs.Kafka({
-        brokers: bootstrap(),
-        ssl: { ca: [await authority()] },
+        brokers: home.brokers,
+        ssl: await home.ssl(),
         logLevel: kafkajs.logLevel.NOTHING,
         retry: { retries: 0 },
       });
@@ -143,7 +108,7 @@ describe.runIf(permitted)(`Kafka on ${COUNT}`, () => {
       await admin.connect();
       await expect(admin.listTopics()).rejects.toThrow();
       await admin.disconnect();
-      const { pi } = home.lab.node('pi1');
+      const { pi } = home.cluster.lab.node('pi1');
       const ports = await pi.run('nft', ['list', 'table', 'inet', 'bramble_host']);
       expect(ports).toContain('9092');
       expect(ports.includes('9093')).toBe(COUNT > 1);
@@ -167,18 +132,127 @@ describe.runIf(permitted)(`Kafka on ${COUNT}`, () => {
   test(
     'another password is a restart of one node after the other, and nothing is lost',
     async () => {
-      const before = await mainPids();
-      const text = await readFile(home.file, 'utf8');
-      await writeFile(home.file, text.replace('a "password" of mine', 'another of mine'));
-      const end = await home.must('apply');
-      login.sasl.password = 'another of mine';
-      const after = await mainPids();
+      const before = await home.kafkaPids();
+      const text = await readFile(home.cluster.file, 'utf8');
+      await writeFile(home.cluster.file, text.replace('a "password" of mine', 'another of mine'));
+      const end = await home.cluster.must('apply');
+      home.password = 'another of mine';
+      const after = await home.kafkaPids();
       expect(after.every((pid, i) => pid !== before[i])).toBe(true);
-      const found = await carry(MESSAGES);
-      expect(found).toBe(2 * MESSAGES);
-      console.log(
-        `another password in ${end.took.toFixed(0)} s; ${found} of ${2 * MESSAGES} there`,
+      const found = await carry();
+      expect(found).toBe(messages);
+      console.log(`another password in ${end.took.toFixed(0)} s; ${found} of ${messages} there`);
+    },
+    PATIENCE,
+  );
+});
+
+describe.runIf(permitted && COUNT === 2)('two nodes with Kafka', () => {
+  test(
+    'with one of them gone Kafka stands still, and has everything once it is back',
+    async () => {
+      const advice = await bramble(['validate', home.cluster.file]);
+      expect(advice.code).toBe(0);
+      expect(advice.out + advice.err).toContain('two Kafka nodes');
+      const { pi } = home.cluster.lab.node('pi2');
+      await pi.run('systemctl', ['stop', 'bramble-watchdog', 'bramble-kafka']);
+      await home.publish(messages, MESSAGES);
+      messages += MESSAGES;
+      await pi.run('systemctl', ['start', 'bramble-kafka', 'bramble-watchdog']);
+      const found = await home.found(messages);
+      expect(found).toBe(messages);
+      for (const name of names) await home.serves(name);
+      console.log(`one of two Kafkas gone: ${found} of ${messages} there afterwards`);
+    },
+    PATIENCE,
+  );
+});
+
+/** Where Kafka survives what happens to one node. */
+describe.runIf(permitted && COUNT >= 3)(`${COUNT} nodes with Kafka under load`, () => {
+  beforeAll(() => home.makeTopic(TO_MQTT, 3), PATIENCE);
+
+  test(
+    'every Kafka is killed once: nothing acknowledged is lost',
+    async () => {
+      await using load = await home.load('killed');
+      await load.start();
+      const before = await home.kafkaPids();
+      for (const { name, pi } of home.cluster.lab.nodes) {
+        await pi.run('systemctl', ['kill', '--signal=KILL', 'bramble-kafka']);
+        await eventually(
+          `Kafka of ${name} is another`,
+          async () => {
+            const pids = await home.kafkaPids();
+            return pids.every((pid, i) => pid !== '0' && (names[i] !== name || pid !== before[i]));
+          },
+          ARRIVAL,
+        );
+        await home.serves(name);
+      }
+      expectWhole('every Kafka killed once', await load.finish());
+    },
+    PATIENCE,
+  );
+
+  test(
+    'the power of the node with the virtual address is cut: both directions go on, and it returns',
+    async () => {
+      const { lab } = home.cluster;
+      const holders = await Promise.all(
+        lab.nodes.map(({ pi }) => pi.run('ip', ['-br', 'address', 'show', 'dev', 'eth0'])),
       );
+      const { name, pi } = lab.nodes[holders.findIndex((text) => text.includes(lab.vip))]!;
+      await using load = await home.load('cut');
+      await load.start();
+      const before = load.progress();
+      await pi.cut();
+      const cut = performance.now();
+      const bothGoOn = () => {
+        const { inKafka, fromKafka } = load.progress();
+        return inKafka > before.inKafka + SOME && fromKafka > before.fromKafka + SOME;
+      };
+      await eventually('both directions go on', bothGoOn, ARRIVAL);
+      const without = (performance.now() - cut) / 1_000;
+      const from = performance.now();
+      await lab.powerOn(name);
+      await home.serves(name);
+      const took = (performance.now() - from) / 1_000;
+      expectWhole(
+        `power of ${name} cut, ${SOME} more carried in each direction after ${without.toFixed(0)} s, serves again ${took.toFixed(0)} s after it is on`,
+        await load.finish(),
+      );
+    },
+    PATIENCE,
+  );
+
+  test.each(['upgrade', 'rollback'] as const)(
+    '%s, Kafka too, in both directions',
+    async (command) => {
+      const { cluster } = home;
+      const before = path.basename(cluster.release);
+      const after = 'bramble-9.0.1-newer';
+      // Kafka ends only where its own unit is another one.
+      const unit = 'services/bridge/bramble-kafka.service';
+      const text = await readFile(path.join(cluster.release, unit), 'utf8');
+      const newer = () => cluster.variant(after, unit, `# Newer.\n${text}`);
+      const more = command === 'upgrade' ? [await newer()] : [];
+      await using load = await home.load(command, true);
+      await load.start();
+      const pids = await home.kafkaPids();
+      const end = await cluster.must(command, ...more);
+      const books = await load.finish();
+      const { http } = books.rolling;
+      expectWhole(`${command} of ${COUNT} in ${end.took.toFixed(0)} s`, books);
+      console.log(
+        `HTTP ${http.answered} of ${http.asked} answered, ${http.failed} failed, ${http.cut} of them cut off (${http.examples.join('; ')}), longest gap ${http.gap.toFixed(0)} ms`,
+      );
+      expect(http.failed - http.cut, http.examples.join('\n')).toBe(0);
+      expect(http.cut).toBeLessThanOrEqual(COUNT);
+      const release = command === 'upgrade' ? after : before;
+      expect(cluster.current()).toEqual(names.map(() => release));
+      const others = await home.kafkaPids();
+      expect(others.every((pid, i) => pid !== pids[i])).toBe(true);
     },
     PATIENCE,
   );

@@ -98,6 +98,13 @@ export class ProvisionLab {
     await pi[Symbol.asyncDispose]();
   }
 
+  /** Boots one whose power was cut. */
+  async powerOn(name: string): Promise<void> {
+    const { pi, address } = this.node(name);
+    await pi.boot();
+    await eventually(`${name} takes ssh`, () => accepts(address, SSH), SSH_PATIENCE);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.nodes.splice(0).map(({ pi }) => pi[Symbol.asyncDispose]()));
     await run('ip', ['link', 'del', this.#bridge]).catch(() => undefined);
@@ -107,12 +114,12 @@ export class ProvisionLab {
   async #boot(name: string): Promise<void> {
     const address = this.addressOf(name);
     const known = await readFile(`${this.key}.pub`, 'utf8');
-    const card = `${this.#bridge}n${this.#cards++}`.slice(-15);
     const furnish = async (root: string): Promise<void> => {
       await prepare(root, name, address, known, this.#options);
       await this.#options.furnish?.(root, name);
     };
     const plug = async (inside: VirtualPi['run']): Promise<void> => {
+      const card = `${this.#bridge}n${this.#cards++}`.slice(-15);
       const peer = ['peer', 'name', card, 'netns', String(process.pid)];
       await inside('ip', ['link', 'add', 'eth0', 'type', 'veth', ...peer], 'net');
       await run('ip', ['link', 'set', card, 'master', this.#bridge, 'up']);

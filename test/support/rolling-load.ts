@@ -8,6 +8,8 @@ export interface RollingLoadOptions {
   login: { username: string; password: string };
   /** Between two messages of one publisher, milliseconds. */
   every?: number;
+  /** First level of the topics; default `rolling`. */
+  prefix?: string;
   /** What is asked for over HTTP, one request after the other on a connection each. */
   http?: string;
 }
@@ -33,6 +35,7 @@ export interface LoadBooks {
   refused: string[];
 }
 
+const PREFIX = 'rolling';
 const CONNECT = 5_000;
 const RECONNECT = 200;
 const KEEPALIVE_S = 5;
@@ -98,6 +101,11 @@ export class RollingLoad {
     return { mqtt: audit(this.#topics, this.#takers), http, refused };
   }
 
+  /** What is published, and acknowledged by now. */
+  get topics(): readonly PublishedTopic[] {
+    return this.#topics;
+  }
+
   /** By topic: what is acknowledged by now. */
   acknowledged(): Map<string, Set<number>> {
     return new Map(this.#topics.map(({ topic, acknowledged }) => [topic, new Set(acknowledged)]));
@@ -134,15 +142,16 @@ export class RollingLoad {
       numbers.push(Number(String(payload)));
       taken.set(topic, numbers);
     });
-    await client.subscribeAsync('rolling/#', { qos });
+    const { prefix = PREFIX } = this.#options;
+    await client.subscribeAsync(`${prefix}/#`, { qos });
     this.#takers.push({ subscriber: name, qos, taken, complete: true });
   }
 
   async #publisher(name: string, qos: 1 | 2): Promise<void> {
     const client = await this.#connect(name);
-    const books = { topic: `rolling/${name}`, qos, made: 0, acknowledged: new Set<number>() };
+    const { every = 25, prefix = PREFIX } = this.#options;
+    const books = { topic: `${prefix}/${name}`, qos, made: 0, acknowledged: new Set<number>() };
     this.#topics.push(books);
-    const { every = 25 } = this.#options;
     this.#timers.push(
       setInterval(() => {
         const number = books.made++;
