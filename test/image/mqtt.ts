@@ -61,10 +61,13 @@ export class Ledger {
   #number = 0;
   readonly #acknowledged: number[] = [];
 
-  /** Publishes with QoS 1, one after the other, until the connection breaks. Never rejects. */
-  async publish(door: Door): Promise<void> {
-    const act = async (client: MqttClient): Promise<never> => {
-      for (;;) {
+  /**
+   * Publishes with QoS 1, one after the other, until the connection breaks, or `end` comes. Never
+   * rejects.
+   */
+  async publish(door: Door, end?: AbortSignal): Promise<void> {
+    const act = async (client: MqttClient): Promise<void> => {
+      while (end?.aborted !== true) {
         const number = ++this.#number;
         await client.publishAsync(topicOf(number), `${number}`, { qos: 1, retain: true });
         this.#acknowledged.push(number);
