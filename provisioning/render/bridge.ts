@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { bridgeConfigSchema } from '#core/contracts/service-config.ts';
 import { adminToken } from './broker.ts';
 import { natsLogin } from './nats.ts';
-import { header, type Plan, type PlannedNode } from './plan.ts';
+import { at, header, type Plan, type PlannedNode } from './plan.ts';
 
 /** The nodes that run a bridge: those with the role, or all where none has it. */
 export function bridgeNodes({ cluster, nodes }: Plan): readonly PlannedNode[] {
@@ -24,11 +24,19 @@ export function renderBridge(plan: Plan, node: PlannedNode): string {
     health: { host, port: ports.bridgeHealth[node.number - 1]! },
     admin: { token: adminToken(secret) },
     nats: { url: `nats://${host}:${node.ports.nats}`, ...natsLogin(secret, 'client') },
-    mqtt: { url: `mqtt://${host}:${ports.connectors}` },
+    mqtt: connectors(plan, node),
   };
   return `${header(`Bridge of ${node.name}: where it listens and whom it calls`, plan)}
 # Mappings, and where Kafka is, are read from cluster.yaml itself (bridge, kafka).
-# mqtt: the connectors' port of the balancer; the bridge's user there is derived from cluster.secret.
+# mqtt: the connectors' port of a balancer; the bridge's user there is derived from cluster.secret.
 
 ${stringify(config)}`;
+}
+
+/** The balancer of its own node, or where there is none those of the others. */
+function connectors({ balancers, host, ports }: Plan, { name }: PlannedNode) {
+  const isNear = balancers === undefined || balancers.some((node) => node.name === name);
+  const hosts = isNear ? [host] : balancers.map(({ address }) => address);
+  const [url, ...more] = hosts.map((one) => `mqtt://${at(one, ports.connectors)}`);
+  return { url: url!, ...(more.length === 0 ? {} : { more }) };
 }

@@ -86,6 +86,7 @@ function planCluster(options: NodeOptions): Plan {
     by,
     host: LOOPBACK,
     publicHost: cluster.nodes.some(({ address }) => isIPv6(address)) ? '::' : '*',
+    balancers: balancers.map(({ name, address }) => ({ name, address })),
     trusted: [LOOPBACK, '::1', ...balancers.map(({ address }) => address)],
     ports,
     nodes: brokers.map(({ name, address }, index) => ({

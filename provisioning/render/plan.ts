@@ -33,6 +33,8 @@ export interface Plan {
   publicHost: string;
   /** Addresses of the balancers, which alone may tell brokers who a client is. */
   trusted: readonly string[];
+  /** The nodes with a balancer, and where it is; undefined: it is on `host`. */
+  balancers?: readonly { name: string; address: string }[];
   ports: ClusterPorts;
   nodes: readonly PlannedNode[];
   /** Whether this nats-server knows `sync_interval` (2.10 and later). */

@@ -4,6 +4,8 @@ import type { Logger } from '#core/log.ts';
 export interface LinkOptions {
   /** `mqtt://host:port`, of a broker or of the balancer before them. */
   url: string;
+  /** Tried in turn when that does not answer. */
+  more?: readonly string[] | undefined;
   user: string;
   password: string;
   clientId: string;
@@ -28,7 +30,7 @@ const RECONNECT = 500;
 const CONNECT_TIMEOUT = 5_000;
 const KEEP_ALIVE = 10;
 /** Reason codes (MQTT 5, 2.4) that the same message would get again. */
-const HOPELESS = new Set([0x83, 0x87, 0x90, 0x95, 0x99, 0x9a, 0x9b]);
+const HOPELESS = new Set([0x87, 0x90, 0x95, 0x99, 0x9a, 0x9b]);
 
 export class PublishRefused extends Error {
   /** The broker will never take this message. */
@@ -58,8 +60,9 @@ export class MqttLink {
   }
 
   start(): void {
-    const { url, user, password, clientId, log } = this.#options;
+    const { url, more = [], user, password, clientId, log } = this.#options;
     const client = mqtt.connect(url, {
+      servers: [url, ...more].map(serverAt),
       protocolVersion: 5,
       clientId,
       username: user,
@@ -152,4 +155,10 @@ export class MqttLink {
     for (const listeners of this.#filters.values()) for (const one of listeners) heard.add(one);
     for (const one of heard) one(packet);
   }
+}
+
+/** As the library wants it: IPv6 addresses without brackets. */
+function serverAt(url: string): { host: string; port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
 }

@@ -68,8 +68,11 @@ export const bridgeConfigSchema = z.strictObject({
   admin: z.strictObject({ token: z.string().min(16) }).optional(),
   /** The nats-server of this node, where the log is. */
   nats: z.strictObject({ url: z.string(), user: z.string(), password: z.string() }),
-  /** Where to publish what comes from Kafka, and where QoS 0 comes from: `mqtt://host:port`. */
-  mqtt: z.strictObject({ url: z.string() }),
+  /**
+   * Where to publish what comes from Kafka, and where QoS 0 comes from: `mqtt://host:port`. `more`
+   * are tried in turn when it does not answer.
+   */
+  mqtt: z.strictObject({ url: z.url(), more: z.array(z.url()).optional() }),
 });
 export type BridgeConfig = z.output<typeof bridgeConfigSchema>;
 

@@ -70,6 +70,14 @@ describe('the files of a node', () => {
     ]);
     const bridge = parseYaml(render('pi2').get('bridge.yaml')!, 'bridge.yaml', bridgeConfigSchema);
     expect(bridge.health.host).toBe('127.0.0.1');
+    // It has no balancer itself.
+    expect(bridge.mqtt).toEqual({
+      url: 'mqtt://192.168.1.11:1884',
+      more: ['mqtt://192.168.1.13:1884', 'mqtt://192.168.1.14:1884'],
+    });
+    const beside = CLUSTER.replace('[broker, bridge]', '[balancer, broker, bridge]');
+    const near = parseYaml(render('pi2', beside).get('bridge.yaml')!, 'b', bridgeConfigSchema);
+    expect(near.mqtt).toEqual({ url: 'mqtt://127.0.0.1:1884' });
   });
 
   test('let its page ask its own services, and of the others their pages', () => {
