@@ -31,7 +31,8 @@ export function renderBroker(plan: Plan, node: PlannedNode): string {
     workerHealth: node.ports.workerHealth.slice(0, cluster.mqtt.workers - 1),
     drain: node.drain,
     admin: { token: adminToken(cluster.cluster.secret) },
-    trusted: [...trusted],
+    // The watchdog beside it asks as a balancer does, from the node's own address.
+    trusted: [...new Set([...trusted, at])],
     nats: {
       url: `nats://${host}:${node.ports.nats}`,
       ...natsLogin(cluster.cluster.secret, 'client'),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../support/broker.ts';
 import { FAULTS } from './lab/faults.ts';
 import { type Lab, LONG, lab } from './lab/lab.ts';
+import { watchdogOf } from './lab/watchdogs.ts';
 
 const PATIENCE = 90_000;
 const NODES = 6;
@@ -28,6 +29,10 @@ test.runIf(LONG)('a node runs what its roles need, and nothing of it fails', asy
     expect(await isActive('bramble-broker')).toBe(balancer ? 'inactive' : 'active');
     expect(await isActive('bramble-vip')).toBe('active');
     expect(await pi.exec('systemctl', 'list-units', '--failed', '--no-legend', '--plain')).toBe('');
+    // What it cannot ask it takes for down, and restarts.
+    const well = async () =>
+      (await watchdogOf(pi))?.services.every(({ state }) => state === 'up') ?? false;
+    await eventually(`the watchdog of ${pi.name} has all up`, well, PATIENCE);
   }
 });
 

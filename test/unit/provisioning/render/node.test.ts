@@ -52,7 +52,7 @@ describe('the files of a node', () => {
     expect(names('pi3')).toEqual(['balancer.cfg', ...always]);
   });
 
-  test('let balancers alone tell its broker who a client is, and keep the rest to the machine', () => {
+  test('let balancers and its own node alone tell its broker who a client is, and keep the rest to the machine', () => {
     const broker = parseYaml(render('pi2').get('broker.yaml')!, 'broker.yaml', brokerConfigSchema);
     expect(broker.listen.mqtt).toEqual({
       host: '192.168.1.12',
@@ -67,6 +67,7 @@ describe('the files of a node', () => {
       '192.168.1.11',
       '192.168.1.13',
       '192.168.1.14',
+      '192.168.1.12',
     ]);
     const bridge = parseYaml(render('pi2').get('bridge.yaml')!, 'bridge.yaml', bridgeConfigSchema);
     expect(bridge.health.host).toBe('127.0.0.1');
