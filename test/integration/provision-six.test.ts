@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import mqtt from 'mqtt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { watchdogStatusSchema } from '#core/contracts/status.ts';
 import { builtVirtualPiWithKafka } from '../image/built.ts';
 import { eventually } from '../support/broker.ts';
 import { readTopic } from '../support/kafka/read.ts';
@@ -54,6 +55,13 @@ afterAll(() => home?.[Symbol.asyncDispose](), PATIENCE);
 
 const pis = () => home.lab.nodes;
 
+/** What a node's watchdog looks after. */
+async function watched({ name, address }: { name: string; address: string }) {
+  const answer = await fetch(`http://${address}/api/node/watchdog`);
+  const { services } = watchdogStatusSchema.parse(await answer.json());
+  return services.map((service) => ({ node: name, ...service }));
+}
+
 /** The values that Kafka has, asked at all nodes of it that are on. */
 async function inKafka(): Promise<string[]> {
   const nodes = pis().filter(({ name }) => ROLES[name] === 'kafka');
@@ -90,6 +98,11 @@ describe.runIf(permitted)('six Pis, as in the articles', () => {
       await carry(0);
       const second = await home.must('apply');
       expect(Object.values(second.hosts).map(({ changed }) => changed)).toEqual(names.map(() => 0));
+      // What a watchdog cannot ask it takes for down, and restarts.
+      const states = async () => (await Promise.all(pis().map(watched))).flat();
+      const well = async () => (await states()).every(({ state }) => state === 'up');
+      await eventually('all is up everywhere', well, ARRIVAL).catch(() => undefined);
+      expect((await states()).filter(({ state }) => state !== 'up')).toEqual([]);
       console.log(
         `six from nothing by apply: ${first.took.toFixed(0)} s, ${MESSAGES} of ${MESSAGES} messages in Kafka; second apply ${second.took.toFixed(0)} s, changed 0`,
       );
