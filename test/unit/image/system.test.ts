@@ -26,6 +26,23 @@ test('every user that a unit runs as is made by the image', async () => {
   }
 });
 
+test('what is only started with a configuration waits until the card was read', async () => {
+  const unit = 'image/recipe/overlay/common/usr/lib/systemd/system/bramble-configure.service';
+  const before = /^Before=(.*)$/m.exec(await readFile(path.join(CHECKOUT, unit), 'utf8'))?.[1];
+  const units = await unitFiles(CHECKOUT);
+  let waiting = 0;
+  for (const file of units) {
+    const text = await readFile(path.join(CHECKOUT, file), 'utf8');
+    if (!/^ConditionPathExists=\/etc\/bramble\//m.test(text)) continue;
+    const ordered =
+      before?.split(' ').includes(path.basename(file)) ||
+      /^After=.*\bbramble-configure\.service\b/m.test(text);
+    expect(ordered, file).toBe(true);
+    waiting += 1;
+  }
+  expect(waiting).toBeGreaterThanOrEqual(7);
+});
+
 test('who wants a unit is told by its [Install] section', () => {
   expect(wantedBy('[Unit]\nWants=x.target\n[Install]\nWantedBy=a.target b.target\n')).toEqual([
     'a.target',
