@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import kafkajs from 'kafkajs';
 import mqtt, { type MqttClient } from 'mqtt';
-import { quietTimers } from '#core/kafka/quiet-timers.ts';
 import { type Audit, audit, type PublishedTopic, type TakenBy } from './accounting.ts';
 import { eventually } from './broker.ts';
 import { readTopic } from './kafka/read.ts';
@@ -30,7 +29,7 @@ export interface KafkaBooks {
   fromKafka: Audit;
   /** Sends that Kafka did not acknowledge, and that were made again. */
   resent: number;
-  /** Longest time in which nothing new came to the consumer, and to the MQTT subscriber. */
+  /** Longest time in which nothing of one key came to the consumer, and to the MQTT subscriber. */
   gaps: { toKafka: number; fromKafka: number };
 }
 
@@ -54,7 +53,8 @@ export class KafkaLoad {
   readonly #consumed = new Map<string, number[]>();
   readonly #taken = new Map<string, number[]>();
   readonly #records: (PublishedTopic & { acknowledged: Set<number> })[] = [];
-  readonly #since = { toKafka: 0, fromKafka: 0 };
+  /** When the last one of each topic came. */
+  readonly #since = new Map<string, number>();
   readonly #gaps = { toKafka: 0, fromKafka: 0 };
   #subscriber: MqttClient | undefined;
   #sending: Promise<unknown> = Promise.resolve();
@@ -62,7 +62,6 @@ export class KafkaLoad {
   #stopped = false;
 
   constructor(options: KafkaLoadOptions) {
-    quietTimers();
     this.#options = options;
     this.#rolling = new RollingLoad(options);
     this.#client = new kafkajs.Kafka({
@@ -140,8 +139,9 @@ export class KafkaLoad {
   #note(books: Map<string, number[]>, topic: string, number: number): void {
     const way = books === this.#taken ? 'fromKafka' : 'toKafka';
     const now = performance.now();
-    if (this.#since[way] > 0) this.#gaps[way] = Math.max(this.#gaps[way], now - this.#since[way]);
-    this.#since[way] = now;
+    const gap = now - (this.#since.get(topic) ?? now);
+    this.#gaps[way] = Math.max(this.#gaps[way], gap);
+    this.#since.set(topic, now);
     const numbers = books.get(topic);
     if (numbers === undefined) books.set(topic, [number]);
     else numbers.push(number);
