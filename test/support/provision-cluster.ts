@@ -38,6 +38,8 @@ export interface ProvisionOptions extends Omit<LabOptions, 'release'> {
   vip?: boolean;
   /** Each card has our image, and cluster.yaml beside it: nodes are a cluster when they are on. */
   flashed?: boolean;
+  /** Another cluster.yaml than the one that `bramble init` writes, from that. */
+  edit?: (text: string) => string;
 }
 
 /** Machines, one cluster.yaml, a release, and the `bramble` command to make a cluster of them. */
@@ -55,7 +57,7 @@ export class ProvisionedCluster {
   }
 
   static async open(options: ProvisionOptions): Promise<ProvisionedCluster> {
-    const { names, vip = false, flashed = false, ...rest } = options;
+    const { names, vip = false, flashed = false, edit = (same) => same, ...rest } = options;
     let text = '';
     const furnish = async (root: string, name: string): Promise<void> => {
       await rest.furnish?.(root, name);
@@ -66,7 +68,7 @@ export class ProvisionedCluster {
     try {
       const nodes = names.map((name) => ({ name, address: lab.addressOf(name) }));
       const answers = { name: 'lab', nodes, vip: vip ? lab.vip : undefined, user: 'owner' };
-      text = newCluster(answers);
+      text = edit(newCluster(answers));
       await lab.boot(...names);
       const cluster = new ProvisionedCluster(lab, await buildRelease(path.join(lab.work, 'built')));
       await writeFile(cluster.file, text, { mode: 0o600 });
