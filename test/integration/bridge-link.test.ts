@@ -46,7 +46,13 @@ function linkTo(url: string, more: string[] = []): MqttLink {
   return link;
 }
 
-const message = { topic: 'a', payload: Buffer.from('x'), qos: 1, retain: false, user: { from: 'kafka' } } as const;
+const message = {
+  topic: 'a',
+  payload: Buffer.from('x'),
+  qos: 1,
+  retain: false,
+  user: { from: 'kafka' },
+} as const;
 
 test('what a broker cannot store now may be tried again, what it will never take may not', async () => {
   const codes = [0x80, 0x83, 0x87, 0x90, 0x97, 0x99];
