@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { piPorts } from '#core/contracts/ports.ts';
 import { linesOf, readRecipe, recipeHash } from '../../../image/build/recipe.ts';
 import { unitFiles, wantedBy } from '../../../image/build/system.ts';
 
@@ -76,4 +77,20 @@ test('nothing in the overlay names a key, a password or a machine', async () => 
     const text = await readFile(path.join(parentPath, name), 'utf8');
     expect(text, name).not.toMatch(/PRIVATE KEY|ssh-(rsa|ed25519) |psk=|\$6\$|\$y\$/);
   }
+});
+
+test('the firewall of the image lets in what nodes and clients of any cluster need', async () => {
+  const file = 'image/recipe/overlay/common/etc/nftables.conf';
+  const text = await readFile(path.join(CHECKOUT, file), 'utf8');
+  const lists = [...text.matchAll(/tcp dport \{([^}]*)\} accept/g)];
+  const open = lists.flatMap(([, list = '']) => list.split(',').map(Number));
+  const { mqtt, connectors, websocket, mqttTls, websocketTls, page, stats, kafka, nodes } =
+    piPorts(1);
+  const own = nodes[0]!;
+  const needed = [
+    ...[mqtt, connectors, websocket, mqttTls, websocketTls, page, stats],
+    ...[own.mqtt, own.websocket, own.mqttTls, own.websocketTls, own.natsRoute],
+    ...Object.values(kafka),
+  ];
+  expect(needed.filter((port) => !open.includes(port))).toEqual([]);
 });
